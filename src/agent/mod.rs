@@ -1,0 +1,1 @@
+//! What is started for a task, and how its output is understood.

@@ -1,0 +1,82 @@
+//! The commands, one file each. A terminal is a follower like any other.
+
+mod cancel;
+mod check;
+mod completions;
+mod log;
+mod lsp;
+mod run;
+mod schema;
+mod status;
+mod waves;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code: some task did not pass, or `check` found an error.
+const NOT_PASSED: u8 = 1;
+/// Exit code: the command line or the configuration is wrong.
+const USAGE: u8 = 2;
+
+/// The command line of `feature-build`.
+#[derive(Debug, Parser)]
+#[command(name = "feature-build", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Work in the workspace of DIR instead of the current folder's.
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Waves(waves::Args),
+    Run(run::Args),
+    Check(check::Args),
+    Status(status::Args),
+    Log(log::Args),
+    Cancel(cancel::Args),
+    Lsp(lsp::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+}
+
+/// What every command is told besides its own arguments.
+#[derive(Debug)]
+struct Context {
+    /// The folder whose workspace is meant.
+    directory: PathBuf,
+}
+
+impl Context {
+    /// The root of the workspace that is meant.
+    fn root(&self) -> anyhow::Result<PathBuf> {
+        use anyhow::Context as _;
+        crate::workspace::find_root(&self.directory)
+            .with_context(|| format!("looking for the workspace of {}", self.directory.display()))
+    }
+}
+
+/// Runs the command line of this process. An error of a command is printed to standard error and exits with 2.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context { directory: cli.directory.unwrap_or_else(|| Path::new(".").to_path_buf()) };
+    let done = match cli.command {
+        Command::Waves(args) => waves::main(&context, &args),
+        Command::Run(args) => run::main(&context, &args),
+        Command::Check(args) => check::main(&context, &args),
+        Command::Status(args) => status::main(&context, &args),
+        Command::Log(args) => log::main(&context, &args),
+        Command::Cancel(args) => cancel::main(&context, &args),
+        Command::Lsp(args) => lsp::main(&context, &args),
+        Command::Schema(args) => schema::main(&context, &args),
+        Command::Completions(args) => completions::main(&context, &args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("feature-build: {error:#}");
+        ExitCode::from(USAGE)
+    })
+}

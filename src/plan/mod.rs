@@ -1,0 +1,91 @@
+//! What follows from all tasks together: features, waves, order, states, problems, and what a run would do.
+//!
+//! Pure: no I/O, no clock. The workspace's index feeds it; the command line and the language server show it.
+
+mod select;
+
+pub use select::{Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, select};
+
+use crate::task::{Dialect, RelPath, Span, TaskId, WaveLabel};
+
+/// The tasks that were planned together, in waves that run in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feature {
+    /// Its id: what `--feature` takes; unique in the workspace.
+    pub id: Box<str>,
+    /// Its title for people; the id where nobody gave one.
+    pub title: Box<str>,
+    /// The dialect of its tasks.
+    pub dialect: Dialect,
+    /// False where it runs only when named (`backlog.md` without milestones).
+    pub runs_unasked: bool,
+    /// Its waves in order. Tasks outside the declared waves stand last, in the one group whose label is `None`.
+    pub waves: Vec<Wave>,
+}
+
+/// The tasks of one feature that may run at the same time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wave {
+    /// Its label; `None` for the group "no wave", whose tasks run only by `--task`.
+    pub label: Option<WaveLabel>,
+    /// Its tasks, in the order of their ids.
+    pub tasks: Vec<PlannedTask>,
+}
+
+/// A task in its place in the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedTask {
+    /// The id as written; empty where the file has none. Runnable only where [`PlannedTask::runnable_id`] is some.
+    pub id: Box<str>,
+    /// The id where it is a safe one.
+    pub runnable_id: Option<TaskId>,
+    /// Title for people.
+    pub title: Box<str>,
+    /// The file that counts for it.
+    pub file: RelPath,
+    /// The range of its id (or its anchor where it has none): where failures are shown.
+    pub id_span: Span,
+    /// Where its lens stands.
+    pub anchor: Span,
+    /// `status` as written.
+    pub status: Box<str>,
+    /// Whether and why it can run.
+    pub state: State,
+    /// The known tasks it depends on, by their own spelling; of other features too.
+    pub depends_on: Vec<Box<str>>,
+    /// The key of `modes:` that runs it.
+    pub mode: Option<Box<str>>,
+    /// A hint for the estimate.
+    pub estimated_minutes: Option<f64>,
+}
+
+/// Whether a task can run, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Its file says so, or its latest attempt passed.
+    Done,
+    /// Given up; never run.
+    Dropped,
+    /// Nothing stands in the way.
+    Ready,
+    /// Waits for these tasks (their ids), in an earlier wave, its own, or another feature.
+    Waiting(Vec<Box<str>>),
+    /// Somebody has to do it (why).
+    NeedsPerson(Box<str>),
+    /// A problem stops it (which).
+    Unrunnable(Box<str>),
+}
+
+impl State {
+    /// The name that the machine formats use.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Dropped => "dropped",
+            Self::Ready => "ready",
+            Self::Waiting(_) => "waiting",
+            Self::NeedsPerson(_) => "needs-person",
+            Self::Unrunnable(_) => "unrunnable",
+        }
+    }
+}

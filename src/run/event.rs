@@ -1,0 +1,147 @@
+//! The one event type: what the journal holds, `run --format json` prints and the editor is told.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::task::TaskId;
+
+/// The id of a run: its start in UTC and a few random characters, `20260114-093015-x7k2`; also its folder's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct RunId(pub TaskId);
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Record {
+    /// Version of the format, `major.minor`: a reader takes every minor of its own major.
+    pub v: String,
+    /// Number of the line, from 1 without a gap.
+    pub seq: u64,
+    /// When it was written (RFC 3339, UTC).
+    pub time: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The supervisor owns the run.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The workspace's root.
+        root: String,
+        /// The feature's id.
+        feature: String,
+        /// The feature's title.
+        title: String,
+        /// Every task of the run, wave by wave, those included that will be skipped.
+        waves: Vec<WaveRef>,
+    },
+    /// A wave begins: the one before has ended.
+    WaveStarted {
+        /// Its label.
+        wave: Option<String>,
+        /// The tasks that will be started.
+        tasks: Vec<TaskId>,
+    },
+    /// A process was started for a task.
+    TaskStarted {
+        /// The task.
+        task: TaskId,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// Its log, relative to the workspace's root where it lies below it, else absolute.
+        log: String,
+    },
+    /// What a task does now: at most once a second a task, made safe to show, at most 200 characters.
+    TaskProgress {
+        /// The task.
+        task: TaskId,
+        /// The last line of its output.
+        text: String,
+    },
+    /// A task has its one outcome.
+    TaskFinished {
+        /// The task.
+        task: TaskId,
+        /// Its outcome.
+        outcome: Outcome,
+        /// The process's exit code, where it exited.
+        exit_code: Option<i32>,
+        /// From start to end, 0 where it was not started.
+        duration_ms: u64,
+        /// Why it did not pass; `null` where it did.
+        reason: Option<String>,
+        /// Its log; `null` where it was not started.
+        log: Option<String>,
+    },
+    /// Every task of the wave has its outcome.
+    WaveFinished {
+        /// Its label.
+        wave: Option<String>,
+        /// How many tasks had which outcome.
+        summary: Counts,
+        /// How long the wave took.
+        wall_ms: u64,
+        /// How long its tasks took, added up.
+        serial_ms: u64,
+    },
+    /// The run is over; the last event of every journal.
+    RunFinished {
+        /// How many tasks had which outcome.
+        summary: Counts,
+        /// How long the run took.
+        wall_ms: u64,
+        /// How long its tasks took, added up.
+        serial_ms: u64,
+        /// The exit code that `run` answers with: 0, 1 or 130.
+        exit_code: u8,
+    },
+}
+
+/// How a task of a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It exited with 0.
+    Passed,
+    /// It exited otherwise, was killed by somebody else, or could not be started.
+    Failed,
+    /// It took longer than it may.
+    TimedOut,
+    /// The user ended it.
+    Cancelled,
+    /// It was not started.
+    Skipped,
+    /// Its supervisor died and nobody knows.
+    Lost,
+}
+
+/// How many tasks had which outcome; every outcome is named, those with none too.
+pub type Counts = BTreeMap<Outcome, u32>;
+
+/// A wave as a run announces it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaveRef {
+    /// Its label.
+    pub wave: Option<String>,
+    /// Its tasks.
+    pub tasks: Vec<TaskRef>,
+}
+
+/// A task as a run announces it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskRef {
+    /// Its id.
+    pub id: TaskId,
+    /// Its title.
+    pub title: String,
+    /// Its file, relative to the root, `/`-separated.
+    pub file: String,
+}

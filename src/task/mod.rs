@@ -1,0 +1,119 @@
+//! What one file says: frontmatter with byte ranges, its dialect, its body.
+//!
+//! Pure: text in, values out. No I/O, no clock, no LSP type. Total: any bytes give a [`Task`] (or "this is no task")
+//! and a list of [`Problem`]s, never a panic and never a lost file because of one bad value.
+
+mod id;
+mod problem;
+mod span;
+mod wave;
+
+pub use id::{TaskId, UnsafeId};
+pub use problem::{Code, Place, Problem, Severity};
+pub use span::{Span, Spanned};
+pub use wave::WaveLabel;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A file of the workspace, relative to its root.
+pub type RelPath = Arc<Path>;
+
+/// How one planning tool writes its task files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// `tasks/**/*.md` with an `id`.
+    #[serde(rename = "guardkit")]
+    GuardKit,
+    /// `.planning/**/*-PLAN.md` with a `phase` or `plan`.
+    Gsd,
+    /// `backlog/tasks/*.md`.
+    #[serde(rename = "backlog.md")]
+    BacklogMd,
+    /// The key mapping of the user's own `feature-build.yaml`.
+    Own,
+}
+
+/// How far a task is, by what its own file, folder and neighbours say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Still to be done.
+    Open,
+    /// Done: not run, and satisfies its dependents.
+    Done,
+    /// Given up: never run, satisfies nobody.
+    Dropped,
+}
+
+/// One task file: values with the byte ranges they were read from, and the problems found on the way.
+///
+/// Ids, waves and dependencies keep the author's spelling (`02A`, `08`, `1.10`): they are text, not typed YAML.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// The file, relative to the workspace root.
+    pub file: RelPath,
+    /// The dialect that it was read as.
+    pub dialect: Dialect,
+    /// The id as written, safe or not; `None` where the file is plainly a task but has none.
+    pub id: Option<Spanned<Box<str>>>,
+    /// Title from the frontmatter, else from the body, else the id.
+    pub title: Box<str>,
+    /// `status` as written (a GSD plan has none: `done` or `open`, without a range).
+    pub status: Option<Spanned<Box<str>>>,
+    /// What status, folder and neighbours mean together.
+    pub standing: Standing,
+    /// For GuardKit: the status folder it lies in (`backlog`, `in_progress`, ...), which ranks copies of one task.
+    pub folder: Option<Box<str>>,
+    /// The declared wave.
+    pub wave: Option<Spanned<WaveLabel>>,
+    /// The feature it was planned with.
+    pub feature: FeatureRef,
+    /// Ids of the tasks that must be done before, as written (remarks behind an id cut off).
+    pub depends_on: Vec<Spanned<Box<str>>>,
+    /// Why a person has to do it (`implementation_mode: manual`, `autonomous: false`, ...), where that is so.
+    pub needs_person: Option<Spanned<Box<str>>>,
+    /// `implementation_mode`: which of the configured `modes:` runs it.
+    pub mode: Option<Spanned<Box<str>>>,
+    /// The task's own command, `run:`; counts only where the configuration allows it.
+    pub run: Option<Spanned<OwnCommand>>,
+    /// Files that the task declares to change.
+    pub files: Vec<Spanned<Box<str>>>,
+    /// `estimated_minutes` (or hours converted): a hint for the estimate, never a limit.
+    pub estimated_minutes: Option<f64>,
+    /// `complexity`, as written.
+    pub complexity: Option<Box<str>>,
+    /// `priority`, as written.
+    pub priority: Option<Box<str>>,
+    /// GuardKit's `conductor_workspace`.
+    pub conductor_workspace: Option<Box<str>>,
+    /// Where lenses stand: the wave line's value, else the id's, else the start of the file.
+    pub anchor: Span,
+    /// Problems of this file alone.
+    pub problems: Vec<Problem>,
+}
+
+/// The feature a task belongs to, as far as its own file tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FeatureRef {
+    /// Named by a key (`feature_id`, `milestone`, ...), with the range of the name.
+    Named(Spanned<Box<str>>),
+    /// The folder that the file lies in (relative to the root, `/`-separated).
+    Folder(Box<str>),
+    /// A feature of its own (a file directly in a status or date folder).
+    Alone,
+    /// Backlog.md without a milestone: the whole backlog, which runs only when named.
+    WholeBacklog,
+}
+
+/// A task's own `run:` key: an argument vector, or one string to be split into one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OwnCommand {
+    /// A list of arguments.
+    Argv(Vec<Box<str>>),
+    /// One line, to be split as a shell would split it.
+    Line(Box<str>),
+}

@@ -1,0 +1,100 @@
+//! Problems: what is wrong with a task file or between task files, with a stable code and a place.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{RelPath, Span};
+
+/// The stable name of a kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The frontmatter, or one value of it, cannot be read.
+    InvalidFrontmatter,
+    /// Plainly a task, but without an id.
+    MissingId,
+    /// An id that could not name a file or stand in a command line.
+    UnsafeId,
+    /// Several open files have one id.
+    DuplicateId,
+    /// A wave that cannot be read as one.
+    InvalidWave,
+    /// A dependency that names no known task.
+    UnknownDependency,
+    /// Tasks that wait for each other.
+    DependencyCycle,
+    /// A dependency that lies in the same wave or a later one.
+    DependencyNotEarlier,
+    /// Two open tasks of one wave declare the same file.
+    FileOverlap,
+    /// The feature file and the frontmatter disagree.
+    WaveMismatch,
+    /// `feature-build.yaml` cannot be read or says what cannot be.
+    InvalidConfiguration,
+    /// A key of a task file that counts only where the configuration allows it.
+    IgnoredKey,
+}
+
+/// How much a problem matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It stops a task from running.
+    Error,
+    /// Something is not as it was meant.
+    Warning,
+    /// It concerns only tasks that are done or dropped.
+    Information,
+}
+
+/// A place in a file of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The file, relative to the root.
+    pub file: RelPath,
+    /// Where in it.
+    pub span: Span,
+}
+
+/// One problem at one place of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Problem {
+    /// Its stable name.
+    pub code: Code,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What, and what to do.
+    pub message: Box<str>,
+    /// Where in the file that owns the problem.
+    pub span: Span,
+    /// Its other ends, each with what it is.
+    pub related: Vec<(Place, Box<str>)>,
+}
+
+impl Code {
+    /// The name as it is printed: `dependency-cycle`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidFrontmatter => "invalid-frontmatter",
+            Self::MissingId => "missing-id",
+            Self::UnsafeId => "unsafe-id",
+            Self::DuplicateId => "duplicate-id",
+            Self::InvalidWave => "invalid-wave",
+            Self::UnknownDependency => "unknown-dependency",
+            Self::DependencyCycle => "dependency-cycle",
+            Self::DependencyNotEarlier => "dependency-not-earlier",
+            Self::FileOverlap => "file-overlap",
+            Self::WaveMismatch => "wave-mismatch",
+            Self::InvalidConfiguration => "invalid-configuration",
+            Self::IgnoredKey => "ignored-key",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,9 @@
+//! Where the files are: roots, configuration, discovery, and the index of all tasks. Reads files and nothing else.
+
+mod config;
+mod index;
+mod root;
+
+pub use config::{Command, Config, ConfigError, Run, Stdin};
+pub use index::{Changed, FileProblems, Index};
+pub use root::{find_root, state_dir};
