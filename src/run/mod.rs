@@ -1,5 +1,25 @@
 //! Plan in, processes out: supervisor, guard, journal, follower. Knows no editor.
+//!
+//! A run is a folder, `<state>/runs/<run>/`. [`start`] writes what has to be done into it and starts the supervisor, a
+//! process that nobody's end takes along. The supervisor starts one guard a task and writes the journal; everybody
+//! else, the process that called [`start`] included, follows the journal.
 
 mod event;
+mod follow;
+mod history;
+mod journal;
+mod order;
+mod paths;
+mod request;
+mod start;
+mod view;
 
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
+pub use follow::{FollowError, Follower};
+pub use history::{LatestAttempt, RunState, RunSummary, latest_attempts, runs, unfinished};
+pub use journal::{JournalError, read_journal};
+pub use order::{Limits, Order};
+pub use paths::{RunPaths, runs_dir};
+pub use request::{Level, cancel};
+pub use start::{Launcher, Options, StartError, start};
+pub use view::{Finished, TaskState, TaskView, View, WaveView};

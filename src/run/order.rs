@@ -1,0 +1,55 @@
+//! What a supervisor has to do: written once by whoever starts the run, read by every supervisor that the run ever has.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::RunId;
+use crate::plan::Schedule;
+use crate::task::TaskId;
+
+/// The content of a run's `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// The run.
+    pub run: RunId,
+    /// The workspace's root: where tasks are started.
+    pub root: PathBuf,
+    /// The workspace's state folder.
+    pub state_dir: PathBuf,
+    /// What to do.
+    pub schedule: Schedule,
+    /// The argument vector of each task that starts.
+    pub argv: BTreeMap<TaskId, Vec<String>>,
+    /// The tasks whose standard input lies in a file of the run.
+    pub with_stdin: Vec<TaskId>,
+    /// How many tasks run at the same time at the most.
+    pub max_parallel: NonZeroU32,
+    /// Run later waves after a wave in which a task did not pass.
+    pub keep_going: bool,
+    /// The limits of each attempt.
+    pub limits: Limits,
+}
+
+/// What a guard enforces. Times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How long an attempt may take; `None`: no limit.
+    pub timeout_ms: Option<u64>,
+    /// How long it has to end after SIGTERM before it is killed.
+    pub grace_ms: u64,
+    /// How long what it left behind may live, and hold its output, after it has exited.
+    pub leak_ms: u64,
+    /// How long it goes on without a supervisor.
+    pub orphan_ms: u64,
+    /// How many bytes of its output are kept, half from its head and half from its tail.
+    pub log_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout_ms: None, grace_ms: 10_000, leak_ms: 500, orphan_ms: 30_000, log_bytes: 64 << 20 }
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the parts of a run lie.
+
+use std::path::{Path, PathBuf};
+
+use super::RunId;
+use crate::task::TaskId;
+
+/// The folder of all runs of a workspace.
+pub fn runs_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("runs")
+}
+
+/// The files of one run. A task's files carry its id, which is safe as a file name, and endings of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunPaths {
+    dir: PathBuf,
+}
+
+impl RunPaths {
+    /// The files of a run of this workspace.
+    pub fn of(state_dir: &Path, run: &RunId) -> Self {
+        Self { dir: runs_dir(state_dir).join(run.0.as_str()) }
+    }
+
+    /// The files in a run's folder.
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf() }
+    }
+
+    /// The run's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What the supervisor has to do.
+    pub fn order(&self) -> PathBuf {
+        self.dir.join("run.json")
+    }
+
+    /// The journal: the only truth about the run.
+    pub fn journal(&self) -> PathBuf {
+        self.dir.join("journal.jsonl")
+    }
+
+    /// Held by the supervisor as long as it lives.
+    pub fn lock(&self) -> PathBuf {
+        self.dir.join("run.lock")
+    }
+
+    /// A summary of a finished journal, for those who need no more: a cache.
+    pub fn summary(&self) -> PathBuf {
+        self.dir.join("result.json")
+    }
+
+    /// Where requests to the supervisor are put.
+    pub fn requests(&self) -> PathBuf {
+        self.dir.join("requests")
+    }
+
+    /// The output of a task.
+    pub fn log(&self, task: &TaskId) -> PathBuf {
+        self.dir.join(format!("{task}.log"))
+    }
+
+    /// What a task reads from its standard input.
+    pub(super) fn stdin(&self, task: &TaskId) -> PathBuf {
+        self.dir.join(format!("{task}.stdin"))
+    }
+
+    /// How an attempt ended, written by its guard.
+    pub(super) fn result(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        self.dir.join(format!("{task}.{attempt}.result"))
+    }
+}
+
+/// The lock of a task: held by the guard of its one attempt.
+pub(super) fn task_lock(state_dir: &Path, task: &TaskId) -> PathBuf {
+    state_dir.join("locks").join(format!("{task}.lock"))
+}

@@ -1,0 +1,235 @@
+//! A run as it stands: a pure fold of its records. The terminal, lenses and progress all show this.
+
+use std::collections::HashMap;
+
+use super::{Counts, Event, Outcome, Record, RunId, WaveRef};
+use crate::task::TaskId;
+
+/// A run as its records tell so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct View {
+    /// The run; `None` before its first record.
+    pub run: Option<RunId>,
+    /// The workspace's root.
+    pub root: String,
+    /// The feature's id.
+    pub feature: String,
+    /// The feature's title.
+    pub title: String,
+    /// When it started (RFC 3339, UTC).
+    pub started: String,
+    /// Its waves in order.
+    pub waves: Vec<WaveView>,
+    /// How many tasks have which outcome so far; only outcomes that some task has.
+    pub summary: Counts,
+    /// How it ended; `None` while it goes on.
+    pub finished: Option<Finished>,
+    places: HashMap<TaskId, (usize, usize)>,
+}
+
+/// A wave of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaveView {
+    /// Its label.
+    pub wave: Option<String>,
+    /// Its tasks, those included that are skipped.
+    pub tasks: Vec<TaskView>,
+    /// When it began (RFC 3339, UTC); `None` before.
+    pub started: Option<String>,
+    /// How it ended; `None` before.
+    pub finished: Option<Finished>,
+}
+
+/// How a wave or a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// How many tasks had which outcome.
+    pub summary: Counts,
+    /// How long it took.
+    pub wall_ms: u64,
+    /// How long its tasks took, added up.
+    pub serial_ms: u64,
+    /// The exit code that `run` answers with; 0 for a wave.
+    pub exit_code: u8,
+}
+
+/// A task of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskView {
+    /// Its id.
+    pub id: TaskId,
+    /// Its title.
+    pub title: String,
+    /// Its file, relative to the root, `/`-separated.
+    pub file: String,
+    /// Where it stands.
+    pub state: TaskState,
+    /// What it said last.
+    pub progress: Option<String>,
+    /// Its log, where it was started.
+    pub log: Option<String>,
+    /// The number of its newest attempt, from 1; 0 before the first.
+    pub attempt: u32,
+}
+
+/// Where a task of a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskState {
+    /// Not started yet.
+    Pending,
+    /// Its process runs.
+    Running {
+        /// Since when (RFC 3339, UTC).
+        since: String,
+    },
+    /// It has its outcome.
+    Finished {
+        /// The outcome.
+        outcome: Outcome,
+        /// The process's exit code, where it exited.
+        exit_code: Option<i32>,
+        /// How long it took.
+        duration_ms: u64,
+        /// Why it did not pass.
+        reason: Option<String>,
+    },
+}
+
+impl View {
+    /// The view of a whole journal.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut view = Self::default();
+        for record in records {
+            view.apply(record);
+        }
+        view
+    }
+
+    /// Takes the next record in. What names an unknown task or wave changes nothing.
+    pub fn apply(&mut self, record: &Record) {
+        match &record.event {
+            Event::RunStarted { run, root, feature, title, waves } => {
+                *self = Self {
+                    run: Some(run.clone()),
+                    root: root.clone(),
+                    feature: feature.clone(),
+                    title: title.clone(),
+                    started: record.time.clone(),
+                    ..Self::default()
+                };
+                self.announce(waves);
+            }
+            Event::WaveStarted { wave, .. } => {
+                if let Some(view) = self.waves.iter_mut().find(|view| view.wave == *wave) {
+                    view.started = Some(record.time.clone());
+                }
+            }
+            Event::TaskStarted { task, attempt, log } => {
+                if let Some(view) = self.task_mut(task.as_str()) {
+                    view.state = TaskState::Running { since: record.time.clone() };
+                    view.log = Some(log.clone());
+                    view.attempt = *attempt;
+                    view.progress = None;
+                }
+            }
+            Event::TaskProgress { task, text } => {
+                if let Some(view) = self.task_mut(task.as_str()) {
+                    view.progress = Some(text.clone());
+                }
+            }
+            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log } => {
+                let Some(view) = self.task_mut(task.as_str()) else { return };
+                let state = TaskState::Finished {
+                    outcome: *outcome,
+                    exit_code: *exit_code,
+                    duration_ms: *duration_ms,
+                    reason: reason.clone(),
+                };
+                let counted = matches!(view.state, TaskState::Finished { .. });
+                view.state = state;
+                view.log = log.clone().or_else(|| view.log.take());
+                if !counted {
+                    *self.summary.entry(*outcome).or_default() += 1;
+                }
+            }
+            Event::WaveFinished { wave, summary, wall_ms, serial_ms } => {
+                if let Some(view) = self.waves.iter_mut().find(|view| view.wave == *wave) {
+                    view.finished = Some(Finished {
+                        summary: summary.clone(),
+                        wall_ms: *wall_ms,
+                        serial_ms: *serial_ms,
+                        exit_code: 0,
+                    });
+                }
+            }
+            Event::RunFinished { summary, wall_ms, serial_ms, exit_code } => {
+                self.finished = Some(Finished {
+                    summary: summary.clone(),
+                    wall_ms: *wall_ms,
+                    serial_ms: *serial_ms,
+                    exit_code: *exit_code,
+                });
+            }
+        }
+    }
+
+    /// Takes in that the supervisor died: what has no outcome by now is `lost`.
+    pub fn supervisor_died(&mut self) {
+        let mut lost = 0;
+        for task in self.waves.iter_mut().flat_map(|wave| &mut wave.tasks) {
+            if matches!(task.state, TaskState::Finished { .. }) {
+                continue;
+            }
+            lost += 1;
+            task.state = TaskState::Finished {
+                outcome: Outcome::Lost,
+                exit_code: None,
+                duration_ms: 0,
+                reason: Some("its supervisor died".into()),
+            };
+        }
+        if lost > 0 {
+            *self.summary.entry(Outcome::Lost).or_default() += lost;
+        }
+    }
+
+    /// A task of the run.
+    pub fn task(&self, id: &str) -> Option<&TaskView> {
+        let (wave, task) = self.places.get(id)?;
+        self.waves.get(*wave)?.tasks.get(*task)
+    }
+
+    /// All tasks, wave by wave.
+    pub fn tasks(&self) -> impl Iterator<Item = &TaskView> {
+        self.waves.iter().flat_map(|wave| &wave.tasks)
+    }
+
+    /// How many tasks have an outcome.
+    pub fn done(&self) -> u32 {
+        self.summary.values().sum()
+    }
+
+    fn task_mut(&mut self, id: &str) -> Option<&mut TaskView> {
+        let (wave, task) = self.places.get(id)?;
+        self.waves.get_mut(*wave)?.tasks.get_mut(*task)
+    }
+
+    fn announce(&mut self, waves: &[WaveRef]) {
+        for (at_wave, wave) in waves.iter().enumerate() {
+            let mut tasks = Vec::with_capacity(wave.tasks.len());
+            for (at_task, task) in wave.tasks.iter().enumerate() {
+                self.places.insert(task.id.clone(), (at_wave, at_task));
+                tasks.push(TaskView {
+                    id: task.id.clone(),
+                    title: task.title.clone(),
+                    file: task.file.clone(),
+                    state: TaskState::Pending,
+                    progress: None,
+                    log: None,
+                    attempt: 0,
+                });
+            }
+            self.waves.push(WaveView { wave: wave.wave.clone(), tasks, started: None, finished: None });
+        }
+    }
+}
