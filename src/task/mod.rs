@@ -3,11 +3,13 @@
 //! Pure: text in, values out. No I/O, no clock, no LSP type. Total: any bytes give a [`Task`] (or "this is no task")
 //! and a list of [`Problem`]s, never a panic and never a lost file because of one bad value.
 
+mod feature_file;
 mod id;
 mod problem;
 mod span;
 mod wave;
 
+pub use feature_file::{FeatureFile, FeatureTask};
 pub use id::{TaskId, UnsafeId};
 pub use problem::{Code, Place, Problem, Severity};
 pub use span::{Span, Spanned};
@@ -72,6 +74,8 @@ pub struct Task {
     pub wave: Option<Spanned<WaveLabel>>,
     /// The feature it was planned with.
     pub feature: FeatureRef,
+    /// The feature's title for people, where the neighbours know one (the title of a Backlog.md milestone).
+    pub feature_title: Option<Box<str>>,
     /// Ids of the tasks that must be done before, as written (remarks behind an id cut off).
     pub depends_on: Vec<Spanned<Box<str>>>,
     /// Why a person has to do it (`implementation_mode: manual`, `autonomous: false`, ...), where that is so.
@@ -101,7 +105,8 @@ pub struct Task {
 pub enum FeatureRef {
     /// Named by a key (`feature_id`, `milestone`, ...), with the range of the name.
     Named(Spanned<Box<str>>),
-    /// The folder that the file lies in (relative to the root, `/`-separated).
+    /// The folder that the file lies in, `/`-separated, without what is no name of a feature: the folders that every
+    /// task of the dialect lies in (`tasks/`, `.planning/phases/`), status and date folders.
     Folder(Box<str>),
     /// A feature of its own (a file directly in a status or date folder).
     Alone,
