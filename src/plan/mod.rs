@@ -2,8 +2,10 @@
 //!
 //! Pure: no I/O, no clock. The workspace's index feeds it; the command line and the language server show it.
 
+mod catalog;
 mod select;
 
+pub use catalog::{Catalog, Replanned};
 pub use select::{Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, select};
 
 use crate::task::{Dialect, RelPath, Span, TaskId, WaveLabel};
@@ -51,6 +53,8 @@ pub struct PlannedTask {
     pub status: Box<str>,
     /// Whether and why it can run.
     pub state: State,
+    /// Why a person has to do it, done or not: such a task is never started, not even by `--redo`.
+    pub needs_person: Option<Box<str>>,
     /// The known tasks it depends on, by their own spelling; of other features too.
     pub depends_on: Vec<Box<str>>,
     /// The key of `modes:` that runs it.
