@@ -1,6 +1,8 @@
 //! GuardKit's feature file, `.guardkit/features/FEAT-*.yaml`: the feature's own statement of its waves and task files.
 
-use super::{Problem, RelPath, Span, Spanned, Standing};
+use super::dialect::standing_of_status;
+use super::yaml::{self, Broken, Node, Value};
+use super::{Code, Problem, RelPath, Severity, Span, Spanned, Standing};
 
 /// What a feature file says.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,4 +42,92 @@ pub struct FeatureTask {
     pub estimated_minutes: Option<f64>,
     /// The whole entry.
     pub span: Span,
+}
+
+impl FeatureFile {
+    /// Reads the text of a feature file. Total: what cannot be read is a problem.
+    pub fn parse(file: &RelPath, text: &str) -> Self {
+        let (node, problems) = match yaml::read(text, 0) {
+            Ok(node) => (node, Vec::new()),
+            Err(broken) => (Node { value: Value::Null, span: Span::default() }, vec![unreadable(broken)]),
+        };
+        let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into()).unwrap_or_default();
+        let text_of = |key| node.get(key).and_then(Node::as_text);
+        let groups = node.get("orchestration").and_then(|orchestration| orchestration.get("parallel_groups"));
+        Self {
+            file: file.clone(),
+            id: text_of("id").unwrap_or_else(|| Spanned::new(stem(), Span::default())),
+            name: text_of("name").map(|name| name.value),
+            tasks: node.get("tasks").map(Node::items).unwrap_or_default().iter().filter_map(task).collect(),
+            waves: groups.map(Node::items).unwrap_or_default().iter().map(ids).collect(),
+            problems,
+        }
+    }
+}
+
+fn unreadable(broken: Broken) -> Problem {
+    Problem {
+        code: Code::InvalidFrontmatter,
+        severity: Severity::Warning,
+        message: format!("the feature file cannot be read: {}", broken.message).into(),
+        span: broken.span,
+        related: Vec::new(),
+    }
+}
+
+fn task(entry: &Node) -> Option<FeatureTask> {
+    let text_of = |key| entry.get(key).and_then(Node::as_text);
+    let status = text_of("status");
+    let minutes = text_of("estimated_minutes").and_then(|minutes| minutes.value.parse::<f64>().ok());
+    Some(FeatureTask {
+        id: text_of("id")?,
+        name: text_of("name").map(|name| name.value),
+        file_path: text_of("file_path"),
+        depends_on: entry.get("dependencies").filter(|node| matches!(node.value, Value::List(_))).map(ids),
+        standing: status.as_ref().map_or(Standing::Open, |status| standing_of_status(&status.value)),
+        status,
+        mode: text_of("implementation_mode"),
+        estimated_minutes: minutes.filter(|minutes| minutes.is_finite() && *minutes > 0.0),
+        span: entry.span,
+    })
+}
+
+/// A list of ids; one id is a list of one.
+fn ids(node: &Node) -> Vec<Spanned<Box<str>>> {
+    match &node.value {
+        Value::List(items) => items.iter().filter_map(Node::as_text).collect(),
+        _ => node.as_text().into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use std::path::Path;
+
+    use super::*;
+
+    const TEXT: &str = "id: FEAT-1\nname: Ünder: way\ntasks:\n- id: T-1\n  file_path: tasks/backlog/x/T-1.md\n  dependencies: []\n  status: completed\n  estimated_minutes: 22\n- id: T-2\n  dependencies:\n  - T-1\n  status: deferred\norchestration:\n  parallel_groups:\n  - - T-1\n  - [T-2]\n";
+
+    #[test]
+    fn reads_tasks_and_waves_with_their_places() {
+        let text = TEXT.replace("Ünder: way", "Ünder way");
+        let file = FeatureFile::parse(&Path::new(".guardkit/features/FEAT-1.yaml").into(), &text);
+        assert_eq!(file.problems, []);
+        assert_eq!((&*file.id.value, file.name.as_deref()), ("FEAT-1", Some("Ünder way")));
+        assert_eq!(file.tasks[0].standing, Standing::Done);
+        assert_eq!(file.tasks[1].standing, Standing::Dropped);
+        assert_eq!(file.tasks[0].estimated_minutes, Some(22.0));
+        let waves: Vec<Vec<_>> = file.waves.iter().map(|wave| wave.iter().map(|id| &*id.value).collect()).collect();
+        assert_eq!(waves, [["T-1"], ["T-2"]]);
+        assert_eq!(&text[file.waves[1][0].span.range()], "T-2");
+        assert_eq!(&text[file.tasks[1].depends_on.as_ref().unwrap()[0].span.range()], "T-1");
+    }
+
+    #[test]
+    fn a_broken_feature_file_is_a_problem_and_keeps_its_name() {
+        let file = FeatureFile::parse(&Path::new("FEAT-9.yaml").into(), TEXT);
+        assert_eq!(&*file.id.value, "FEAT-9");
+        assert_eq!(file.problems.len(), 1);
+    }
 }

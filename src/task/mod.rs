@@ -3,17 +3,29 @@
 //! Pure: text in, values out. No I/O, no clock, no LSP type. Total: any bytes give a [`Task`] (or "this is no task")
 //! and a list of [`Problem`]s, never a panic and never a lost file because of one bad value.
 
+mod body;
+mod decode;
+mod dialect;
 mod feature_file;
+mod frontmatter;
 mod id;
 mod problem;
 mod span;
 mod wave;
+mod yaml;
 
+pub use body::{Body, Criterion, Heading};
+pub use decode::decode;
+pub use dialect::{
+    BacklogFacts, Milestone, OwnKeys, Surroundings, dialect_of, needs_body, parse, read_milestone, read_statuses,
+    summary_of,
+};
 pub use feature_file::{FeatureFile, FeatureTask};
+pub use frontmatter::{Extent, extent};
 pub use id::{TaskId, UnsafeId};
 pub use problem::{Code, Place, Problem, Severity};
 pub use span::{Span, Spanned};
-pub use wave::WaveLabel;
+pub use wave::{NoWave, WaveLabel};
 
 use std::path::Path;
 use std::sync::Arc;

@@ -93,6 +93,13 @@ impl Code {
     }
 }
 
+/// What concerns only done or dropped tasks is information.
+pub fn calm(problems: &mut [Problem]) {
+    for problem in problems {
+        problem.severity = Severity::Information;
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -1,0 +1,145 @@
+//! GuardKit: `tasks/**/*.md`, with a folder for each status.
+
+use std::path::Path;
+
+use super::reader::{Found, Loss, Reader};
+use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task};
+
+/// Keys that name the feature, the most telling first.
+const FEATURE_KEYS: [&str; 5] = ["feature_id", "parent_feature", "feature", "parent_review", "parent_task"];
+
+/// Folders that hold no open tasks.
+const DONE_FOLDER: &str = "completed";
+
+/// Folders that say how far their tasks are, beside the names of dropped statuses.
+const STATUS_FOLDERS: [&str; 9] = [
+    "backlog",
+    "in_progress",
+    "design_approved",
+    "in_review",
+    "review_complete",
+    "blocked",
+    DONE_FOLDER,
+    "pending",
+    "planned",
+];
+
+pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
+    let place = Place::of(file);
+    let id = reader.first_text(&["id", "task_id"], Loss::Place);
+    if id.is_none() && !is_plainly_a_task(&reader) {
+        return None;
+    }
+    if id.as_ref().is_some_and(|id| is_placeholder(&id.value)) && is_template(file) {
+        return None;
+    }
+    let status = reader.text("status", Loss::Detail);
+    let mode = reader.text("implementation_mode", Loss::Detail);
+    let found = Found {
+        dialect: Dialect::GuardKit,
+        title: reader.title_or_heading("title", id.as_ref()),
+        standing: place.standing(status.as_ref().map(|status| &*status.value)),
+        folder: place.status.map(Into::into),
+        wave: reader.wave(&["wave", "parallel_group"]),
+        feature: feature(&mut reader, &place),
+        feature_title: None,
+        depends_on: reader.ids(&["dependencies", "depends_on", "blocked_by"]),
+        needs_person: needs_person(&mut reader, mode.as_ref()),
+        files: ["files_to_modify", "files_to_create"].iter().flat_map(|key| reader.list(key, Loss::Detail)).collect(),
+        mode,
+        status,
+        id,
+    };
+    Some(reader.finish(file, found))
+}
+
+/// Without an id, a file counts as a task that lacks one only where it has the keys that nothing but a task has.
+fn is_plainly_a_task(reader: &Reader<'_>) -> bool {
+    reader.has_any(&["id", "task_id"]) && reader.has("status")
+        || reader.has("status")
+            && reader.has_any(&["wave", "parallel_group", "dependencies", "depends_on", "implementation_mode"])
+}
+
+fn is_placeholder(id: &str) -> bool {
+    id.contains(['{', '<', '[']) || id.contains("XXX")
+}
+
+fn is_template(file: &Path) -> bool {
+    file.iter().any(|part| part.to_string_lossy().to_ascii_lowercase().contains("template"))
+}
+
+fn feature(reader: &mut Reader<'_>, place: &Place<'_>) -> FeatureRef {
+    match reader.first_text(&FEATURE_KEYS, Loss::Detail) {
+        Some(name) => FeatureRef::Named(name),
+        None if place.feature.is_empty() => FeatureRef::Alone,
+        None => FeatureRef::Folder(place.feature.as_str().into()),
+    }
+}
+
+fn needs_person(reader: &mut Reader<'_>, mode: Option<&Spanned<Box<str>>>) -> Option<Spanned<Box<str>>> {
+    if let Some(mode) = mode.filter(|mode| mode.value.eq_ignore_ascii_case("manual")) {
+        return Some(Spanned::new("implementation_mode is manual".into(), mode.span));
+    }
+    let kind = reader.text("task_type", Loss::Detail)?;
+    kind.value
+        .eq_ignore_ascii_case("operator_handoff")
+        .then(|| Spanned::new("task_type is operator_handoff".into(), kind.span))
+}
+
+/// What a status means, alone.
+pub(in crate::task) fn standing_of_status(status: &str) -> Standing {
+    let is = |names: &[&str]| names.iter().any(|name| status.trim().eq_ignore_ascii_case(name));
+    if is(&["completed", "closed", "in_review", "review_complete"]) {
+        Standing::Done
+    } else if is_dropped(status) {
+        Standing::Dropped
+    } else {
+        Standing::Open
+    }
+}
+
+fn is_dropped(name: &str) -> bool {
+    ["cancelled", "superseded", "obsolete", "archived", "deferred", "deleted"]
+        .iter()
+        .any(|dropped| name.trim().eq_ignore_ascii_case(dropped))
+}
+
+/// What the folders of a file say.
+struct Place<'f> {
+    /// The status folder, directly under `tasks/`.
+    status: Option<&'f str>,
+    /// The folders below, without those that are a status or a date.
+    feature: String,
+}
+
+impl<'f> Place<'f> {
+    fn of(file: &'f Path) -> Self {
+        let folders = file.parent().into_iter().flat_map(Path::iter).skip(1).filter_map(|part| part.to_str());
+        let mut folders = folders.peekable();
+        let status = folders.next_if(|name| is_status_folder(name));
+        let feature: Vec<_> = folders.skip_while(|name| is_status_folder(name) || is_date(name)).collect();
+        Self { status, feature: feature.join("/") }
+    }
+
+    /// The status decides where it says "done" or "dropped", else the folder: files are moved before their status is
+    /// changed.
+    fn standing(&self, status: Option<&str>) -> Standing {
+        let by_status = status.map_or(Standing::Open, standing_of_status);
+        match self.status {
+            _ if by_status != Standing::Open => by_status,
+            Some(DONE_FOLDER) => Standing::Done,
+            Some(folder) if is_dropped(folder) => Standing::Dropped,
+            _ => Standing::Open,
+        }
+    }
+}
+
+fn is_status_folder(name: &str) -> bool {
+    STATUS_FOLDERS.contains(&name) || is_dropped(name)
+}
+
+/// `2026-03` and `2026-03-01` are when something was done, not what.
+fn is_date(name: &str) -> bool {
+    let shape: String = name.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    matches!(shape.as_str(), "0000" | "0000-00" | "0000-00-00")
+}

@@ -1,0 +1,369 @@
+//! Reads values of a frontmatter and collects the problems met on the way.
+
+use std::path::Path;
+
+use crate::task::frontmatter::Frontmatter;
+use crate::task::yaml::{Broken, Node, Value};
+use crate::task::{
+    Code, Dialect, FeatureRef, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task, WaveLabel, body,
+    wave,
+};
+
+/// What is lost with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The task's place in the plan: it must not run then.
+    Place,
+    /// Something that it can run without.
+    Detail,
+}
+
+/// Reads one frontmatter.
+#[derive(Debug)]
+pub(super) struct Reader<'t> {
+    text: &'t str,
+    frontmatter: Frontmatter<'t>,
+    problems: Vec<Problem>,
+}
+
+/// What a dialect found out itself; the rest of a [`Task`] is read the same way everywhere.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) dialect: Dialect,
+    pub(super) id: Option<Spanned<Box<str>>>,
+    pub(super) title: Box<str>,
+    pub(super) status: Option<Spanned<Box<str>>>,
+    pub(super) standing: Standing,
+    pub(super) folder: Option<Box<str>>,
+    pub(super) wave: Option<Spanned<WaveLabel>>,
+    pub(super) feature: FeatureRef,
+    pub(super) feature_title: Option<Box<str>>,
+    pub(super) depends_on: Vec<Spanned<Box<str>>>,
+    pub(super) needs_person: Option<Spanned<Box<str>>>,
+    pub(super) mode: Option<Spanned<Box<str>>>,
+    pub(super) files: Vec<Spanned<Box<str>>>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str, frontmatter: Frontmatter<'t>) -> Self {
+        Self { text, frontmatter, problems: Vec::new() }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.frontmatter.has(key)
+    }
+
+    pub(super) fn has_any(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.has(key))
+    }
+
+    /// A scalar as text. Nothing for null and for the ways to write "nothing" (`none`, `N/A`).
+    pub(super) fn text(&mut self, key: &str, loss: Loss) -> Option<Spanned<Box<str>>> {
+        let node = self.node(key, loss)?;
+        match node.value {
+            Value::Null => None,
+            Value::Text(text) => (!wave::is_absent(text.trim())).then(|| Spanned::new(trimmed(text), node.span)),
+            Value::List(_) | Value::Map(_) => {
+                self.lost(key, node.span, loss, "it must be one value, not a list or a map");
+                None
+            }
+        }
+    }
+
+    /// The first of these keys that has a value.
+    pub(super) fn first_text(&mut self, keys: &[&str], loss: Loss) -> Option<Spanned<Box<str>>> {
+        keys.iter().find_map(|key| self.text(key, loss))
+    }
+
+    /// A title is text for people: what YAML rejects in it (an unquoted `: `) is read as it stands.
+    pub(super) fn title(&mut self, key: &str) -> Option<Box<str>> {
+        match self.frontmatter.value(key)? {
+            Ok(node) => node.as_text().map(|text| trimmed(text.value)).filter(|title| !title.is_empty()),
+            Err(_) => self.frontmatter.raw_line(key).map(|raw| raw.value),
+        }
+    }
+
+    /// The title from the frontmatter, else the first heading, else the id.
+    pub(super) fn title_or_heading(&mut self, key: &str, id: Option<&Spanned<Box<str>>>) -> Box<str> {
+        self.title(key).or_else(|| self.heading()).or_else(|| id.map(|id| id.value.clone())).unwrap_or_default()
+    }
+
+    /// The first heading of the body.
+    pub(super) fn heading(&self) -> Option<Box<str>> {
+        body::first_heading(self.text, self.frontmatter.body).map(|heading| heading.value)
+    }
+
+    /// The body, as far as the text holds it.
+    pub(super) fn body(&self) -> &'t str {
+        self.text.get(self.frontmatter.body..).unwrap_or_default()
+    }
+
+    /// A list of texts; one text is a list of one, or of several between commas. A map's item is meant by its `id`.
+    pub(super) fn list(&mut self, key: &str, loss: Loss) -> Vec<Spanned<Box<str>>> {
+        let Some(node) = self.node(key, loss) else { return Vec::new() };
+        let list = match &node.value {
+            Value::Null => Vec::new(),
+            Value::Text(text) => split_at_commas(self.text, text, node.span),
+            Value::List(items) => items.iter().filter_map(item_text).collect(),
+            Value::Map(_) => {
+                self.lost(key, node.span, loss, "it must be a list");
+                Vec::new()
+            }
+        };
+        list.into_iter().filter(|item| !wave::is_absent(item.value.trim())).collect()
+    }
+
+    /// The ids of a list of dependencies, without the remarks behind them.
+    pub(super) fn ids(&mut self, keys: &[&str]) -> Vec<Spanned<Box<str>>> {
+        let mut ids: Vec<Spanned<Box<str>>> = Vec::new();
+        for key in keys {
+            for item in self.list(key, Loss::Place) {
+                let id = without_remark(item);
+                if !ids.iter().any(|known| known.value == id.value) {
+                    ids.push(id);
+                }
+            }
+        }
+        ids
+    }
+
+    /// The declared wave: the first of these keys that has a value.
+    pub(super) fn wave(&mut self, keys: &[&str]) -> Option<Spanned<WaveLabel>> {
+        keys.iter().find_map(|key| self.wave_of(key))
+    }
+
+    fn wave_of(&mut self, key: &str) -> Option<Spanned<WaveLabel>> {
+        let written = self.text(key, Loss::Place)?;
+        match WaveLabel::read(&written.value) {
+            Ok(label) => label.map(|label| Spanned::new(label, written.span)),
+            Err(error) => {
+                let message = format!("`{key}: {}` is read as no wave: {error}", written.value);
+                self.problem(Code::InvalidWave, Severity::Warning, message, written.span);
+                None
+            }
+        }
+    }
+
+    /// A number of minutes, from keys that hold minutes or hours.
+    pub(super) fn minutes(&mut self) -> Option<f64> {
+        let minutes = self.number("estimated_minutes");
+        minutes.or_else(|| Some(60.0 * self.number("estimated_hours").or_else(|| self.number("estimate_hours"))?))
+    }
+
+    fn number(&mut self, key: &str) -> Option<f64> {
+        let number: f64 = self.text(key, Loss::Detail)?.value.parse().ok()?;
+        (number.is_finite() && number > 0.0).then_some(number)
+    }
+
+    /// `true` or `false`, with the place.
+    pub(super) fn is_false(&mut self, key: &str) -> Option<Span> {
+        let value = self.text(key, Loss::Detail)?;
+        ["false", "no", "off"].iter().any(|no| value.value.eq_ignore_ascii_case(no)).then_some(value.span)
+    }
+
+    fn command(&mut self) -> Option<Spanned<OwnCommand>> {
+        let node = self.node("run", Loss::Detail)?;
+        let command = match &node.value {
+            Value::Text(line) if !line.trim().is_empty() => OwnCommand::Line(line.clone()),
+            Value::List(items) => {
+                let argv: Option<Vec<_>> = items.iter().map(|item| item.as_text().map(|text| text.value)).collect();
+                OwnCommand::Argv(argv.filter(|argv| !argv.is_empty())?)
+            }
+            _ => return None,
+        };
+        Some(Spanned::new(command, node.span))
+    }
+
+    fn node(&mut self, key: &str, loss: Loss) -> Option<Node> {
+        match self.frontmatter.value(key)? {
+            Ok(node) => Some(node),
+            Err(broken) => {
+                self.broken(key, &broken, loss);
+                None
+            }
+        }
+    }
+
+    fn broken(&mut self, key: &str, broken: &Broken, loss: Loss) {
+        let span = if broken.span.start == broken.span.end {
+            self.frontmatter.key_span(key).unwrap_or(broken.span)
+        } else {
+            broken.span
+        };
+        self.lost(key, span, loss, &broken.message);
+    }
+
+    fn lost(&mut self, key: &str, span: Span, loss: Loss, why: &str) {
+        let severity = match loss {
+            Loss::Place => Severity::Error,
+            Loss::Detail => Severity::Warning,
+        };
+        self.problem(Code::InvalidFrontmatter, severity, format!("the value of `{key}` cannot be read: {why}"), span);
+    }
+
+    pub(super) fn problem(&mut self, code: Code, severity: Severity, message: impl Into<Box<str>>, span: Span) {
+        let problem = Problem { code, severity, message: message.into(), span, related: Vec::new() };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// The place of a key's name, else the beginning of the file.
+    pub(super) fn key_span(&self, key: &str) -> Span {
+        self.frontmatter.key_span(key).unwrap_or_default()
+    }
+
+    /// Makes the task, with what every dialect reads the same way.
+    pub(super) fn finish(mut self, file: &RelPath, found: Found) -> Task {
+        let run = self.command();
+        let estimated_minutes = self.minutes();
+        let mut detail = |key| self.text(key, Loss::Detail).map(|text| text.value);
+        let (complexity, priority) = (detail("complexity"), detail("priority"));
+        let conductor_workspace = detail("conductor_workspace");
+        self.tell_about_the_block(file, &found);
+        let id_span = found.id.as_ref().map(|id| id.span);
+        let anchor = found.wave.as_ref().map(|wave| wave.span).or(id_span).unwrap_or_default();
+        self.problems.sort_by_key(|problem| problem.span);
+        Task {
+            file: file.clone(),
+            dialect: found.dialect,
+            id: found.id,
+            title: found.title,
+            status: found.status,
+            standing: found.standing,
+            folder: found.folder,
+            wave: found.wave,
+            feature: found.feature,
+            feature_title: found.feature_title,
+            depends_on: found.depends_on,
+            needs_person: found.needs_person,
+            mode: found.mode,
+            run,
+            files: found.files,
+            estimated_minutes,
+            complexity,
+            priority,
+            conductor_workspace,
+            anchor,
+            problems: self.problems,
+        }
+    }
+
+    fn tell_about_the_block(&mut self, file: &Path, found: &Found) {
+        if let Some(opening) = self.frontmatter.unclosed {
+            let message = "the frontmatter has no closing `---`: other tools see no task here";
+            self.problem(Code::InvalidFrontmatter, Severity::Error, message, opening);
+        }
+        let duplicates: Vec<_> =
+            self.frontmatter.duplicates().map(|(key, second, first)| (key.to_owned(), second, first)).collect();
+        for (key, second, first) in duplicates {
+            let message = format!("`{key}` stands twice; the first one counts");
+            self.problem(Code::InvalidFrontmatter, Severity::Warning, message, second);
+            if let Some(problem) = self.problems.last_mut() {
+                let place = crate::task::Place { file: file.into(), span: first };
+                problem.related.push((place, "the first one".into()));
+            }
+        }
+        self.tell_about_the_id(found);
+    }
+
+    fn tell_about_the_id(&mut self, found: &Found) {
+        match &found.id {
+            None if self.problems.iter().any(|problem| problem.severity == Severity::Error) => {}
+            None => {
+                let message = "this task has no id; give it one, such as `id: TASK-001`";
+                self.problem(Code::MissingId, Severity::Error, message, Span::default());
+            }
+            Some(id) => {
+                if let Err(error) = crate::task::TaskId::new(&id.value) {
+                    self.problem(Code::UnsafeId, Severity::Error, error.to_string(), id.span);
+                }
+            }
+        }
+    }
+}
+
+fn trimmed(text: Box<str>) -> Box<str> {
+    if text.trim().len() == text.len() { text } else { text.trim().into() }
+}
+
+/// An item of a list of ids or files: text, or a map that has it under a usual name (`- id: A`), or a map whose only key
+/// it is (`- A: why`).
+fn item_text(item: &Node) -> Option<Spanned<Box<str>>> {
+    if let Some(text) = item.as_text() {
+        return Some(text);
+    }
+    let named = ["id", "task", "task_id", "path", "file"].iter().find_map(|name| item.get(name));
+    if let Some(named) = named {
+        return named.as_text();
+    }
+    match &item.value {
+        Value::Map(entries) => entries.first().and_then(|(key, _)| key.as_text()),
+        _ => None,
+    }
+}
+
+/// `A, B` as one text is a list that lacks its brackets.
+fn split_at_commas(source: &str, text: &str, span: Span) -> Vec<Spanned<Box<str>>> {
+    if source.get(span.range()) != Some(text) {
+        return text.split(',').map(|part| Spanned::new(part.trim().into(), span)).collect();
+    }
+    let mut at = span.start as usize;
+    let mut parts = Vec::new();
+    for part in text.split(',') {
+        let start = at + (part.len() - part.trim_start().len());
+        parts.push(Spanned::new(part.trim().into(), Span::new(start, start + part.trim().len())));
+        at += part.len() + 1;
+    }
+    parts
+}
+
+/// `TASK-X (completed)` means `TASK-X`.
+fn without_remark(item: Spanned<Box<str>>) -> Spanned<Box<str>> {
+    let whole = item.value.trim();
+    let id = whole.split(char::is_whitespace).next().unwrap_or_default().trim_end_matches([':', ',', ';']);
+    if id.len() == item.value.len() || id.is_empty() {
+        return item;
+    }
+    // The range of a quoted text begins with its quote, so it only shrinks where the text stands there plainly.
+    let plain = (item.span.end - item.span.start) as usize == item.value.len();
+    let start = item.span.start as usize;
+    let span = if plain { Span::new(start, start + id.len()) } else { item.span };
+    Spanned::new(id.into(), span)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    fn reader(text: &str) -> Reader<'_> {
+        Reader::new(text, Frontmatter::find(text).unwrap())
+    }
+
+    #[test]
+    fn dependencies_are_read_in_every_way_they_are_written() {
+        let text = "---\ndependencies:\n  - TASK-A (completed)\n  - \"TASK-B\"\n  - id: TASK-C\n  - TASK-D: after the talk\n  - null\ndepends_on: TASK-E, TASK-A\nblocked_by: [09, 10]\n---\n";
+        let ids = reader(text).ids(&["dependencies", "depends_on", "blocked_by"]);
+        let names: Vec<_> = ids.iter().map(|id| &*id.value).collect();
+        assert_eq!(names, ["TASK-A", "TASK-B", "TASK-C", "TASK-D", "TASK-E", "09", "10"]);
+        assert_eq!(&text[ids[0].span.range()], "TASK-A");
+        assert_eq!(&text[ids[4].span.range()], "TASK-E");
+        assert_eq!(&text[ids[5].span.range()], "09");
+    }
+
+    #[test]
+    fn the_ways_to_write_nothing_are_nothing() {
+        for nothing in ["null", "~", "none", "N/A", "", "''"] {
+            let text = format!("---\nfeature: {nothing}\n---\n");
+            assert_eq!(reader(&text).text("feature", Loss::Detail), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn hours_become_minutes() {
+        assert_eq!(reader("---\nestimated_hours: 1.5\n---\n").minutes(), Some(90.0));
+        assert_eq!(reader("---\nestimated_minutes: 20\nestimated_hours: 3\n---\n").minutes(), Some(20.0));
+        assert_eq!(reader("---\nestimated_minutes: 2-3 hours\n---\n").minutes(), None);
+    }
+}

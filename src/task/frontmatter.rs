@@ -1,0 +1,302 @@
+//! The frontmatter block: where it is, which keys it has, and each value that matters, read alone.
+//!
+//! Reading key by key is what makes one broken value cost that value only: a YAML reader that is given the whole block
+//! rejects it for an `assignee: @name` that nobody here asks for.
+
+use std::ops::Range;
+
+use super::yaml::{self, Broken, Node};
+use super::{Span, Spanned};
+
+/// A frontmatter block, cut into keys but not yet read.
+#[derive(Debug)]
+pub(super) struct Frontmatter<'t> {
+    text: &'t str,
+    entries: Vec<Entry<'t>>,
+    /// Where the body begins.
+    pub(super) body: usize,
+    /// The opening `---`, where no closing one follows.
+    pub(super) unclosed: Option<Span>,
+}
+
+/// A key in column 0 with everything up to the next one.
+#[derive(Debug)]
+struct Entry<'t> {
+    name: &'t str,
+    key: Span,
+    /// From the key to the next key.
+    chunk: Range<usize>,
+    /// What stands behind the colon on the key's line, without the line's end.
+    first_line: Range<usize>,
+}
+
+impl<'t> Frontmatter<'t> {
+    /// Finds the block at the beginning of a text; `None` where it does not begin with `---`.
+    pub(super) fn find(text: &'t str) -> Option<Self> {
+        let (block, closed) = locate(text)?;
+        let unclosed = (!closed.found).then(|| opening(text));
+        let entries = entries(text, block);
+        Some(Self { text, entries, body: closed.body, unclosed })
+    }
+
+    /// Is there such a key?
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.name == key)
+    }
+
+    /// Where a key's name stands.
+    pub(super) fn key_span(&self, key: &str) -> Option<Span> {
+        self.entry(key).map(|entry| entry.key)
+    }
+
+    /// The value of a key; the first one counts where the key stands twice.
+    pub(super) fn value(&self, key: &str) -> Option<Result<Node, Broken>> {
+        self.entry(key).map(|entry| self.read(entry))
+    }
+
+    /// The text behind a key on its line, as it stands there: for titles, where an unquoted `: ` is no YAML but plain
+    /// enough for everybody.
+    pub(super) fn raw_line(&self, key: &str) -> Option<Spanned<Box<str>>> {
+        let line = self.entry(key)?.first_line.clone();
+        let raw = self.text.get(line.clone())?;
+        let text = raw.trim();
+        let start = line.start + (raw.len() - raw.trim_start().len());
+        (!text.is_empty()).then(|| Spanned::new(text.into(), Span::new(start, start + text.len())))
+    }
+
+    /// The second and later places of keys that stand more than once, each with the first place.
+    pub(super) fn duplicates(&self) -> impl Iterator<Item = (&str, Span, Span)> {
+        self.entries.iter().enumerate().filter_map(|(place, entry)| {
+            let first = self.entries.iter().take(place).find(|earlier| earlier.name == entry.name)?;
+            Some((entry.name, entry.key, first.key))
+        })
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry<'t>> {
+        self.entries.iter().find(|entry| entry.name == key)
+    }
+
+    fn read(&self, entry: &Entry<'_>) -> Result<Node, Broken> {
+        let line = self.text.get(entry.first_line.clone()).unwrap_or_default();
+        let behind = self.text.get(entry.first_line.end..entry.chunk.end).unwrap_or_default();
+        if only_blank_or_comment(behind)
+            && let Some(node) = yaml::read_line(line, entry.first_line.start)
+        {
+            return Ok(node);
+        }
+        let chunk = self.text.get(entry.chunk.clone()).unwrap_or_default();
+        let whole = yaml::read(chunk, entry.chunk.start)?;
+        let value = match whole.value {
+            yaml::Value::Map(mut entries) if entries.len() == 1 => entries.pop().map(|(_, value)| value),
+            _ => None,
+        };
+        value.ok_or_else(|| Broken { message: "this is no `key: value`".into(), span: entry.key })
+    }
+}
+
+/// Where the frontmatter of these bytes ends: what has to be read of a file before its task is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// There is none: the file does not begin with `---`.
+    None,
+    /// It ends before this byte, where the body begins.
+    Closed(usize),
+    /// No closing `---` so far.
+    Open,
+}
+
+/// Finds the end of the frontmatter in the first bytes of a file.
+pub fn extent(head: &[u8]) -> Extent {
+    let text = super::decode(head);
+    match locate(&text) {
+        None => Extent::None,
+        Some((_, Closing { found: true, body })) => Extent::Closed(body),
+        Some(_) => Extent::Open,
+    }
+}
+
+struct Closing {
+    found: bool,
+    body: usize,
+}
+
+const MARK: &str = "---";
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn opening(text: &str) -> Span {
+    let start = text.len() - text.trim_start_matches(BYTE_ORDER_MARK).len();
+    Span::new(start, start + MARK.len())
+}
+
+fn locate(text: &str) -> Option<(Range<usize>, Closing)> {
+    let start = opening(text).start as usize;
+    let mut lines = Lines { text, at: start };
+    if text.get(lines.next()?)?.trim_end() != MARK {
+        return None;
+    }
+    let block_start = lines.at;
+    while let Some(line) = lines.next() {
+        let closes = text.get(line.clone()).is_some_and(|line| matches!(line.trim_end(), "---" | "..."));
+        if closes {
+            return Some((block_start..line.start, Closing { found: true, body: lines.at }));
+        }
+    }
+    let end = end_of_unclosed(text, block_start);
+    Some((block_start..end, Closing { found: false, body: end }))
+}
+
+/// Without a closing mark the block ends where the text plainly is a body: at the first blank line.
+fn end_of_unclosed(text: &str, start: usize) -> usize {
+    let mut lines = Lines { text, at: start };
+    while let Some(line) = lines.next() {
+        if text.get(line.clone()).is_some_and(|line| line.trim().is_empty()) {
+            return line.start;
+        }
+    }
+    text.len()
+}
+
+fn entries(text: &str, block: Range<usize>) -> Vec<Entry<'_>> {
+    let mut found: Vec<Entry<'_>> = Vec::new();
+    let mut lines = Lines { text, at: block.start };
+    while let Some(line) = lines.next() {
+        if line.start >= block.end {
+            break;
+        }
+        let content = text.get(line.clone()).unwrap_or_default();
+        let Some((name, key, colon)) = key_of(content) else { continue };
+        if let Some(last) = found.last_mut() {
+            last.chunk.end = line.start;
+        }
+        found.push(Entry {
+            name,
+            key: Span::new(line.start + key.start, line.start + key.end),
+            chunk: line.start..block.end,
+            first_line: line.start + colon + 1..line.start + content.trim_end_matches(['\r', '\n']).len(),
+        });
+    }
+    found
+}
+
+/// The key that a line begins with in column 0: its name, its place in the line, and the place of its colon.
+fn key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
+    let first = line.chars().next()?;
+    let (name, start, behind) = match first {
+        '"' | '\'' => {
+            let end = 1 + line.get(1..)?.find(first)?;
+            (line.get(1..end)?, 1, end + 1)
+        }
+        _ if first.is_alphanumeric() || first == '_' => {
+            let colon = colon_of(line)?;
+            let name = line.get(..colon)?.trim_end();
+            (name, 0, name.len())
+        }
+        _ => return None,
+    };
+    let spaces = line.get(behind..)?;
+    let colon = behind + (spaces.len() - spaces.trim_start_matches([' ', '\t']).len());
+    ends_key(line.get(colon..)?).then_some((name, start..start + name.len(), colon))
+}
+
+fn colon_of(line: &str) -> Option<usize> {
+    line.match_indices(':').map(|(at, _)| at).find(|at| line.get(*at..).is_some_and(ends_key))
+}
+
+/// A colon ends a key only before a blank: `http://x` has no key.
+fn ends_key(text: &str) -> bool {
+    text.strip_prefix(':').is_some_and(|behind| behind.is_empty() || behind.starts_with([' ', '\t', '\r', '\n']))
+}
+
+fn only_blank_or_comment(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'))
+}
+
+/// The lines of a text with their ends, as ranges.
+struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let length = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+        let start = self.at;
+        self.at += length;
+        Some(start..self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    fn text_of(source: &str, key: &str) -> Option<String> {
+        let frontmatter = Frontmatter::find(source)?;
+        let text = frontmatter.value(key)?.ok()?.as_text()?;
+        Some(text.value.into())
+    }
+
+    #[test]
+    fn finds_the_block_behind_a_byte_order_mark_and_with_crlf() {
+        let source = "\u{feff}---\r\nid: A\r\nwave: 2 # why\r\n---\r\n# Body\r\n";
+        assert_eq!(text_of(source, "id").unwrap(), "A");
+        assert_eq!(text_of(source, "wave").unwrap(), "2");
+        let frontmatter = Frontmatter::find(source).unwrap();
+        assert_eq!(&source[frontmatter.body..], "# Body\r\n");
+        assert_eq!(&source[frontmatter.value("wave").unwrap().unwrap().span.range()], "2");
+    }
+
+    #[test]
+    fn a_broken_value_costs_that_value_only() {
+        let source = "---\nid: A\nassignee: @name\ntitle: Fix: the thing\ndepends_on: [B\nwave: 1\n---\n";
+        let frontmatter = Frontmatter::find(source).unwrap();
+        assert!(frontmatter.value("assignee").unwrap().is_err());
+        assert!(frontmatter.value("depends_on").unwrap().is_err());
+        assert_eq!(&*frontmatter.raw_line("title").unwrap().value, "Fix: the thing");
+        assert_eq!(text_of(source, "wave").unwrap(), "1");
+    }
+
+    #[test]
+    fn a_list_in_column_0_belongs_to_its_key() {
+        let source = "---\ndepends_on:\n- A\n# between\n- \"B\"\nid: C\n---\n";
+        let frontmatter = Frontmatter::find(source).unwrap();
+        let node = frontmatter.value("depends_on").unwrap().unwrap();
+        let items: Vec<_> = node.items().iter().filter_map(Node::as_text).map(|item| item.value).collect();
+        assert_eq!(items, ["A".into(), "B".into()]);
+    }
+
+    #[test]
+    fn an_unclosed_block_ends_at_the_first_blank_line() {
+        let source = "---\nid: A\nwave: 1\n\nnote: this is the body\n";
+        let frontmatter = Frontmatter::find(source).unwrap();
+        assert_eq!(frontmatter.unclosed, Some(Span::new(0, 3)));
+        assert!(frontmatter.has("wave") && !frontmatter.has("note"));
+    }
+
+    #[test]
+    fn the_first_of_a_duplicate_key_counts_and_the_second_is_told() {
+        let source = "---\nid: A\nid: B\n---\n";
+        assert_eq!(text_of(source, "id").unwrap(), "A");
+        let frontmatter = Frontmatter::find(source).unwrap();
+        let duplicates: Vec<_> = frontmatter.duplicates().collect();
+        assert_eq!(duplicates, [("id", Span::new(10, 12), Span::new(4, 6))]);
+    }
+
+    #[test]
+    fn the_extent_is_known_from_the_head_alone() {
+        assert_eq!(extent(b"# no task\n"), Extent::None);
+        assert_eq!(extent(b"---\nid: A\n"), Extent::Open);
+        assert_eq!(extent(b"---\nid: A\n---\nbody"), Extent::Closed(14));
+    }
+
+    #[test]
+    fn quoted_keys_and_folded_titles_are_read() {
+        let source = "---\n\"id\": 'A b'\ntitle: >-\n  one\n  two\n---\n";
+        assert_eq!(text_of(source, "id").unwrap(), "A b");
+        assert_eq!(text_of(source, "title").unwrap(), "one two");
+    }
+}

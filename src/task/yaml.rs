@@ -1,0 +1,319 @@
+//! One YAML value with the range of each scalar, as text.
+//!
+//! The library reads the structure; the spelling of plain scalars is taken from the source, because `02A`, `08` and
+//! `1.10` are ids and must not become numbers. One-line plain scalars, by far the most, are read without the library; a
+//! property test holds both readers equal.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::{Span, Spanned};
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    pub(super) span: Span,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Null,
+    Text(Box<str>),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+/// The text is no YAML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) message: Box<str>,
+    pub(super) span: Span,
+}
+
+/// A larger value is no value that a person wrote; it is not given to the library at all.
+const LARGEST: usize = 1 << 20;
+
+/// Nobody nests a task's values deeper; the reader recurses once a level.
+const DEEPEST: usize = 64;
+
+impl Node {
+    /// The text of a scalar.
+    pub(super) fn as_text(&self) -> Option<Spanned<Box<str>>> {
+        match &self.value {
+            Value::Text(text) => Some(Spanned::new(text.clone(), self.span)),
+            _ => None,
+        }
+    }
+
+    /// The entry of a map.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.entries().find(|(name, _)| *name == key).map(|(_, node)| node)
+    }
+
+    /// The items of a list; nothing for other values.
+    pub(super) fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entries of a map whose keys are text; nothing for other values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+        let entries = match &self.value {
+            Value::Map(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        entries.iter().filter_map(|(key, node)| match &key.value {
+            Value::Text(name) => Some((&**name, node)),
+            _ => None,
+        })
+    }
+}
+
+/// Reads a whole YAML text; `base` is its offset in the file, which all ranges are relative to.
+pub(super) fn read(text: &str, base: usize) -> Result<Node, Broken> {
+    if text.len() > LARGEST {
+        let message = format!("a value of {} bytes is too large; at most {LARGEST} are read", text.len());
+        return Err(Broken { message: message.into(), span: Span::new(base, base) });
+    }
+    let options = serde_yaml::options! {
+        budget: serde_yaml::budget! { max_depth: DEEPEST, max_nodes: 50_000, max_events: 200_000, flow_nesting_limit: DEEPEST },
+        with_snippet: false,
+    };
+    let raw: serde_yaml::Spanned<Raw> =
+        serde_yaml::from_str_with_options(text, options).map_err(|error| broken(&error, text, base))?;
+    Ok(node(raw, text, base))
+}
+
+/// Reads what stands behind `key:` on a line, where that is all of the value and needs no library: nothing, an empty
+/// list, a plain scalar or a quoted one without escapes. `None` leaves it to the library.
+pub(super) fn read_line(value: &str, base: usize) -> Option<Node> {
+    let start = value.len() - value.trim_start_matches(' ').len();
+    let text = value.get(start..)?;
+    let at = base + start;
+    let first = text.bytes().next();
+    match first {
+        None => Some(Node { value: Value::Null, span: Span::new(base, base) }),
+        Some(quote @ (b'"' | b'\'')) => read_quoted(text, quote, at),
+        Some(b'[') if text.trim_end_matches(' ') == "[]" => {
+            Some(Node { value: Value::List(Vec::new()), span: Span::new(at, at + 2) })
+        }
+        Some(byte) if byte.is_ascii_alphanumeric() => read_plain(text, at),
+        Some(_) => None,
+    }
+}
+
+fn read_quoted(text: &str, quote: u8, at: usize) -> Option<Node> {
+    let text = text.trim_end_matches(' ');
+    let inner = text.strip_prefix(char::from(quote))?.strip_suffix(char::from(quote))?;
+    let simple = inner.bytes().all(|byte| is_printable(byte) && byte != quote && byte != b'\\');
+    simple.then(|| Node { value: Value::Text(inner.into()), span: Span::new(at, at + text.len()) })
+}
+
+fn read_plain(text: &str, at: usize) -> Option<Node> {
+    let text = text.find(" #").and_then(|comment| text.get(..comment)).unwrap_or(text).trim_end_matches(' ');
+    let plain = text.bytes().all(is_printable) && !text.contains(": ") && !text.ends_with(':');
+    if !plain {
+        return None;
+    }
+    let value = if is_null(text) { Value::Null } else { Value::Text(text.into()) };
+    Some(Node { value, span: Span::new(at, at + text.len()) })
+}
+
+/// ASCII only: the library alone knows which other characters end a line or may not stand in YAML at all.
+fn is_printable(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte)
+}
+
+fn is_null(text: &str) -> bool {
+    matches!(text, "null" | "Null" | "NULL")
+}
+
+/// A value as the library gives it, before plain scalars get their spelling back.
+#[derive(Debug)]
+enum Raw {
+    Null,
+    /// A number or boolean: its text is in the source.
+    Plain,
+    Text(String),
+    List(Vec<serde_yaml::Spanned<Raw>>),
+    Map(Vec<(serde_yaml::Spanned<Raw>, serde_yaml::Spanned<Raw>)>),
+}
+
+fn node(raw: serde_yaml::Spanned<Raw>, text: &str, base: usize) -> Node {
+    let range = byte_range(raw.referenced.span(), text);
+    let spelling = || text.get(range.clone()).unwrap_or_default().trim_end();
+    let mut end = range.end;
+    let value = match raw.value {
+        Raw::Null => Value::Null,
+        Raw::Plain => Value::Text(spelling().into()),
+        Raw::Text(read) => Value::Text(read.into()),
+        Raw::List(items) => Value::List(items.into_iter().map(|item| node(item, text, base)).collect()),
+        Raw::Map(entries) => Value::Map(
+            entries.into_iter().map(|(key, value)| (node(key, text, base), node(value, text, base))).collect(),
+        ),
+    };
+    if matches!(value, Value::Text(_)) {
+        end = range.start + spelling().len();
+    }
+    Node { value, span: Span::new(base + range.start, base + end) }
+}
+
+/// The byte range that the library states, held inside the text and on character boundaries whatever it says.
+fn byte_range(span: serde_yaml::Span, text: &str) -> std::ops::Range<usize> {
+    let start = span.byte_offset().and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0);
+    let start = text.floor_char_boundary(start);
+    let length = span.byte_len().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    start..text.ceil_char_boundary(start.saturating_add(length)).max(start)
+}
+
+fn broken(error: &serde_yaml::Error, text: &str, base: usize) -> Broken {
+    let message = error.to_string();
+    let message = message.lines().next().unwrap_or("no YAML").into();
+    let at = error.location().map_or(0..0, |location| byte_range(location.span(), text));
+    Broken { message, span: Span::new(base + at.start, base + at.end) }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML value")
+    }
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+    fn visit_none<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Raw::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Raw::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown<'t>(text: &'t str, node: &Node) -> &'t str {
+        text.get(node.span.range()).unwrap()
+    }
+
+    #[test]
+    fn plain_scalars_keep_their_spelling_and_their_place() {
+        let text = "plan: [02A, 08, 1.10, 09, true, 0x1F, 1e3, ~]  # why\n";
+        let node = read(text, 0).unwrap();
+        let items = node.get("plan").unwrap().items();
+        let read: Vec<_> = items.iter().filter_map(Node::as_text).map(|item| item.value).collect();
+        assert_eq!(
+            read.iter().map(|item| &**item).collect::<Vec<_>>(),
+            ["02A", "08", "1.10", "09", "true", "0x1F", "1e3"]
+        );
+        for item in items.iter().filter_map(Node::as_text) {
+            assert_eq!(&text[item.span.range()], &*item.value);
+        }
+    }
+
+    #[test]
+    fn offsets_count_from_the_file_and_in_bytes() {
+        let file = "é: x\nid: Ünï\n";
+        let start = file.find("id").unwrap();
+        let node = read(&file[start..], start).unwrap();
+        assert_eq!(shown(file, node.get("id").unwrap()), "Ünï");
+    }
+
+    #[test]
+    fn a_deep_value_and_a_bomb_are_refused() {
+        assert!(read(&format!("a: {}", "[".repeat(5_000)), 0).is_err());
+        let bomb = "a: [&x [1,1,1,1,1,1,1,1,1], &y [*x,*x,*x,*x,*x,*x,*x,*x], &z [*y,*y,*y,*y,*y,*y,*y,*y,*y], \
+                    &w [*z,*z,*z,*z,*z,*z,*z,*z,*z], &v [*w,*w,*w,*w,*w,*w,*w,*w,*w], [*v,*v,*v,*v,*v,*v,*v,*v]]";
+        assert!(read(bomb, 0).is_err());
+    }
+
+    #[test]
+    fn the_message_of_a_broken_value_is_one_line_and_its_place_is_inside() {
+        let text = "a: [1, 2\nb: }\n";
+        let broken = read(text, 7).unwrap_err();
+        assert_eq!(broken.message.lines().count(), 1);
+        assert!(broken.span.end as usize <= 7 + text.len());
+    }
+
+    proptest! {
+        /// The fast path may say "ask the library", but never anything else than the library.
+        #[test]
+        fn the_fast_path_reads_what_the_library_reads(value in "[ -~]{0,24}") {
+            same_as_library(&value)?;
+        }
+
+        #[test]
+        fn the_fast_path_reads_usual_values_as_the_library(value in r#" ?("|'|\[)?[A-Za-z0-9_.:#, ~-]{0,12}("|'|\])?( #.{0,3})? ?"#) {
+            same_as_library(&value)?;
+        }
+    }
+
+    fn same_as_library(value: &str) -> Result<(), TestCaseError> {
+        let Some(fast) = read_line(&format!(" {value}"), 4) else { return Ok(()) };
+        let line = format!("key: {value}\n");
+        let whole = read(&line, 0).map_err(|broken| TestCaseError::fail(format!("{value:?}: {}", broken.message)))?;
+        let slow = whole.get("key").cloned();
+        prop_assert_eq!(Some(&fast.value), slow.as_ref().map(|node| &node.value), "{:?}", value);
+        if matches!(fast.value, Value::Text(_)) {
+            prop_assert_eq!(Some(fast.span), slow.map(|node| node.span), "{:?}", value);
+        }
+        Ok(())
+    }
+}
