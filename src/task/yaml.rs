@@ -116,9 +116,11 @@ fn read_quoted(text: &str, quote: u8, at: usize) -> Option<Node> {
 }
 
 fn read_plain(text: &str, at: usize) -> Option<Node> {
+    if !text.bytes().all(is_printable) {
+        return None;
+    }
     let text = text.find(" #").and_then(|comment| text.get(..comment)).unwrap_or(text).trim_end_matches(' ');
-    let plain = text.bytes().all(is_printable) && !text.contains(": ") && !text.ends_with(':');
-    if !plain {
+    if text.contains(": ") || text.ends_with(':') {
         return None;
     }
     let value = if is_null(text) { Value::Null } else { Value::Text(text.into()) };
