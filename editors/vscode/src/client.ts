@@ -1,0 +1,179 @@
+import { homedir } from "node:os";
+import * as vscode from "vscode";
+import { LanguageClient, type LanguageClientOptions, State, type Middleware } from "vscode-languageclient/node";
+import { findServer } from "./findServer";
+import { EVENT, STARTING, WAVES, WAVES_CHANGED, type EventParams, type Started, type WavesAnswer } from "./protocol";
+import { saveTaskFiles } from "./saving";
+import type { Store } from "./store";
+
+/** How long changes are gathered before the waves are asked for again: a keystroke must not cost a whole tree. */
+const GATHER_MS = 150;
+
+/** The one client of all workspace folders. It can be started anew, with another program where the setting changed. */
+export class Client implements vscode.Disposable {
+  readonly log = vscode.window.createOutputChannel("Feature Build", { log: true });
+  readonly #context: vscode.ExtensionContext;
+  readonly #store: Store;
+  #client: LanguageClient | undefined;
+  #asking: NodeJS.Timeout | undefined;
+  /** Starts and stops follow each other: two at once would leave a server that nobody owns. */
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(context: vscode.ExtensionContext, store: Store) {
+    this.#context = context;
+    this.#store = store;
+  }
+
+  /** Starts the server, or starts it anew. */
+  restart(): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#stop()).then(() => this.#start());
+    return this.#queue;
+  }
+
+  /** Ends the server. Runs go on: they are no children of it. */
+  stop(): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#stop());
+    return this.#queue;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#asking);
+    this.log.dispose();
+  }
+
+  async #start(): Promise<void> {
+    this.#store.state = "starting";
+    const program = await this.#findProgram();
+    if (program === undefined) {
+      this.#store.state = "noServer";
+      return;
+    }
+    const server = { command: program, args: ["lsp"], options: { cwd: homedir() } };
+    const client = new LanguageClient("featureBuild", "feature-build", server, this.#options());
+    client.onNotification(EVENT, (event: EventParams) => {
+      this.#store.takeEvent(event);
+    });
+    client.onNotification(WAVES_CHANGED, () => {
+      this.#askSoon();
+    });
+    client.onDidChangeState(({ newState }) => {
+      if (client !== this.#client) return;
+      if (newState === State.Running) this.#askSoon();
+      if (newState === State.Stopped) this.#store.state = "stopped";
+    });
+    this.#client = client;
+    try {
+      await client.start();
+      await this.#ask();
+    } catch (error) {
+      this.#store.state = "stopped";
+      this.log.error(`Starting the server ${program} failed`, error instanceof Error ? error : String(error));
+    }
+  }
+
+  async #stop(): Promise<void> {
+    clearTimeout(this.#asking);
+    const client = this.#client;
+    this.#client = undefined;
+    try {
+      await client?.dispose();
+    } catch (error) {
+      // A server that crashed or was killed does not answer any more; there is nothing left to end.
+      this.log.warn(`Stopping the server failed: ${String(error)}`);
+    }
+  }
+
+  #options(): LanguageClientOptions {
+    return {
+      documentSelector: [
+        { scheme: "file", language: "markdown" },
+        { scheme: "file", pattern: "**/feature-build.yaml" },
+        { scheme: "file", pattern: "**/.guardkit/features/*.yaml" },
+      ],
+      // The extension tells the end of a run itself, with actions that only it can do.
+      initializationOptions: { events: true, interactiveMessages: false, failureMessages: false },
+      outputChannel: this.log,
+      diagnosticCollectionName: "feature-build",
+      middleware: this.#middleware(),
+    };
+  }
+
+  /** Every way to a server command passes here: lens, code action, palette, view, key binding. */
+  #middleware(): Middleware {
+    return {
+      executeCommand: async (command, args: unknown[], next): Promise<unknown> => {
+        if (!STARTING.includes(command)) return (await next(command, args)) as unknown;
+        if (!vscode.workspace.isTrusted) return refuseWithoutTrust();
+        const unsaved = await saveTaskFiles(this.#store);
+        if (unsaved !== undefined) return nothing(`${unsaved} could not be saved`);
+        const answer = (await next(command, args)) as Started | null | undefined;
+        if (answer?.run === null && answer.reason !== undefined) {
+          void vscode.window.showInformationMessage(answer.reason);
+        }
+        return answer;
+      },
+    };
+  }
+
+  /** Asks for the waves when the server has said nothing for a moment. */
+  #askSoon(): void {
+    clearTimeout(this.#asking);
+    this.#asking = setTimeout(() => {
+      this.#ask().catch((error: unknown) => {
+        this.log.warn(`Asking for the waves failed: ${String(error)}`);
+      });
+    }, GATHER_MS);
+  }
+
+  async #ask(): Promise<void> {
+    const client = this.#client;
+    if (client?.state !== State.Running) return;
+    const answer = await client.sendRequest<WavesAnswer>(WAVES, {});
+    if (client !== this.#client) return;
+    this.#store.setWaves(answer);
+    this.#store.state = "ready";
+  }
+
+  async #findProgram(): Promise<string | undefined> {
+    const found = await findServer({
+      setting: vscode.workspace.getConfiguration("featureBuild").get("server.path", ""),
+      extension: this.#context.extensionPath,
+      path: process.env.PATH ?? "",
+      home: homedir(),
+      platform: process.platform,
+    });
+    if (found.kind === "found") {
+      this.log.info(`Server: ${found.program} (from ${found.from})`);
+      return found.program;
+    }
+    const message =
+      found.kind === "missing"
+        ? "The feature-build program was not found. Install the extension's package for your platform, or build the program and put it on PATH."
+        : `Starting the server from the setting featureBuild.server.path: ${found.program}: ${found.problem}.`;
+    this.log.error(message);
+    void offerSettings(message);
+    return undefined;
+  }
+}
+
+async function offerSettings(message: string): Promise<void> {
+  const choice = await vscode.window.showErrorMessage(message, "Open Settings", "Show How to Get It");
+  if (choice === "Open Settings") {
+    await vscode.commands.executeCommand("workbench.action.openSettings", "featureBuild.server.path");
+  } else if (choice === "Show How to Get It") {
+    await vscode.commands.executeCommand("extension.open", "feature-build.feature-build");
+  }
+}
+
+function refuseWithoutTrust(): Started {
+  const message = "Nothing runs in Restricted Mode: a task is a program that this folder chooses.";
+  void vscode.window.showWarningMessage(message, "Manage Workspace Trust").then((choice) => {
+    if (choice !== undefined) void vscode.commands.executeCommand("workbench.trust.manage");
+  });
+  return { run: null, reason: "untrusted" };
+}
+
+function nothing(reason: string): Started {
+  void vscode.window.showErrorMessage(`Nothing was started: ${reason}.`);
+  return { run: null, reason };
+}

@@ -1,0 +1,269 @@
+import * as vscode from "vscode";
+import type { Client } from "./client";
+import { configure } from "./configure";
+import { followOutput } from "./followOutput";
+import { ServerCommand, type RunInfo, type Target } from "./protocol";
+import { isBad, type RunView } from "./runs";
+import { canonical } from "./saving";
+import { targetOf, type PlacedTask, type Store } from "./store";
+import * as text from "./text";
+import { rowTarget, type Row } from "./wavesView";
+
+/** The palette's commands. Their ids have dots; the server's own have slashes and are registered by the client. */
+export function registerCommands(store: Store, client: Client): vscode.Disposable {
+  const commands = new Commands(store);
+  const all: Record<string, (row?: Row) => unknown> = {
+    "featureBuild.run": (row) => commands.run(row),
+    "featureBuild.runFileWave": () => commands.runFile("wave"),
+    "featureBuild.runFileTask": () => commands.runFile("task"),
+    "featureBuild.cancel": (row) => commands.cancel(row),
+    "featureBuild.rerunFailed": () => commands.rerunFailed(),
+    "featureBuild.openLog": (row) => commands.openLog(row),
+    "featureBuild.followOutput": (row) => commands.follow(row),
+    "featureBuild.openTask": (row) => commands.openTask(row),
+    "featureBuild.showRuns": () => commands.showRuns(),
+    "featureBuild.showMenu": () => commands.showMenu(),
+    "featureBuild.configure": () => configure(store),
+    "featureBuild.restartServer": () => client.restart(),
+    "featureBuild.showServerLog": () => {
+      client.log.show();
+    },
+  };
+  const registered = Object.entries(all).map(([id, command]) => vscode.commands.registerCommand(id, command));
+  return vscode.Disposable.from(...registered);
+}
+
+interface Choice<T> extends vscode.QuickPickItem {
+  readonly value?: T;
+}
+
+class Commands {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Runs what a row stands for; without one the user picks feature and wave. */
+  async run(row: Row | undefined): Promise<void> {
+    if (row !== undefined) {
+      await execute(STARTS[row.kind], rowTarget(row));
+      return;
+    }
+    const choice = await pick(this.#startable(), "Run which wave?");
+    if (choice !== undefined)
+      await execute(choice.wave === undefined ? ServerCommand.runFeature : ServerCommand.runWave, choice);
+  }
+
+  /** Runs the wave of the task that is being edited, or the task alone. */
+  async runFile(what: "wave" | "task"): Promise<void> {
+    const placed = await this.#activeTask();
+    if (placed === undefined) {
+      void vscode.window.showInformationMessage("This file is no task.");
+      return;
+    }
+    const { root, feature, wave } = placed;
+    if (what === "task" || wave.wave === null) {
+      await execute(ServerCommand.runTask, targetOf(placed));
+      return;
+    }
+    await execute(ServerCommand.runWave, { root: root.root, feature: feature.id, wave: wave.wave });
+  }
+
+  /** Cancels what a row stands for; without one the only run, or the one that the user picks. */
+  async cancel(row: Row | undefined): Promise<void> {
+    const target = row === undefined ? await this.#pickLive() : rowTarget(row);
+    if (target !== undefined) await execute(ServerCommand.cancel, target);
+  }
+
+  async rerunFailed(): Promise<void> {
+    const places = new Map<string, Choice<Target>>();
+    for (const { root, feature } of this.#store.failures()) {
+      const target = { root: root.root, feature: feature.id };
+      places.set(JSON.stringify(target), { label: feature.title, description: feature.id, value: target });
+    }
+    const choice = await pick([...places.values()], "Re-run the failed tasks of which feature?");
+    if (choice !== undefined) await execute(ServerCommand.rerunFailed, choice);
+  }
+
+  async openLog(row: Row | undefined): Promise<void> {
+    const placed = await this.#rowTask(row, "Open the log of which task?");
+    if (placed !== undefined) await execute(ServerCommand.openLog, targetOf(placed));
+  }
+
+  async follow(row: Row | undefined): Promise<void> {
+    const placed = await this.#rowTask(row, "Follow the output of which task?");
+    if (placed !== undefined) followOutput(this.#store, placed);
+  }
+
+  async openTask(row: Row | undefined): Promise<void> {
+    if (row?.kind === "task") await openTask(row);
+  }
+
+  async showRuns(): Promise<void> {
+    const choices = this.#store.roots.flatMap((root) =>
+      root.runs.map((run) => ({ ...runChoice(run), value: { root: root.root, run } })),
+    );
+    if (choices.length === 0) {
+      void vscode.window.showInformationMessage("Nothing has run here yet.");
+      return;
+    }
+    const choice = await pickAlways(choices, "Runs, the newest first");
+    if (choice !== undefined) await this.#openRun(choice.root, choice.run);
+  }
+
+  /** The menu of the status bar. */
+  async showMenu(): Promise<void> {
+    const failures = this.#store.failures();
+    const live = this.#store.runs.live();
+    const choices: Choice<() => Promise<unknown>>[] = [
+      ...live.map((run) => ({
+        label: `$(debug-stop) Cancel ${run.title}`,
+        description: text.progress([run], this.#store.estimate.bind(this.#store), Date.now()),
+        value: () => execute(ServerCommand.cancel, { root: run.root, feature: run.feature }),
+      })),
+      ...failures.map((placed) => ({
+        label: `$(error) Open failed task ${placed.task.id}`,
+        description: placed.task.title,
+        value: () => openTask(placed),
+      })),
+      ...(failures.length === 0 ? [] : [{ label: "$(debug-restart) Re-run failed", value: () => this.rerunFailed() }]),
+      { label: "$(output) Open a log…", value: () => this.openLog(undefined) },
+      { label: "$(terminal) Follow output…", value: () => this.follow(undefined) },
+      { label: "$(play) Run…", value: () => this.run(undefined) },
+      { label: "$(history) Show runs", value: () => this.showRuns() },
+    ];
+    const choice = await pickAlways(choices, "Feature Build");
+    await choice?.();
+  }
+
+  /** The features and waves that have something to start, with their states. */
+  #startable(): Choice<Target>[] {
+    return this.#store.roots.flatMap((root) =>
+      root.features.flatMap((feature) => {
+        const open = feature.waves.filter(
+          (wave) => wave.wave !== null && wave.tasks.some((task) => task.state === "ready" || task.state === "waiting"),
+        );
+        if (open.length === 0) return [];
+        const target = { root: root.root, feature: feature.id };
+        const waves = open.map((wave) => {
+          const count = (state: string): number => wave.tasks.filter((task) => task.state === state).length;
+          const states = ["ready", "waiting", "done", "needs-person", "unrunnable"];
+          const described = states.filter((state) => count(state) > 0).map((state) => `${count(state)} ${state}`);
+          return {
+            label: `$(play) Wave ${wave.wave ?? ""}`,
+            description: described.join(", "),
+            value: { ...target, ...(wave.wave === null ? {} : { wave: wave.wave }) },
+          };
+        });
+        const all = {
+          label: "$(run-all) All waves",
+          description: text.plural(open.length, "open wave"),
+          value: target,
+        };
+        return [
+          { label: `${feature.title} (${feature.id})`, kind: vscode.QuickPickItemKind.Separator },
+          ...waves,
+          ...(open.length > 1 ? [all] : []),
+        ];
+      }),
+    );
+  }
+
+  async #pickLive(): Promise<Target | undefined> {
+    const choices = this.#store.runs.live().map((run: RunView) => ({
+      label: run.title,
+      description: text.progress([run], this.#store.estimate.bind(this.#store), Date.now()),
+      value: { root: run.root, feature: run.feature },
+    }));
+    return pick(choices, "Cancel which run?");
+  }
+
+  /** The task of a row, else of the file that is being edited, else the one that the user picks. */
+  async #rowTask(row: Row | undefined, question: string): Promise<PlacedTask | undefined> {
+    if (row?.kind === "task") return row;
+    const active = await this.#activeTask();
+    if (active !== undefined && this.#hasLog(active)) return active;
+    const choices = [...this.#store.tasks()]
+      .filter((placed) => this.#hasLog(placed))
+      .map((placed) => {
+        const attempt = this.#store.attempt(placed.root.root, placed.task);
+        const state = attempt?.state === "finished" ? text.outcome(attempt) : "running";
+        const sign = isBad(attempt?.outcome) ? "$(error) " : "";
+        return { label: `${sign}${placed.task.id}`, description: state, detail: placed.task.title, value: placed };
+      });
+    if (choices.length === 0) {
+      void vscode.window.showInformationMessage("No task has run here yet: there are no logs.");
+      return undefined;
+    }
+    return pickAlways(choices, question);
+  }
+
+  #hasLog({ root, task }: PlacedTask): boolean {
+    return this.#store.attempt(root.root, task)?.log !== undefined;
+  }
+
+  async #activeTask(): Promise<PlacedTask | undefined> {
+    const uri = vscode.window.activeTextEditor?.document.uri;
+    return uri?.scheme === "file" ? this.#store.taskOfFile(await canonical(uri.fsPath)) : undefined;
+  }
+
+  async #openRun(root: string, run: RunInfo): Promise<void> {
+    const tasks = [...this.#store.tasks()].filter(
+      (placed) => placed.root.root === root && placed.task.latest?.run === run.run,
+    );
+    if (tasks.length === 0) {
+      void vscode.window.showInformationMessage("All tasks of this run have newer attempts.");
+      return;
+    }
+    const choices = tasks.map((placed) => {
+      const attempt = this.#store.attempt(placed.root.root, placed.task);
+      const description = attempt === undefined ? "" : text.outcome(attempt);
+      return { label: placed.task.id, description, detail: placed.task.title, value: placed };
+    });
+    const placed = await pickAlways(choices, "Open the log of which task?");
+    if (placed !== undefined) await execute(ServerCommand.openLog, targetOf(placed));
+  }
+}
+
+const STARTS = {
+  feature: ServerCommand.runFeature,
+  wave: ServerCommand.runWave,
+  task: ServerCommand.runTask,
+} as const;
+
+/** Runs a server command; it passes the client's middleware like a click on a lens. */
+async function execute(command: ServerCommand, target: Target): Promise<void> {
+  await vscode.commands.executeCommand(command, target);
+}
+
+/** Asks only where there is something to choose. */
+async function pick<T>(choices: Choice<T>[], title: string): Promise<T | undefined> {
+  const real = choices.filter((choice) => choice.value !== undefined);
+  if (real.length === 0) {
+    void vscode.window.showInformationMessage("There is nothing to choose: no task is open.");
+    return undefined;
+  }
+  return real.length === 1 ? real[0]?.value : pickAlways(choices, title);
+}
+
+async function pickAlways<T>(choices: Choice<T>[], title: string): Promise<T | undefined> {
+  const options = { title, matchOnDescription: true, matchOnDetail: true };
+  return (await vscode.window.showQuickPick(choices, options))?.value;
+}
+
+function runChoice(run: RunInfo): vscode.QuickPickItem {
+  const state = run.state === "running" ? "running" : text.counts(run.summary);
+  const took = run.wall_ms === null ? "" : ` in ${text.duration(run.wall_ms)}`;
+  const sign = run.state === "running" ? "$(sync~spin)" : run.exit_code === 0 ? "$(pass)" : "$(error)";
+  return {
+    label: `${sign} ${run.title}`,
+    description: `${state}${took}`,
+    detail: new Date(run.started).toLocaleString(),
+  };
+}
+
+async function openTask({ path, task }: PlacedTask): Promise<void> {
+  const selection = new vscode.Range(task.line, 0, task.line, 0);
+  await vscode.window.showTextDocument(vscode.Uri.file(path), { selection });
+}

@@ -1,0 +1,57 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { delimiter, isAbsolute, join } from "node:path";
+
+/** Where the server's program may be. */
+export interface Places {
+  /** The user's setting; empty where there is none. */
+  readonly setting: string;
+  /** The extension's own folder. */
+  readonly extension: string;
+  readonly path: string;
+  readonly home: string;
+  readonly platform: NodeJS.Platform;
+}
+
+export type Found =
+  | { readonly kind: "found"; readonly program: string; readonly from: "setting" | "extension" | "path" }
+  | { readonly kind: "missing" }
+  /** The setting names something that cannot be started: to take another program silently would hide the mistake. */
+  | { readonly kind: "wrong-setting"; readonly program: string; readonly problem: string };
+
+/** The setting's program, else the one inside the extension, else the first on PATH. */
+export async function findServer(places: Places): Promise<Found> {
+  const setting = expandHome(places.setting.trim(), places.home);
+  if (setting !== "") return fromSetting(setting);
+
+  const name = places.platform === "win32" ? "feature-build.exe" : "feature-build";
+  const own = join(places.extension, "server", name);
+  if (await isProgram(own)) return { kind: "found", program: own, from: "extension" };
+
+  for (const folder of places.path.split(delimiter)) {
+    // A relative entry would look into the opened workspace: a program from there was chosen by nobody.
+    if (!isAbsolute(folder)) continue;
+    const program = join(folder, name);
+    if (await isProgram(program)) return { kind: "found", program, from: "path" };
+  }
+  return { kind: "missing" };
+}
+
+async function fromSetting(program: string): Promise<Found> {
+  if (!isAbsolute(program)) return { kind: "wrong-setting", program, problem: "it is not an absolute path" };
+  if (!(await isProgram(program))) return { kind: "wrong-setting", program, problem: "no program is there" };
+  return { kind: "found", program, from: "setting" };
+}
+
+function expandHome(path: string, home: string): string {
+  return path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path;
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,169 @@
+/** What the extension and the server say to each other beyond the language server protocol. No editor type here. */
+
+/** The server's own commands. The client registers them from the server's capabilities: the extension never does. */
+export const ServerCommand = {
+  runWave: "featureBuild/runWave",
+  runTask: "featureBuild/runTask",
+  runFeature: "featureBuild/runFeature",
+  rerunFailed: "featureBuild/rerunFailed",
+  cancel: "featureBuild/cancel",
+  openLog: "featureBuild/openLog",
+} as const;
+
+export type ServerCommand = (typeof ServerCommand)[keyof typeof ServerCommand];
+
+/** Commands that start processes. */
+export const STARTING: readonly string[] = [
+  ServerCommand.runWave,
+  ServerCommand.runTask,
+  ServerCommand.runFeature,
+  ServerCommand.rerunFailed,
+];
+
+/** Every event of every run. */
+export const EVENT = "featureBuild/event";
+/** Asks for features, waves and tasks. */
+export const WAVES = "featureBuild/waves";
+/** Tells that the answer to {@link WAVES} is another one now. */
+export const WAVES_CHANGED = "featureBuild/wavesChanged";
+
+/** The one argument of every command: names only, nothing that can go stale between the lens and the click. */
+export interface Target {
+  /** The workspace's root: a path, or a URI as lenses have it. */
+  readonly root: string;
+  readonly feature?: string;
+  readonly wave?: string;
+  readonly task?: string;
+}
+
+/** The answer to a command that starts a run. */
+export interface Started {
+  readonly run: string | null;
+  readonly reason?: string;
+}
+
+export type Outcome = "passed" | "failed" | "timed-out" | "cancelled" | "skipped" | "lost";
+
+export type Counts = Partial<Record<Outcome, number>>;
+
+export interface TaskRef {
+  readonly id: string;
+  readonly title: string;
+  readonly file: string;
+}
+
+export interface WaveRef {
+  readonly wave: string | null;
+  readonly tasks: readonly TaskRef[];
+}
+
+interface Finished {
+  readonly summary: Counts;
+  readonly wall_ms: number;
+  readonly serial_ms: number;
+}
+
+/** What happened in a run, as the journal holds it. */
+export type RunEvent =
+  | {
+      readonly event: "run-started";
+      readonly run: string;
+      readonly root: string;
+      readonly feature: string;
+      readonly title: string;
+      readonly waves: readonly WaveRef[];
+    }
+  | { readonly event: "wave-started"; readonly wave: string | null; readonly tasks: readonly string[] }
+  | { readonly event: "task-started"; readonly task: string; readonly attempt: number; readonly log: string }
+  | { readonly event: "task-progress"; readonly task: string; readonly text: string }
+  | {
+      readonly event: "task-finished";
+      readonly task: string;
+      readonly outcome: Outcome;
+      readonly exit_code: number | null;
+      readonly duration_ms: number;
+      readonly reason: string | null;
+      readonly log: string | null;
+    }
+  | ({ readonly event: "wave-finished"; readonly wave: string | null } & Finished)
+  | ({ readonly event: "run-finished"; readonly exit_code: number } & Finished);
+
+/** One line of a run's journal. */
+export type RunRecord = RunEvent & {
+  readonly v: string;
+  /** Number of the line, from 1 without a gap. */
+  readonly seq: number;
+  /** When it was written (RFC 3339, UTC). */
+  readonly time: string;
+};
+
+/** The content of {@link EVENT}: a record with the names of its run and its workspace's root added. */
+export type EventParams = RunRecord & { readonly run: string; readonly root: string };
+
+export type TaskState = "done" | "dropped" | "ready" | "waiting" | "needs-person" | "unrunnable";
+
+/** The newest attempt of a task, whichever run it was in. */
+export interface LatestAttempt {
+  readonly run: string;
+  /** `null`: it is going on. */
+  readonly outcome: Outcome | null;
+  readonly exit_code: number | null;
+  readonly reason: string | null;
+  readonly duration_ms: number;
+  /** Relative to the root where it lies below it, else absolute. */
+  readonly log: string | null;
+}
+
+export interface TaskInfo {
+  readonly id: string;
+  readonly title: string;
+  /** Relative to the root, `/`-separated. */
+  readonly file: string;
+  readonly status: string;
+  readonly state: TaskState;
+  readonly reason: string | null;
+  readonly depends_on: readonly string[];
+  /** The line of the file where its lens stands, from 0. */
+  readonly line: number;
+  readonly estimated_minutes: number | null;
+  readonly latest: LatestAttempt | null;
+}
+
+export interface WaveInfo {
+  readonly wave: string | null;
+  readonly tasks: readonly TaskInfo[];
+}
+
+export interface FeatureInfo {
+  readonly id: string;
+  readonly title: string;
+  readonly dialect: string;
+  readonly waves: readonly WaveInfo[];
+}
+
+export interface RunInfo {
+  readonly run: string;
+  readonly state: "running" | "finished" | "died";
+  readonly feature: string;
+  readonly title: string;
+  readonly started: string;
+  readonly tasks: number;
+  readonly summary: Counts;
+  readonly wall_ms: number | null;
+  readonly exit_code: number | null;
+}
+
+/** One workspace in the answer to {@link WAVES}. */
+export interface RootInfo {
+  /** Its root: a canonical path. */
+  readonly root: string;
+  /** Whether something is configured that runs a task. */
+  readonly configured: boolean;
+  readonly features: readonly FeatureInfo[];
+  /** Its runs, the newest first. */
+  readonly runs: readonly RunInfo[];
+}
+
+export interface WavesAnswer {
+  readonly roots: readonly RootInfo[];
+}

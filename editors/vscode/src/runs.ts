@@ -1,0 +1,188 @@
+import type { Counts, EventParams, Outcome, RunInfo } from "./protocol";
+
+/** A task of a run as it stands. */
+export interface TaskView {
+  readonly id: string;
+  readonly title: string;
+  readonly file: string;
+  readonly wave: string | null;
+  state: "pending" | "running" | "finished";
+  /** When its process was started, in milliseconds. */
+  since?: number;
+  /** What it said last. */
+  progress?: string;
+  /** Relative to the root where it lies below it, else absolute. */
+  log?: string;
+  outcome?: Outcome;
+  exitCode?: number | null;
+  durationMs?: number;
+  reason?: string | null;
+}
+
+/** A run as its records tell so far. */
+export interface RunView {
+  /** The workspace's root: a canonical path. */
+  readonly root: string;
+  readonly id: string;
+  readonly feature: string;
+  readonly title: string;
+  readonly started: number;
+  readonly tasks: ReadonlyMap<string, TaskView>;
+  /** The number of the last record that was taken in. */
+  seq: number;
+  finished?: { readonly at: number; readonly exitCode: number; readonly summary: Counts; readonly wallMs: number };
+}
+
+/** Outcomes that a person has to look at. */
+export const BAD: readonly Outcome[] = ["failed", "timed-out", "lost"];
+
+export function isBad(outcome: Outcome | null | undefined): boolean {
+  return outcome != null && BAD.includes(outcome);
+}
+
+/** All runs that the server told of: a fold of their records and nothing else. */
+export class Runs {
+  readonly #runs = new Map<string, RunView>();
+
+  /** Takes a record in; `undefined` where it tells nothing new. */
+  apply(record: EventParams): RunView | undefined {
+    const key = keyOf(record.root, record.run);
+    const view = this.#runs.get(key);
+    if (record.event === "run-started") {
+      // A server that starts anew tells the whole story again: what is known of it stays.
+      if (view !== undefined) return undefined;
+      const begun = begin(record);
+      this.#runs.set(key, begun);
+      return begun;
+    }
+    if (view === undefined || record.seq <= view.seq) return undefined;
+    view.seq = record.seq;
+    advance(view, record);
+    return view;
+  }
+
+  /** Ends the runs that have no end of their own: where the supervisor died, nobody wrote one. */
+  settle(root: string, infos: readonly RunInfo[], now: number): void {
+    for (const info of infos) {
+      const view = this.#runs.get(keyOf(root, info.run));
+      if (view === undefined || view.finished !== undefined || info.state !== "died") continue;
+      for (const task of view.tasks.values()) {
+        if (task.state === "running") Object.assign(task, { state: "finished", outcome: "lost" });
+      }
+      view.finished = { at: now, exitCode: 1, summary: info.summary, wallMs: now - view.started };
+    }
+  }
+
+  /** Runs in progress, the oldest first. */
+  live(): RunView[] {
+    return [...this.#runs.values()].filter((run) => run.finished === undefined);
+  }
+
+  /** The run that ended last. */
+  lastFinished(): RunView | undefined {
+    const finished = [...this.#runs.values()].filter((run) => run.finished !== undefined);
+    return finished.sort((a, b) => (a.finished?.at ?? 0) - (b.finished?.at ?? 0)).at(-1);
+  }
+
+  /** What a run in progress does with a task. */
+  liveTask(root: string, task: string): TaskView | undefined {
+    for (const run of this.#runs.values()) {
+      if (run.root !== root || run.finished !== undefined) continue;
+      const view = run.tasks.get(task);
+      if (view !== undefined) return view;
+    }
+    return undefined;
+  }
+}
+
+function keyOf(root: string, run: string): string {
+  return JSON.stringify([root, run]);
+}
+
+function begin(record: EventParams & { event: "run-started" }): RunView {
+  const tasks = new Map<string, TaskView>();
+  for (const wave of record.waves) {
+    for (const task of wave.tasks) tasks.set(task.id, { ...task, wave: wave.wave, state: "pending" });
+  }
+  const { root, run: id, feature, title } = record;
+  return { root, id, feature, title, started: Date.parse(record.time), tasks, seq: record.seq };
+}
+
+function advance(run: RunView, record: EventParams): void {
+  switch (record.event) {
+    case "task-started": {
+      const task = run.tasks.get(record.task);
+      if (task === undefined) return;
+      task.state = "running";
+      task.since = Date.parse(record.time);
+      task.log = record.log;
+      delete task.progress;
+      return;
+    }
+    case "task-progress": {
+      const task = run.tasks.get(record.task);
+      if (task !== undefined) task.progress = record.text;
+      return;
+    }
+    case "task-finished": {
+      const task = run.tasks.get(record.task);
+      if (task === undefined) return;
+      task.state = "finished";
+      task.outcome = record.outcome;
+      task.exitCode = record.exit_code;
+      task.durationMs = record.duration_ms;
+      task.reason = record.reason;
+      if (record.log !== null) task.log = record.log;
+      return;
+    }
+    case "run-finished":
+      run.finished = {
+        at: Date.parse(record.time),
+        exitCode: record.exit_code,
+        summary: record.summary,
+        wallMs: record.wall_ms,
+      };
+      return;
+    // The waves follow from their tasks; kinds of a newer minor version change nothing that is shown.
+    default:
+  }
+}
+
+/** How far runs are, added up. */
+export interface Tally {
+  readonly total: number;
+  readonly finished: number;
+  readonly passed: number;
+  readonly failed: number;
+}
+
+export function tally(runs: readonly RunView[]): Tally {
+  const tasks = runs.flatMap((run) => [...run.tasks.values()]);
+  const count = (wanted: (task: TaskView) => boolean): number => tasks.filter(wanted).length;
+  return {
+    total: tasks.length,
+    finished: count((task) => task.state === "finished"),
+    passed: count((task) => task.outcome === "passed"),
+    failed: count((task) => isBad(task.outcome)),
+  };
+}
+
+/**
+ * The minutes that a run still needs: wave after wave, each as long as its longest task. `undefined` where a task
+ * that is still to come has no estimate: a number that leaves tasks out would be a wrong one.
+ */
+export function minutesLeft(
+  run: RunView,
+  estimate: (task: string) => number | undefined,
+  now: number,
+): number | undefined {
+  const longest = new Map<string | null, number>();
+  for (const task of run.tasks.values()) {
+    if (task.state === "finished") continue;
+    const whole = estimate(task.id);
+    if (whole === undefined) return undefined;
+    const spent = task.since === undefined ? 0 : (now - task.since) / 60_000;
+    longest.set(task.wave, Math.max(longest.get(task.wave) ?? 0, whole - spent));
+  }
+  return [...longest.values()].reduce((sum, minutes) => sum + minutes, 0);
+}

@@ -1,0 +1,72 @@
+/** Words for numbers. No editor type here. */
+
+import { BAD, type RunView, type TaskView, type Tally, minutesLeft, tally } from "./runs";
+import type { Counts, Outcome } from "./protocol";
+
+/** `850 ms`, `12 s`, `12 m 03 s`, `2 h 05 m`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.max(0, Math.round(milliseconds))} ms`;
+  const seconds = Math.floor(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${pad(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`;
+}
+
+function pad(number: number): string {
+  return number.toString().padStart(2, "0");
+}
+
+/** `1 task`, `3 tasks`. */
+export function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+/** `2 passed, 1 failed`. */
+export function counts(summary: Counts): string {
+  const order: readonly Outcome[] = ["passed", ...BAD, "cancelled", "skipped"];
+  const parts = order.flatMap((outcome) => {
+    const count = summary[outcome] ?? 0;
+    return count > 0 ? [`${count} ${outcome}`] : [];
+  });
+  return parts.length === 0 ? "nothing ran" : parts.join(", ");
+}
+
+/** `failed (exit 3) after 12 s`. */
+export function outcome(task: Pick<TaskView, "outcome" | "exitCode" | "durationMs">): string {
+  if (task.outcome === undefined) return "";
+  const exit = task.outcome === "failed" && task.exitCode != null ? ` (exit ${task.exitCode})` : "";
+  const after =
+    task.outcome !== "skipped" && task.durationMs !== undefined ? ` after ${duration(task.durationMs)}` : "";
+  return `${task.outcome}${exit}${after}`;
+}
+
+/** The status bar's text while runs are on: `▶ 2/3 · 1 failed · ~4 min`. */
+export function progress(runs: readonly RunView[], estimate: Estimate, now: number): string {
+  const { total, finished, failed } = tally(runs);
+  const left = runs.map((run) => minutesLeft(run, (task) => estimate(run, task), now));
+  const known = left.filter((minutes) => minutes !== undefined);
+  const parts = [`▶ ${finished}/${total}`];
+  if (failed > 0) parts.push(`${failed} failed`);
+  if (known.length > 0 && known.length === left.length) parts.push(remaining(Math.max(...known)));
+  return parts.join(" · ");
+}
+
+/** The minutes that a task of a run is expected to take. */
+export type Estimate = (run: RunView, task: string) => number | undefined;
+
+function remaining(minutes: number): string {
+  return minutes < 1 ? "<1 min" : `~${Math.round(minutes)} min`;
+}
+
+/** The status bar's text after a run: `✓ 3/3`, `✗ 2/3 · 1 failed`. */
+export function ended(run: RunView): string {
+  const { total, passed, failed }: Tally = tally([run]);
+  if (run.finished?.exitCode === 0) return `✓ ${passed}/${total}`;
+  return failed > 0 ? `✗ ${passed}/${total} · ${failed} failed` : `✗ ${passed}/${total}`;
+}
+
+/** How many tasks of these runs did not pass. */
+export function failedIn(runs: readonly RunView[]): number {
+  return tally(runs).failed;
+}

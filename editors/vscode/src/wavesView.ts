@@ -1,0 +1,261 @@
+import * as vscode from "vscode";
+import type { FeatureInfo, RootInfo, Target, WaveInfo } from "./protocol";
+import { isBad, type TaskView } from "./runs";
+import { targetOf, type PlacedTask, type Store } from "./store";
+import * as text from "./text";
+
+/** A row of the view; it names what it stands for, and is made anew when something changes. */
+export type Row = FeatureRow | WaveRow | TaskRow;
+
+export interface FeatureRow {
+  readonly kind: "feature";
+  readonly root: RootInfo;
+  readonly feature: FeatureInfo;
+}
+
+export interface WaveRow {
+  readonly kind: "wave";
+  readonly root: RootInfo;
+  readonly feature: FeatureInfo;
+  readonly wave: WaveInfo;
+}
+
+export interface TaskRow extends PlacedTask {
+  readonly kind: "task";
+}
+
+/** How often running times are drawn anew. */
+const TICK_MS = 1000;
+/** At most this often the whole view is drawn anew: a thousand short tasks are thousands of events. */
+const REDRAW_MS = 100;
+
+/** The Waves view: features, their waves, their tasks, as they stand and as they run. */
+export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposable {
+  readonly #store: Store;
+  readonly #view: vscode.TreeView<Row>;
+  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #disposables: { dispose(): unknown }[] = [];
+  #tick: NodeJS.Timeout | undefined;
+  #redraw: NodeJS.Timeout | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#view = vscode.window.createTreeView("featureBuild.waves", { treeDataProvider: this, showCollapseAll: true });
+    this.#disposables.push(
+      this.#view,
+      this.#changed,
+      store.onDidChange(() => {
+        this.#redrawSoon();
+      }),
+      this.#view.onDidChangeVisibility(() => {
+        this.#tickWhileSeen();
+      }),
+    );
+  }
+
+  dispose(): void {
+    clearInterval(this.#tick);
+    clearTimeout(this.#redraw);
+    vscode.Disposable.from(...this.#disposables).dispose();
+  }
+
+  getChildren(row?: Row): Row[] {
+    if (row === undefined) {
+      return this.#store.roots.flatMap((root) => root.features.map((feature) => ({ kind: "feature", root, feature })));
+    }
+    if (row.kind === "feature") return row.feature.waves.map((wave) => ({ ...row, kind: "wave", wave }));
+    if (row.kind === "wave") return row.wave.tasks.flatMap((task) => this.#taskRow(row.root, task.id));
+    return [];
+  }
+
+  getTreeItem(row: Row): vscode.TreeItem {
+    if (row.kind === "feature") return this.#featureItem(row);
+    if (row.kind === "wave") return this.#waveItem(row);
+    return this.#taskItem(row);
+  }
+
+  #taskRow(root: RootInfo, id: string): TaskRow[] {
+    const placed = this.#store.task(root.root, id);
+    return placed === undefined ? [] : [{ kind: "task", ...placed }];
+  }
+
+  #redrawSoon(): void {
+    this.#redraw ??= setTimeout(() => {
+      this.#redraw = undefined;
+      this.#changed.fire(undefined);
+      this.#showBadge();
+      this.#showMessage();
+      this.#tickWhileSeen();
+    }, REDRAW_MS);
+  }
+
+  #showBadge(): void {
+    const failures = this.#store.failures().length;
+    const tooltip = `${text.plural(failures, "task")} did not pass`;
+    this.#view.badge = failures === 0 ? undefined : { value: failures, tooltip };
+  }
+
+  /** What stands above the tree where something is missing before a task can run. */
+  #showMessage(): void {
+    if (!vscode.workspace.isTrusted) {
+      this.#view.message = "Restricted Mode: tasks are shown, nothing runs until this folder is trusted.";
+      return;
+    }
+    const bare = this.#store.roots.find((root) => !root.configured && root.features.length > 0);
+    this.#view.message = bare === undefined ? "" : "Nothing says yet what runs a task: write feature-build.yaml.";
+  }
+
+  #tickWhileSeen(): void {
+    const wanted = this.#view.visible && this.#store.runs.live().length > 0;
+    if (wanted === (this.#tick !== undefined)) return;
+    clearInterval(this.#tick);
+    this.#tick = wanted
+      ? setInterval(() => {
+          this.#changed.fire(undefined);
+        }, TICK_MS)
+      : undefined;
+  }
+
+  #featureItem({ root, feature }: FeatureRow): vscode.TreeItem {
+    const tasks = feature.waves.flatMap((wave) => wave.tasks);
+    const done = tasks.filter((task) => task.state === "done").length;
+    const open = tasks.some((task) => task.state === "ready" || task.state === "waiting");
+    const running = tasks.some((task) => this.#isRunning(root, task.id));
+    const item = new vscode.TreeItem(
+      feature.title,
+      open || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
+    );
+    item.id = JSON.stringify([root.root, feature.id]);
+    item.description = this.#describe(root, `${done}/${tasks.length} done`);
+    item.tooltip = feature.id;
+    item.iconPath = running ? RUNNING : open ? new vscode.ThemeIcon("project") : DONE;
+    item.contextValue = context("feature", { runnable: open, running });
+    item.accessibilityInformation = { label: `Feature ${feature.title}, ${done} of ${tasks.length} tasks done` };
+    return item;
+  }
+
+  /** With several workspaces each feature says where it lies. */
+  #describe(root: RootInfo, words: string): string {
+    if (this.#store.roots.length < 2) return words;
+    return `${words} · ${root.root.slice(root.root.lastIndexOf("/") + 1)}`;
+  }
+
+  #waveItem({ root, feature, wave }: WaveRow): vscode.TreeItem {
+    const done = wave.tasks.filter((task) => task.state === "done").length;
+    const ready = wave.tasks.some((task) => task.state === "ready" || task.state === "waiting");
+    const running = wave.tasks.some((task) => this.#isRunning(root, task.id));
+    const failed = wave.tasks.some((task) => isBad(this.#store.attempt(root.root, task)?.outcome));
+    const label = wave.wave === null ? "No wave" : `Wave ${wave.wave}`;
+    const item = new vscode.TreeItem(
+      label,
+      ready || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
+    );
+    item.id = JSON.stringify([root.root, feature.id, wave.wave]);
+    const minutes = ready ? estimateOf(wave) : undefined;
+    const parts = [`${done}/${wave.tasks.length} done`, ...(minutes === undefined ? [] : [`~${minutes} min`])];
+    item.description = parts.join(" · ");
+    item.iconPath = running ? RUNNING : failed ? FAILED : ready ? new vscode.ThemeIcon("layers") : DONE;
+    item.contextValue = context("wave", { runnable: ready && wave.wave !== null, running });
+    item.accessibilityInformation = {
+      label: `${label} of ${feature.title}, ${done} of ${wave.tasks.length} tasks done`,
+    };
+    return item;
+  }
+
+  #taskItem(row: TaskRow): vscode.TreeItem {
+    const { root, task, path } = row;
+    const attempt = this.#store.attempt(root.root, task);
+    const running = attempt?.state === "running";
+    const item = new vscode.TreeItem(task.id, vscode.TreeItemCollapsibleState.None);
+    const { icon, words } = this.#standing(row, attempt);
+    item.id = JSON.stringify([root.root, row.feature.id, row.wave.wave, task.id]);
+    item.description = [words, task.title].filter((part) => part !== "").join(" · ");
+    item.tooltip = tooltip(row, attempt);
+    item.iconPath = icon;
+    item.contextValue = context("task", {
+      runnable: task.state === "ready" && attempt?.state !== "running" && attempt?.state !== "pending",
+      running,
+      log: attempt?.log !== undefined,
+    });
+    item.command = {
+      command: "vscode.open",
+      title: "Open Task File",
+      arguments: [vscode.Uri.file(path), { selection: new vscode.Range(task.line, 0, task.line, 0) }],
+    };
+    item.accessibilityInformation = { label: `Task ${task.id}, ${words}, ${task.title}` };
+    return item;
+  }
+
+  /** How a task stands, as a sign and in words. */
+  #standing({ task }: TaskRow, attempt: TaskView | undefined): { icon: vscode.ThemeIcon; words: string } {
+    if (attempt?.state === "running") {
+      const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
+      return { icon: RUNNING, words: [since, attempt.progress ?? "running"].filter(Boolean).join(" · ") };
+    }
+    if (attempt?.state === "pending") return { icon: icon("clock"), words: "waits for its turn" };
+    if (attempt?.outcome === "passed") return { icon: DONE, words: text.outcome(attempt) };
+    if (isBad(attempt?.outcome) && attempt !== undefined) return { icon: FAILED, words: text.outcome(attempt) };
+    if (attempt?.outcome === "cancelled" && task.state === "ready") {
+      return { icon: icon("circle-slash"), words: text.outcome(attempt) };
+    }
+    return STATES[task.state];
+  }
+
+  #isRunning(root: RootInfo, task: string): boolean {
+    const state = this.#store.runs.liveTask(root.root, task)?.state;
+    return state === "running";
+  }
+}
+
+/** A command's argument for a row. */
+export function rowTarget(row: Row): Target {
+  if (row.kind === "task") return targetOf(row);
+  const target = { root: row.root.root, feature: row.feature.id };
+  return row.kind === "wave" && row.wave.wave !== null ? { ...target, wave: row.wave.wave } : target;
+}
+
+const icon = (name: string, colour?: string): vscode.ThemeIcon =>
+  new vscode.ThemeIcon(name, colour === undefined ? undefined : new vscode.ThemeColor(colour));
+
+const RUNNING = icon("sync~spin", "charts.blue");
+const DONE = icon("pass-filled", "testing.iconPassed");
+const FAILED = icon("error", "testing.iconFailed");
+
+const STATES: Readonly<Record<PlacedTask["task"]["state"], { icon: vscode.ThemeIcon; words: string }>> = {
+  done: { icon: DONE, words: "done" },
+  dropped: { icon: icon("circle-slash", "disabledForeground"), words: "dropped" },
+  ready: { icon: icon("circle-large-outline"), words: "ready" },
+  waiting: { icon: icon("clock"), words: "waiting" },
+  "needs-person": { icon: icon("account"), words: "needs a person" },
+  unrunnable: { icon: icon("warning", "problemsWarningIcon.foreground"), words: "cannot run" },
+};
+
+function context(kind: string, flags: Record<string, boolean>): string {
+  const set = Object.keys(flags).filter((flag) => flags[flag] === true);
+  return `${[kind, ...set].join(";")};`;
+}
+
+/** The minutes of a wave's longest open task; `undefined` where one of them has no estimate. */
+function estimateOf(wave: WaveInfo): number | undefined {
+  const open = wave.tasks.filter((task) => task.state === "ready" || task.state === "waiting");
+  const minutes = open.map((task) => task.estimated_minutes);
+  if (minutes.some((estimate) => estimate === null)) return undefined;
+  return Math.max(...minutes.map((estimate) => estimate ?? 0));
+}
+
+function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined): vscode.MarkdownString {
+  const lines = [
+    `${task.id}: ${task.title}`,
+    `${feature.title}${wave.wave === null ? "" : `, wave ${wave.wave}`}`,
+    `Status in its file: ${task.status === "" ? "none" : task.status}`,
+    ...(task.reason === null ? [] : [task.reason]),
+    ...(task.depends_on.length === 0 ? [] : [`Depends on ${task.depends_on.join(", ")}`]),
+    ...(attempt?.state === "finished" ? [`Last attempt: ${text.outcome(attempt)}`] : []),
+    ...(attempt?.reason == null ? [] : [attempt.reason]),
+  ];
+  const tooltip = new vscode.MarkdownString();
+  // What files and tasks say is text: nothing in it may become a link or a command.
+  tooltip.appendText(lines.join("\n"));
+  return tooltip;
+}

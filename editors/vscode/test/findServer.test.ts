@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import test, { type TestContext } from "node:test";
+import { findServer, type Places } from "../src/findServer";
+
+interface World {
+  readonly folder: string;
+  readonly places: Places;
+}
+
+async function world(t: TestContext): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), "feature-build-find-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = [join(folder, "empty"), join(folder, "bin")].join(":");
+  return {
+    folder,
+    places: { setting: "", extension: join(folder, "extension"), path, home: folder, platform: "linux" },
+  };
+}
+
+async function program(...parts: string[]): Promise<string> {
+  const file = join(...parts);
+  await mkdir(join(file, ".."), { recursive: true });
+  await writeFile(file, "");
+  await chmod(file, 0o755);
+  return file;
+}
+
+test("the setting comes first, then the extension's own, then PATH", async (t) => {
+  const { folder, places } = await world(t);
+  assert.deepEqual(await findServer(places), { kind: "missing" });
+  const onPath = await program(folder, "bin", "feature-build");
+  assert.deepEqual(await findServer(places), { kind: "found", program: onPath, from: "path" });
+  const own = await program(folder, "extension", "server", "feature-build");
+  assert.deepEqual(await findServer(places), { kind: "found", program: own, from: "extension" });
+  const chosen = await program(folder, "chosen");
+  assert.deepEqual(await findServer({ ...places, setting: chosen }), {
+    kind: "found",
+    program: chosen,
+    from: "setting",
+  });
+  assert.deepEqual(await findServer({ ...places, setting: "~/chosen" }), {
+    kind: "found",
+    program: chosen,
+    from: "setting",
+  });
+});
+
+test("a setting that is wrong is told and nothing else is taken", async (t) => {
+  const { folder, places } = await world(t);
+  await program(folder, "bin", "feature-build");
+  assert.equal((await findServer({ ...places, setting: join(folder, "nothing") })).kind, "wrong-setting");
+  assert.equal((await findServer({ ...places, setting: "bin/feature-build" })).kind, "wrong-setting");
+  assert.equal((await findServer({ ...places, setting: folder })).kind, "wrong-setting");
+});
+
+test("what cannot be executed and what lies beside the workspace is no program", async (t) => {
+  const { folder, places } = await world(t);
+  await chmod(await program(folder, "bin", "feature-build"), 0o644);
+  assert.equal((await findServer(places)).kind, "missing");
+  await program(folder, "relative", "feature-build");
+  const path = relative(process.cwd(), join(folder, "relative"));
+  assert.equal((await findServer({ ...places, path })).kind, "missing");
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { EventParams, Outcome, RunEvent } from "../src/protocol";
+import { Runs, minutesLeft } from "../src/runs";
+import { counts, duration, ended, outcome, progress } from "../src/text";
+
+const ROOT = "/w";
+const START = Date.parse("2026-01-14T09:30:00Z");
+
+class Story {
+  #seq = 0;
+  constructor(readonly run = "r1") {}
+
+  tell(event: RunEvent, second = 0): EventParams {
+    this.#seq += 1;
+    const time = new Date(START + second * 1000).toISOString();
+    return { root: ROOT, run: this.run, v: "1.0", seq: this.#seq, time, ...event };
+  }
+  started(waves: Record<string, string[]>): EventParams {
+    const ref = (id: string): { id: string; title: string; file: string } => ({ id, title: id, file: `${id}.md` });
+    return this.tell({
+      event: "run-started",
+      run: this.run,
+      root: "/w",
+      feature: "F",
+      title: "Feature",
+      waves: Object.entries(waves).map(([wave, tasks]) => ({ wave, tasks: tasks.map(ref) })),
+    });
+  }
+  task(id: string, second = 0): EventParams {
+    return this.tell({ event: "task-started", task: id, attempt: 1, log: `${id}.log` }, second);
+  }
+  end(id: string, how: Outcome, exit = how === "passed" ? 0 : 1): EventParams {
+    return this.tell({
+      event: "task-finished",
+      task: id,
+      outcome: how,
+      exit_code: exit,
+      duration_ms: 2000,
+      reason: null,
+      log: null,
+    });
+  }
+  over(exit: number): EventParams {
+    return this.tell({ event: "run-finished", exit_code: exit, summary: {}, wall_ms: 1, serial_ms: 1 });
+  }
+}
+
+function fold(records: EventParams[]): Runs {
+  const runs = new Runs();
+  for (const record of records) runs.apply(record);
+  return runs;
+}
+
+test("a run as its records tell", () => {
+  const story = new Story();
+  const runs = fold([story.started({ "1": ["A", "B", "C"] }), story.task("A"), story.task("B"), story.task("C")]);
+  assert.equal(
+    progress(runs.live(), () => undefined, START),
+    "▶ 0/3",
+  );
+  runs.apply(story.end("A", "passed"));
+  runs.apply(story.end("B", "failed", 3));
+  assert.equal(
+    progress(runs.live(), () => undefined, START),
+    "▶ 2/3 · 1 failed",
+  );
+  assert.equal(runs.liveTask(ROOT, "C")?.state, "running");
+  const failed = runs.live()[0]?.tasks.get("B");
+  assert.ok(failed);
+  assert.equal(outcome(failed), "failed (exit 3) after 2 s");
+  assert.equal(failed.log, "B.log", "the end does not take the log away");
+  runs.apply(story.end("C", "passed"));
+  runs.apply(story.over(1));
+  assert.deepEqual(runs.live(), []);
+  const last = runs.lastFinished();
+  assert.ok(last);
+  assert.equal(ended(last), "✗ 2/3 · 1 failed");
+});
+
+test("a story that is told twice changes nothing", () => {
+  const story = new Story();
+  const records = [story.started({ "1": ["A"] }), story.task("A"), story.end("A", "passed"), story.over(0)];
+  const runs = fold(records);
+  for (const record of records) assert.equal(runs.apply(record), undefined);
+  const last = runs.lastFinished();
+  assert.ok(last);
+  assert.equal(ended(last), "✓ 1/1");
+});
+
+test("a run whose supervisor died is over", () => {
+  const story = new Story();
+  const runs = fold([story.started({ "1": ["A", "B"] }), story.task("A")]);
+  const info = {
+    run: "r1",
+    feature: "F",
+    title: "F",
+    started: "",
+    tasks: 2,
+    summary: {},
+    wall_ms: null,
+    exit_code: null,
+  };
+  runs.settle(ROOT, [{ ...info, state: "running" }], START);
+  assert.equal(runs.live().length, 1);
+  runs.settle(ROOT, [{ ...info, state: "died" }], START);
+  assert.deepEqual(runs.live(), []);
+  assert.equal(runs.lastFinished()?.tasks.get("A")?.outcome, "lost");
+});
+
+test("records of an unknown run or task change nothing", () => {
+  const story = new Story();
+  const runs = fold([story.task("A")]);
+  assert.deepEqual(runs.live(), []);
+  runs.apply(new Story().started({ "1": ["A"] }));
+  runs.apply(new Story().task("B"));
+  assert.equal(runs.live()[0]?.tasks.size, 1);
+});
+
+test("the time that is left is that of the longest task of each wave", () => {
+  const story = new Story();
+  const runs = fold([story.started({ "1": ["A", "B"], "2": ["C"] }), story.task("A"), story.task("B")]);
+  const run = runs.live()[0];
+  assert.ok(run);
+  const minutes: Record<string, number> = { A: 2, B: 5, C: 10 };
+  assert.equal(
+    minutesLeft(run, (task) => minutes[task], START + 60_000),
+    14,
+  );
+  assert.equal(
+    minutesLeft(run, (task) => (task === "C" ? undefined : 1), START),
+    undefined,
+  );
+  assert.equal(
+    progress([run], (_, task) => minutes[task], START + 60_000),
+    "▶ 0/3 · ~14 min",
+  );
+});
+
+test("numbers in words", () => {
+  assert.equal(duration(850), "850 ms");
+  assert.equal(duration(12_400), "12 s");
+  assert.equal(duration(723_000), "12 m 03 s");
+  assert.equal(duration(7_500_000), "2 h 05 m");
+  assert.equal(counts({ passed: 2, failed: 1, skipped: 0 }), "2 passed, 1 failed");
+  assert.equal(counts({}), "nothing ran");
+});

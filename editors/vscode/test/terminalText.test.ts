@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { TerminalText } from "../src/terminalText";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const shown = (...pieces: string[]): string => {
+  const text = new TerminalText();
+  return pieces.map((piece) => text.push(bytes(piece))).join("");
+};
+
+test("colours stay", () => {
+  assert.equal(shown("\u001b[1;31mred\u001b[0m"), "\u001b[1;31mred\u001b[0m");
+});
+
+test("line ends become a terminal's", () => {
+  assert.equal(shown("a\nb\r\nc"), "a\r\nb\r\r\nc");
+});
+
+test("everything that a terminal would obey goes", () => {
+  assert.equal(shown("a\u001b]0;title\u0007b"), "ab");
+  assert.equal(shown("a\u001b]52;c;aGk=\u001b\\b"), "ab");
+  assert.equal(shown("a\u001bPq#0\u001b\\b"), "ab");
+  assert.equal(shown("a\u001b[2J\u001b[6n\u001b[?1049hb"), "ab");
+  assert.equal(shown("a\u001b(0\u001bcb"), "ab");
+  assert.equal(shown("a\u0008\u0000\u009b6nb"), "a6nb");
+});
+
+test("a sequence in pieces is seen whole", () => {
+  const text = "x\u001b]0;title\u001b\\\u001b[31my\u001b[6n\u001b[0mz";
+  for (let cut = 0; cut <= text.length; cut++) {
+    assert.equal(shown(text.slice(0, cut), text.slice(cut)), "x\u001b[31my\u001b[0mz");
+  }
+});
+
+test("a character in pieces is seen whole", () => {
+  const whole = bytes("ä😀");
+  const text = new TerminalText();
+  assert.equal([...whole].map((byte) => text.push(Uint8Array.of(byte))).join(""), "ä😀");
+});
+
+test("a sequence without an end does not swallow what follows a line", () => {
+  assert.equal(shown("\u001b[31\nnext"), "next");
+  assert.equal(shown(`\u001b[${"1".repeat(1000)}`, "\nnext").endsWith("next"), true);
+});
