@@ -1,18 +1,28 @@
 //! Everything that planning knows, kept file by file, and planned again feature by feature.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Feature;
-use crate::task::{FeatureFile, Problem, RelPath, Task, TaskId};
+use super::feature::{Planned, plan};
+use super::tables::{GroupKey, Tables};
+use super::{Feature, nearest};
+use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, TaskId};
 
 /// All tasks of a workspace with what follows from them.
 ///
 /// Tell it what changed (`set_*`), then call [`Catalog::replan`]: only the features are planned again that the changes
 /// touch, which is what keeps the cost of a keystroke independent of the size of the workspace.
 #[derive(Debug, Default)]
-pub struct Catalog {}
+pub struct Catalog {
+    tables: Tables,
+    planned: HashMap<GroupKey, Planned>,
+    /// Which group has which feature id, and the other way round.
+    by_id: BTreeMap<Box<str>, GroupKey>,
+    ids: HashMap<GroupKey, Box<str>>,
+    /// The groups that go by one name.
+    namesakes: HashMap<Box<str>, BTreeSet<GroupKey>>,
+}
 
 /// What planning again changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,69 +41,184 @@ impl Catalog {
 
     /// Takes what a task file says now; `None` where it is gone, or is no task.
     pub fn set_task(&mut self, file: &Path, task: Option<Arc<Task>>) {
-        let _ = (file, task);
+        self.tables.set_task(file, task);
     }
 
     /// Takes what a GuardKit feature file says now; `None` where it is gone or unreadable.
     pub fn set_feature_file(&mut self, file: &Path, feature_file: Option<Arc<FeatureFile>>) {
-        let _ = (file, feature_file);
+        self.tables.set_feature_file(file, feature_file);
     }
 
     /// Tells which tasks passed in their latest attempt: they count as done everywhere.
     pub fn set_passed(&mut self, passed: BTreeSet<TaskId>) {
-        let _ = passed;
+        self.tables.set_passed(passed);
     }
 
     /// Plans again what the changes since the last call touched.
     pub fn replan(&mut self) -> Replanned {
-        Replanned::default()
+        let mut replanned = Replanned::default();
+        let mut waiting = self.tables.take_dirty();
+        let mut seen = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        while let Some(group) = waiting.pop_first() {
+            let new = plan(&self.tables, &group);
+            seen.insert(group.clone());
+            let old = self.planned.remove(&group).unwrap_or_default();
+            // Who stood in a cycle with this feature, or does now, tells of its tasks too.
+            let partners = old.partners.iter().chain(&new.partners);
+            waiting.extend(partners.filter(|partner| !seen.contains(*partner)).cloned());
+            names.extend(self.change_name(&group, &old, &new));
+            self.replace(group, &old, new, &mut replanned);
+        }
+        for name in names {
+            self.share_out(&name, &mut replanned);
+        }
+        replanned
     }
 
     /// Features in the order of their ids.
     pub fn features(&self) -> impl Iterator<Item = &Feature> {
-        std::iter::empty()
+        self.by_id.values().filter_map(|group| self.feature_in(group))
     }
 
     /// One feature.
     pub fn feature(&self, id: &str) -> Option<&Feature> {
-        let _ = id;
-        None
+        self.feature_in(self.by_id.get(id)?)
     }
 
     /// The feature that the task of this file stands in; for a copy left behind, the feature of the copy that counts.
     pub fn feature_of(&self, file: &Path) -> Option<&Feature> {
-        let _ = file;
-        None
+        let entry = self.tables.entry(file)?;
+        self.feature_in(&self.tables.counting_for(entry).home)
     }
 
     /// The task file that counts for an id.
     pub fn file_of(&self, id: &str) -> Option<&RelPath> {
-        let _ = id;
-        None
+        self.tables.find(id).map(|entry| &entry.task.file)
     }
 
     /// What a task file says.
     pub fn task(&self, file: &Path) -> Option<&Arc<Task>> {
-        let _ = file;
-        None
+        self.tables.entry(file).map(|entry| &entry.task)
     }
 
     /// All problems of a task file or feature file in the order of their places: those it was read with (`Task::problems`;
     /// as information where the task is done or dropped) and those that planning found.
     pub fn problems(&self, file: &Path) -> &[Problem] {
-        let _ = file;
-        &[]
+        let problems = self.group_of(file).and_then(|group| self.planned.get(&group)?.problems.get(file));
+        problems.map_or(&[], Vec::as_slice)
     }
 
     /// The files that have problems, in the order of their paths.
     pub fn files_with_problems(&self) -> impl Iterator<Item = (&RelPath, &[Problem])> {
-        std::iter::empty()
+        let files = self.planned.values().flat_map(|planned| planned.problems.iter());
+        let sorted: BTreeMap<&RelPath, &[Problem]> =
+            files.map(|(file, problems)| (file, problems.as_slice())).collect();
+        sorted.into_iter()
     }
 
     /// Adds the nearest known ids to the message of each `unknown-dependency` of this file.
     ///
     /// Costs a look at every id of the workspace: `check` asks at once, the language server when the user pauses.
     pub fn add_nearest_ids(&self, file: &Path, problems: &mut [Problem]) {
-        let _ = (file, problems);
+        for problem in problems.iter_mut().filter(|problem| problem.code == Code::UnknownDependency) {
+            let Some(wanted) = self.dependency_at(file, problem.span) else { continue };
+            let nearest = nearest::nearest(wanted, self.tables.ids());
+            if !nearest.is_empty() {
+                problem.message = format!("{}; did you mean {}?", problem.message, nearest.join(" or ")).into();
+            }
+        }
+    }
+
+    /// What the dependency at this place says.
+    fn dependency_at(&self, file: &Path, span: Span) -> Option<&str> {
+        let by_task = self.tables.entry(file).into_iter().flat_map(|entry| &entry.task.depends_on);
+        let tasks = self.tables.feature_file(file).into_iter().flat_map(|file| &file.tasks);
+        let by_feature_file = tasks.filter_map(|task| task.depends_on.as_ref()).flatten();
+        by_task.chain(by_feature_file).find(|text| text.span == span).map(|text| &*text.value)
+    }
+
+    fn feature_in(&self, group: &GroupKey) -> Option<&Feature> {
+        self.planned.get(group)?.feature.as_ref()
+    }
+
+    fn group_of(&self, file: &Path) -> Option<GroupKey> {
+        if let Some(entry) = self.tables.entry(file) {
+            return Some(entry.home.clone());
+        }
+        let id = self.tables.feature_file(file)?.id.value.clone();
+        Some(GroupKey::Named(Dialect::GuardKit, id))
+    }
+
+    /// Puts a new plan in the place of the old one and notes what is different.
+    fn replace(&mut self, group: GroupKey, old: &Planned, mut new: Planned, replanned: &mut Replanned) {
+        let files: BTreeSet<&RelPath> = old.problems.keys().chain(new.problems.keys()).collect();
+        let changed = files.into_iter().filter(|file| old.problems.get(*file) != new.problems.get(*file));
+        replanned.files.extend(changed.cloned());
+        if let (Some(id), Some(feature)) = (self.ids.get(&group), &mut new.feature) {
+            feature.id = id.clone();
+        }
+        if old.feature != new.feature {
+            let features = old.feature.iter().chain(&new.feature);
+            replanned.features.extend(features.map(|feature| feature.id.clone()));
+        }
+        if new != Planned::default() {
+            self.planned.insert(group, new);
+        }
+    }
+
+    /// Notes under which name a group goes now, and answers with the names that have to be shared out again.
+    fn change_name(&mut self, group: &GroupKey, old: &Planned, new: &Planned) -> Vec<Box<str>> {
+        if old.name == new.name {
+            return Vec::new();
+        }
+        if let Some(name) = &old.name {
+            if let Some(groups) = self.namesakes.get_mut(name) {
+                groups.remove(group);
+            }
+            self.take_id(group);
+        }
+        if let Some(name) = &new.name {
+            self.namesakes.entry(name.clone()).or_default().insert(group.clone());
+        }
+        old.name.iter().chain(&new.name).cloned().collect()
+    }
+
+    /// The first of the namesakes has the name as its id; the others have a mark behind it.
+    fn share_out(&mut self, name: &str, replanned: &mut Replanned) {
+        let groups = self.namesakes.remove(name).unwrap_or_default();
+        for group in &groups {
+            self.take_id(group);
+        }
+        for (at, group) in groups.iter().enumerate() {
+            let id: Box<str> = if at == 0 { name.into() } else { format!("{name}@{}", mark(group)).into() };
+            if let Some(feature) = self.planned.get_mut(group).and_then(|planned| planned.feature.as_mut())
+                && feature.id != id
+            {
+                let before = std::mem::replace(&mut feature.id, id.clone());
+                replanned.features.extend([before, id.clone()]);
+            }
+            self.by_id.insert(id.clone(), group.clone());
+            self.ids.insert(group.clone(), id);
+        }
+        if !groups.is_empty() {
+            self.namesakes.insert(name.into(), groups);
+        }
+    }
+
+    fn take_id(&mut self, group: &GroupKey) {
+        let Some(id) = self.ids.remove(group) else { return };
+        if self.by_id.get(&id) == Some(group) {
+            self.by_id.remove(&id);
+        }
+    }
+}
+
+/// Tells a feature from another of the same name.
+fn mark(group: &GroupKey) -> String {
+    match group {
+        GroupKey::Named(dialect, _) => dialect.as_str().into(),
+        GroupKey::WholeBacklog => "backlog".into(),
+        GroupKey::Alone(file) => file.display().to_string(),
     }
 }

@@ -3,7 +3,12 @@
 //! Pure: no I/O, no clock. The workspace's index feeds it; the command line and the language server show it.
 
 mod catalog;
+mod feature;
+mod graph;
+mod names;
+mod nearest;
 mod select;
+mod tables;
 
 pub use catalog::{Catalog, Replanned};
 pub use select::{Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, select};

@@ -52,6 +52,18 @@ pub enum Dialect {
     Own,
 }
 
+impl Dialect {
+    /// The name as it is printed and configured: `backlog.md`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GuardKit => "guardkit",
+            Self::Gsd => "gsd",
+            Self::BacklogMd => "backlog.md",
+            Self::Own => "own",
+        }
+    }
+}
+
 /// How far a task is, by what its own file, folder and neighbours say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {

@@ -1,0 +1,806 @@
+//! One feature, planned from its tasks and the look-ups into all others: waves, states, problems.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::graph::Graph;
+use super::names::natural;
+use super::tables::{Entry, GroupKey, Statement, Tables, plain_path};
+use super::{Feature, PlannedTask, State, Wave};
+use crate::task::{
+    Code, Dialect, FeatureFile, FeatureRef, Place, Problem, RelPath, Severity, Span, Spanned, Standing, Task, TaskId,
+    WaveLabel,
+};
+
+/// What planning a feature gives.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Planned {
+    /// The name that the feature goes by: its id, where no other goes by the same.
+    pub(super) name: Option<Box<str>>,
+    /// The feature; `None` where it has no task (any more).
+    pub(super) feature: Option<Feature>,
+    /// All problems of its files, those of their own included, in the order of their places.
+    pub(super) problems: BTreeMap<RelPath, Vec<Problem>>,
+    /// Other features with tasks in a cycle with tasks of this one: what changes here changes their problems.
+    pub(super) partners: BTreeSet<GroupKey>,
+}
+
+/// Longer lists of ids or places are cut: a cycle through 10,000 tasks must not write 10,000 messages of 10,000 ids.
+const LONGEST_LIST: usize = 40;
+
+/// Plans one feature.
+pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
+    let statement_of_waves = tables.feature_files_of(group).next().filter(|file| !file.waves.is_empty());
+    let mut members: Vec<Member> = tables
+        .members(group)
+        .filter(|entry| tables.counts(entry))
+        .map(|entry| Member::new(tables, entry, statement_of_waves))
+        .collect();
+    members.sort_by(|a, b| natural(a.entry.id(), b.entry.id()).then_with(|| a.task.file.cmp(&b.task.file)));
+
+    let links = Links::new(&members);
+    let cycles = Cycles::find(tables, &members, &links);
+    let waves = Waves::new(&members, &links);
+    let mut report = Report::default();
+    report.own_problems(tables, group);
+    report.duplicates(tables, group);
+    for (at, member) in members.iter().enumerate() {
+        report.unknown_dependencies(tables, member);
+        report.cycles(&cycles, at);
+        report.later_dependencies(&members, &links, &cycles, &waves, at);
+        report.wave_mismatch(member, statement_of_waves.map(AsRef::as_ref));
+        report.missing_wave(member, &waves);
+    }
+    report.overlaps(&members, &waves);
+    for file in tables.feature_files_of(group) {
+        report.feature_file(tables, group, file);
+    }
+    let feature = assemble(tables, group, &members, &cycles, &waves);
+    Planned {
+        name: feature.as_ref().map(|feature| feature.id.clone()),
+        feature,
+        problems: report.finish(),
+        partners: cycles.partners.into_iter().filter(|partner| partner != group).collect(),
+    }
+}
+
+/// A task that counts, with what the feature file and other files say of it.
+struct Member<'a> {
+    entry: &'a Entry,
+    task: &'a Task,
+    standing: Standing,
+    statement: Option<Statement<'a>>,
+    /// The declared wave that counts.
+    wave: Option<WaveLabel>,
+    dependencies: Vec<Dependency<'a>>,
+}
+
+/// What a task depends on.
+struct Dependency<'a> {
+    /// As written.
+    text: &'a str,
+    place: Place,
+    /// The tasks that it means; several only where files claim one id.
+    targets: Vec<&'a Entry>,
+    met: Met,
+}
+
+/// Does a dependency let its task start?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Yes,
+    NotYet,
+    /// It was dropped: nobody will ever do it.
+    Never,
+    /// No task has this id.
+    Unknown,
+}
+
+impl<'a> Member<'a> {
+    fn new(tables: &'a Tables, entry: &'a Entry, waves: Option<&'a Arc<FeatureFile>>) -> Self {
+        let task = &*entry.task;
+        let statement = (task.dialect == Dialect::GuardKit).then(|| tables.statement(entry.id())).flatten();
+        let wave = match waves {
+            Some(_) => statement.and_then(|statement| statement.wave).map(|(at, _)| WaveLabel::numbered(at + 1)),
+            None => task.wave.as_ref().map(|wave| wave.value.clone()),
+        };
+        Self {
+            entry,
+            task,
+            standing: tables.standing(entry),
+            statement,
+            wave,
+            dependencies: dependencies(tables, entry),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.standing == Standing::Open
+    }
+
+    /// The severity of what stops this task, or would if it were to run.
+    fn severity(&self, while_open: Severity) -> Severity {
+        if self.is_open() { while_open } else { Severity::Information }
+    }
+
+    fn place(&self, span: Span) -> Place {
+        Place { file: Arc::clone(&self.task.file), span }
+    }
+
+    fn id_place(&self) -> Place {
+        self.place(id_span(self.task))
+    }
+
+    /// Where its wave stands, else its id.
+    fn wave_place(&self) -> Place {
+        self.place(self.task.wave.as_ref().map_or_else(|| id_span(self.task), |wave| wave.span))
+    }
+
+    /// Why a person has to do it.
+    fn needs_person(&self) -> Option<Box<str>> {
+        let by_feature_file = || {
+            let statement = self.statement?;
+            let mode = statement.task?.mode.as_ref().filter(|mode| mode.value.eq_ignore_ascii_case("manual"))?;
+            Some(format!("implementation_mode: {} in {}", mode.value, name_of(&statement.file.file)).into())
+        };
+        self.task.needs_person.as_ref().map(|why| why.value.clone()).or_else(by_feature_file)
+    }
+}
+
+/// What a task depends on: by its own file, else by the feature file.
+fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>> {
+    let task = &*entry.task;
+    let stated = || {
+        tables.statement(entry.id()).and_then(|statement| Some((statement.file, statement.task?.depends_on.as_ref()?)))
+    };
+    let (file, texts) = match stated() {
+        Some((file, texts)) if task.depends_on.is_empty() && task.dialect == Dialect::GuardKit => (&file.file, texts),
+        _ => (&task.file, &task.depends_on),
+    };
+    texts.iter().map(|text| dependency(tables, entry, file, text)).collect()
+}
+
+fn dependency<'a>(tables: &'a Tables, entry: &Entry, file: &RelPath, text: &'a Spanned<Box<str>>) -> Dependency<'a> {
+    let targets = tables.resolve(entry, &text.value);
+    let met = if targets.is_empty() { met_without_file(tables, entry, &text.value) } else { met_by(tables, &targets) };
+    Dependency { text: &text.value, place: Place { file: Arc::clone(file), span: text.span }, targets, met }
+}
+
+fn met_by(tables: &Tables, targets: &[&Entry]) -> Met {
+    let standings: Vec<Standing> = targets.iter().map(|target| tables.standing(target)).collect();
+    if standings.contains(&Standing::Done) {
+        Met::Yes
+    } else if standings.contains(&Standing::Open) {
+        Met::NotYet
+    } else {
+        Met::Never
+    }
+}
+
+/// A feature file may call a task completed whose file is gone.
+fn met_without_file(tables: &Tables, entry: &Entry, text: &str) -> Met {
+    let is_done = |task: &crate::task::FeatureTask| task.standing == Standing::Done;
+    let completed = tables.statement(text).and_then(|statement| statement.task).is_some_and(is_done);
+    if completed && entry.task.dialect == Dialect::GuardKit { Met::Yes } else { Met::Unknown }
+}
+
+/// The dependencies inside a feature, as edges between its members.
+struct Links<'a> {
+    at: HashMap<&'a Path, usize>,
+    graph: Graph,
+}
+
+impl<'a> Links<'a> {
+    fn new(members: &[Member<'a>]) -> Self {
+        let at: HashMap<&Path, usize> =
+            members.iter().enumerate().map(|(at, member)| (&*member.task.file, at)).collect();
+        let mut graph = Graph::new(members.len());
+        for (from, member) in members.iter().enumerate() {
+            for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
+                if let Some(&to) = at.get(&*target.task.file) {
+                    graph.add_edge(from, to);
+                }
+            }
+        }
+        Self { at, graph }
+    }
+
+    fn member_of(&self, entry: &Entry) -> Option<usize> {
+        self.at.get(&*entry.task.file).copied()
+    }
+}
+
+/// The waves that tasks stand in: declared, else computed.
+struct Waves {
+    declared: bool,
+    /// The wave of each member; `None` is the group "no wave".
+    labels: Vec<Option<WaveLabel>>,
+}
+
+impl Waves {
+    fn new(members: &[Member], links: &Links) -> Self {
+        let declared = members.iter().any(|member| member.wave.is_some());
+        let labels = if declared {
+            members.iter().map(|member| member.wave.clone()).collect()
+        } else {
+            computed(members, links)
+        };
+        Self { declared, labels }
+    }
+
+    fn of(&self, member: usize) -> Option<&WaveLabel> {
+        self.labels.get(member)?.as_ref()
+    }
+}
+
+/// One more than the largest wave of what a task depends on; tasks of a cycle share one.
+fn computed(members: &[Member], links: &Links) -> Vec<Option<WaveLabel>> {
+    let mut numbers = vec![0_usize; members.len()];
+    for component in links.graph.components() {
+        let targets = component.iter().flat_map(|&node| links.graph.targets(node));
+        let latest = targets.filter_map(|&target| numbers.get(target)).max().copied().unwrap_or(0);
+        for node in component {
+            if let Some(number) = numbers.get_mut(node) {
+                *number = latest + 1;
+            }
+        }
+    }
+    numbers.into_iter().map(|number| Some(WaveLabel::numbered(number))).collect()
+}
+
+/// The cycles that members of a feature stand in.
+struct Cycles {
+    /// By member.
+    by_member: HashMap<usize, CycleOf>,
+    partners: BTreeSet<GroupKey>,
+}
+
+/// A cycle as one of its members sees it.
+struct CycleOf {
+    /// The member cannot start before it has ended itself.
+    stops: bool,
+    /// The cycle's tasks by their ids, the first again at the end.
+    text: Arc<str>,
+    /// Where each task refers to the next: this member's own place, and all of them.
+    place: Place,
+    steps: Arc<[(Place, Box<str>)]>,
+    /// The members of this feature with which it forms one.
+    together: Arc<HashSet<usize>>,
+}
+
+impl Cycles {
+    fn find(tables: &Tables, members: &[Member], links: &Links) -> Self {
+        let mut cycles = Self { by_member: HashMap::new(), partners: BTreeSet::new() };
+        cycles.find_open(tables, members, links);
+        cycles.find_past(members, links);
+        cycles
+    }
+
+    fn of(&self, member: usize) -> Option<&CycleOf> {
+        self.by_member.get(&member)
+    }
+
+    fn are_together(&self, a: usize, b: usize) -> bool {
+        self.of(a).is_some_and(|cycle| cycle.together.contains(&b))
+    }
+
+    /// Cycles of open tasks stop them. They may lead through other features, so the search follows open tasks there.
+    fn find_open(&mut self, tables: &Tables, members: &[Member], links: &Links) {
+        let reach = Reach::new(tables, members);
+        for component in reach.graph.cyclic_components() {
+            let entries = component.iter().filter_map(|&node| reach.entries.get(node));
+            let inside: HashSet<usize> = entries.clone().filter_map(|entry| links.member_of(entry)).collect();
+            if inside.is_empty() {
+                continue;
+            }
+            self.partners.extend(entries.map(|entry| entry.home.clone()));
+            let together = Arc::new(inside);
+            for cycle in reach.graph.cycles(&component) {
+                let steps: Vec<Step> = reach.steps(tables, &cycle);
+                self.add(links, &steps, &together, true);
+            }
+        }
+    }
+
+    /// Cycles through tasks that are done or dropped stop nobody, but are told.
+    fn find_past(&mut self, members: &[Member], links: &Links) {
+        for component in links.graph.cyclic_components() {
+            if component.iter().all(|node| self.by_member.contains_key(node)) {
+                continue;
+            }
+            let together = Arc::new(component.iter().copied().collect());
+            for cycle in links.graph.cycles(&component) {
+                let steps: Vec<Step> = steps_between(members, links, &cycle);
+                self.add(links, &steps, &together, false);
+            }
+        }
+    }
+
+    fn add(&mut self, links: &Links, steps: &[Step], together: &Arc<HashSet<usize>>, stops: bool) {
+        let text: Arc<str> = cycle_text(steps).into();
+        let places = steps.iter().take(LONGEST_LIST).map(|step| (step.place.clone(), step.text()));
+        let places: Arc<[(Place, Box<str>)]> = places.collect();
+        for step in steps {
+            let Some(member) = links.member_of(step.from) else { continue };
+            self.by_member.entry(member).or_insert_with(|| CycleOf {
+                stops,
+                text: Arc::clone(&text),
+                place: step.place.clone(),
+                steps: Arc::clone(&places),
+                together: Arc::clone(together),
+            });
+        }
+    }
+}
+
+/// One task of a cycle refers to the next.
+struct Step<'a> {
+    from: &'a Entry,
+    to: &'a Entry,
+    place: Place,
+}
+
+impl Step<'_> {
+    fn text(&self) -> Box<str> {
+        format!("{} depends on {} here", self.from.id(), self.to.id()).into()
+    }
+}
+
+fn cycle_text(steps: &[Step]) -> String {
+    let mut ids: Vec<&str> = steps.iter().map(|step| step.from.id()).collect();
+    let first = ids.first().copied().unwrap_or_default();
+    if ids.len() > LONGEST_LIST {
+        let more = format!("({} more)", ids.len() - LONGEST_LIST);
+        ids.truncate(LONGEST_LIST);
+        return format!("{} -> {more} -> {first}", ids.join(" -> "));
+    }
+    ids.push(first);
+    ids.join(" -> ")
+}
+
+fn steps_between<'a>(members: &[Member<'a>], links: &Links, cycle: &[usize]) -> Vec<Step<'a>> {
+    let next = cycle.iter().cycle().skip(1);
+    let steps = cycle.iter().zip(next).filter_map(|(&from, &to)| {
+        let (from, to) = (members.get(from)?, members.get(to)?);
+        let leads_there = |dependency: &&Dependency| {
+            dependency
+                .targets
+                .iter()
+                .any(|target| links.member_of(target).is_some() && target.task.file == to.task.file)
+        };
+        let dependency = from.dependencies.iter().find(leads_there)?;
+        Some(Step { from: from.entry, to: to.entry, place: dependency.place.clone() })
+    });
+    steps.collect()
+}
+
+/// The open tasks that the open tasks of a feature wait for, in whatever feature they are.
+struct Reach<'a> {
+    entries: Vec<&'a Entry>,
+    graph: Graph,
+}
+
+impl<'a> Reach<'a> {
+    fn new(tables: &'a Tables, members: &[Member<'a>]) -> Self {
+        let open = members.iter().filter(|member| member.is_open());
+        let mut reach = Self { entries: open.map(|member| member.entry).collect(), graph: Graph::default() };
+        let mut number: HashMap<&Path, usize> = HashMap::new();
+        for (at, entry) in reach.entries.iter().enumerate() {
+            number.insert(&entry.task.file, at);
+            reach.graph.add_node();
+        }
+        let mut at = 0;
+        while let Some(&entry) = reach.entries.get(at) {
+            for target in dependencies(tables, entry).into_iter().flat_map(open_targets(tables)) {
+                let to = *number.entry(&target.task.file).or_insert_with(|| {
+                    reach.entries.push(target);
+                    reach.graph.add_node()
+                });
+                reach.graph.add_edge(at, to);
+            }
+            at += 1;
+        }
+        reach
+    }
+
+    fn steps(&self, tables: &'a Tables, cycle: &[usize]) -> Vec<Step<'a>> {
+        let next = cycle.iter().cycle().skip(1);
+        let steps = cycle.iter().zip(next).filter_map(|(&from, &to)| {
+            let (from, to) = (*self.entries.get(from)?, *self.entries.get(to)?);
+            let mut dependencies = dependencies(tables, from).into_iter();
+            let leads_there = dependencies
+                .find(|dependency| dependency.targets.iter().any(|target| target.task.file == to.task.file))?;
+            Some(Step { from, to, place: leads_there.place })
+        });
+        steps.collect()
+    }
+}
+
+/// What a dependency waits for; nothing where it is met.
+fn open_targets<'a>(tables: &'a Tables) -> impl Fn(Dependency<'a>) -> Vec<&'a Entry> {
+    |dependency| {
+        if dependency.met != Met::NotYet {
+            return Vec::new();
+        }
+        dependency.targets.into_iter().filter(|target| tables.standing(target) == Standing::Open).collect()
+    }
+}
+
+/// Collects problems by file.
+#[derive(Default)]
+struct Report {
+    problems: BTreeMap<RelPath, Vec<Problem>>,
+}
+
+impl Report {
+    fn add(&mut self, place: Place, code: Code, severity: Severity, message: String, related: Vec<(Place, Box<str>)>) {
+        let problem = Problem { code, severity, message: message.into(), span: place.span, related };
+        self.problems.entry(place.file).or_default().push(problem);
+    }
+
+    fn finish(mut self) -> BTreeMap<RelPath, Vec<Problem>> {
+        for problems in self.problems.values_mut() {
+            problems.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
+            problems.dedup();
+        }
+        self.problems
+    }
+
+    /// What the files were read with; as information where nothing of it can stop a task.
+    fn own_problems(&mut self, tables: &Tables, group: &GroupKey) {
+        for entry in tables.members(group) {
+            let matters = tables.counts(entry) && tables.standing(entry) == Standing::Open;
+            for problem in &entry.task.problems {
+                let severity = if matters { problem.severity } else { Severity::Information };
+                let problems = self.problems.entry(Arc::clone(&entry.task.file)).or_default();
+                problems.push(Problem { severity, ..problem.clone() });
+            }
+        }
+    }
+
+    fn duplicates(&mut self, tables: &Tables, group: &GroupKey) {
+        for entry in tables.members(group) {
+            let Some(verdict) = tables.verdict(entry).filter(|verdict| verdict.duplicates.contains(&entry.task.file))
+            else {
+                continue;
+            };
+            let rivals = verdict
+                .duplicates
+                .iter()
+                .filter(|file| **file != entry.task.file)
+                .filter_map(|file| tables.entry(file));
+            let related = rivals.take(LONGEST_LIST).map(|rival| {
+                let place = Place { file: Arc::clone(&rival.task.file), span: id_span(&rival.task) };
+                (place, format!("{} stands here too", rival.id()).into())
+            });
+            let severity = severity_of_duplicate(tables, entry, verdict.stops);
+            let message = if verdict.stops {
+                format!(
+                    "duplicate id \"{}\": {} open files have it, so none of them may run",
+                    entry.id(),
+                    verdict.duplicates.len()
+                )
+            } else {
+                format!("duplicate id \"{}\": {} files of one place have it", entry.id(), verdict.duplicates.len())
+            };
+            let place = Place { file: Arc::clone(&entry.task.file), span: id_span(&entry.task) };
+            self.add(place, Code::DuplicateId, severity, message, related.collect());
+        }
+    }
+
+    fn unknown_dependencies(&mut self, tables: &Tables, member: &Member) {
+        for dependency in member.dependencies.iter().filter(|dependency| dependency.met == Met::Unknown) {
+            let severity = member.severity(Severity::Error);
+            let why = match tables.statement(dependency.text) {
+                Some(statement) => format!("{} lists it, but no task file has this id", name_of(&statement.file.file)),
+                None => "no task of this workspace has this id".into(),
+            };
+            let message = format!("unknown dependency \"{}\": {why}", dependency.text);
+            self.add(dependency.place.clone(), Code::UnknownDependency, severity, message, Vec::new());
+        }
+    }
+
+    fn cycles(&mut self, cycles: &Cycles, at: usize) {
+        let Some(cycle) = cycles.of(at) else { return };
+        let severity = if cycle.stops { Severity::Error } else { Severity::Information };
+        let related = cycle.steps.iter().filter(|(place, _)| *place != cycle.place).cloned().collect();
+        self.add(
+            cycle.place.clone(),
+            Code::DependencyCycle,
+            severity,
+            format!("dependency cycle: {}", cycle.text),
+            related,
+        );
+    }
+
+    fn later_dependencies(&mut self, members: &[Member], links: &Links, cycles: &Cycles, waves: &Waves, at: usize) {
+        let (Some(member), Some(wave)) = (members.get(at), waves.of(at).filter(|_| waves.declared)) else { return };
+        for dependency in &member.dependencies {
+            let targets = dependency.targets.iter().filter_map(|target| links.member_of(target));
+            for to in targets.filter(|&to| !cycles.are_together(at, to)) {
+                let (Some(target), Some(later)) = (members.get(to), waves.of(to)) else { continue };
+                if later < wave {
+                    continue;
+                }
+                let waits = member.is_open() && target.is_open();
+                let severity = if waits { Severity::Warning } else { Severity::Information };
+                let which = if later == wave { "the same wave" } else { "a later wave" };
+                let message = format!(
+                    "{} depends on {} of {which} ({later}, its own is {wave})",
+                    member.entry.id(),
+                    dependency.text
+                );
+                let related =
+                    vec![(target.wave_place(), format!("{} stands in wave {later}", target.entry.id()).into())];
+                self.add(dependency.place.clone(), Code::DependencyNotEarlier, severity, message, related);
+            }
+        }
+    }
+
+    /// Where the frontmatter and the feature file disagree; the feature file counts.
+    fn wave_mismatch(&mut self, member: &Member, waves: Option<&FeatureFile>) {
+        self.other_feature(member);
+        let Some(waves) = waves else { return };
+        let severity = member.severity(Severity::Warning);
+        let file = name_of(&waves.file);
+        let id = member.entry.id();
+        let Some(written) = &member.task.wave else {
+            if member.wave.is_none() && member.is_open() {
+                let message = format!("{file} puts {id} into no wave: it runs only by --task");
+                self.add(member.id_place(), Code::WaveMismatch, severity, message, Vec::new());
+            }
+            return;
+        };
+        let stated = member.statement.and_then(|statement| statement.wave.map(|(_, span)| (statement.file, span)));
+        let (message, related) = match (&member.wave, stated) {
+            (Some(counts), _) if *counts == written.value => return,
+            (Some(counts), Some((file_of, span))) => {
+                let place = Place { file: Arc::clone(&file_of.file), span };
+                let message =
+                    format!("{id} says wave {}, but {file} puts it into wave {counts}, which counts", written.value);
+                (message, vec![(place, format!("wave {counts} by the feature file").into())])
+            }
+            _ => {
+                let place = Place { file: Arc::clone(&waves.file), span: waves.id.span };
+                let message = format!(
+                    "{id} says wave {}, but {file} puts it into none, which counts: it runs only by --task",
+                    written.value
+                );
+                (message, vec![(place, "the waves of this feature file count".into())])
+            }
+        };
+        self.add(member.place(written.span), Code::WaveMismatch, severity, message, related);
+    }
+
+    fn other_feature(&mut self, member: &Member) {
+        let (FeatureRef::Named(name), Some(statement)) = (&member.task.feature, &member.statement) else { return };
+        // `parent_review` and `parent_task` name the task that the feature came from, not another feature.
+        if name.value == statement.file.id.value || name.value.starts_with("TASK-") {
+            return;
+        }
+        let (id, feature) = (member.entry.id(), &statement.file.id);
+        let message = format!(
+            "{id} names the feature {}, but {} lists it in {}, which counts",
+            name.value,
+            name_of(&statement.file.file),
+            feature.value
+        );
+        let span = statement.task.map_or(feature.span, |task| task.id.span);
+        let place = Place { file: Arc::clone(&statement.file.file), span };
+        let related = vec![(place, format!("{id} is listed here").into())];
+        self.add(member.place(name.span), Code::WaveMismatch, member.severity(Severity::Warning), message, related);
+    }
+
+    /// A task that was forgotten would never run with its feature: that must be told.
+    fn missing_wave(&mut self, member: &Member, waves: &Waves) {
+        let is_told =
+            member.statement.is_some() || member.task.problems.iter().any(|problem| problem.code == Code::InvalidWave);
+        if !waves.declared || member.wave.is_some() || !member.is_open() || is_told {
+            return;
+        }
+        let message =
+            format!("{} has no wave, while others of its feature have: it runs only by --task", member.entry.id());
+        self.add(member.id_place(), Code::InvalidWave, Severity::Warning, message, Vec::new());
+    }
+
+    fn overlaps(&mut self, members: &[Member], waves: &Waves) {
+        let mut declared: BTreeMap<(&WaveLabel, std::path::PathBuf), Vec<(&Member, Span)>> = BTreeMap::new();
+        for (at, member) in members.iter().enumerate().filter(|(_, member)| member.is_open()) {
+            let Some(wave) = waves.of(at) else { continue };
+            for file in &member.task.files {
+                let takers = declared.entry((wave, plain_path(&file.value))).or_default();
+                if takers.last().is_none_or(|(last, _)| last.task.file != member.task.file) {
+                    takers.push((member, file.span));
+                }
+            }
+        }
+        for ((wave, path), takers) in declared.iter().filter(|(_, takers)| takers.len() > 1) {
+            self.overlap(wave, path, takers);
+        }
+    }
+
+    fn overlap(&mut self, wave: &WaveLabel, path: &Path, takers: &[(&Member, Span)]) {
+        for (member, span) in takers {
+            let others = || takers.iter().filter(|(other, _)| other.task.file != member.task.file).take(LONGEST_LIST);
+            let names: Vec<&str> = others().map(|(other, _)| other.entry.id()).collect();
+            let message =
+                format!("{} is also declared by {} of the same wave ({wave})", path.display(), names.join(", "));
+            let related = others()
+                .map(|(other, span)| (other.place(*span), format!("{} declares it here", other.entry.id()).into()));
+            self.add(member.place(*span), Code::FileOverlap, Severity::Warning, message, related.collect());
+        }
+    }
+
+    /// What is wrong with a feature file itself.
+    fn feature_file(&mut self, tables: &Tables, group: &GroupKey, file: &FeatureFile) {
+        self.problems.entry(Arc::clone(&file.file)).or_default().extend(file.problems.iter().cloned());
+        let mut told = HashSet::new();
+        let listed = file.tasks.iter().map(|task| (&task.id, task.standing));
+        let in_waves = file.waves.iter().flatten().map(|id| (id, Standing::Open));
+        for (id, standing) in listed.chain(in_waves).filter(|(id, _)| told.insert(id.value.clone())) {
+            self.listed_task(tables, group, file, id, standing);
+        }
+        if self.problems.get(&file.file).is_some_and(Vec::is_empty) {
+            self.problems.remove(&file.file);
+        }
+    }
+
+    fn listed_task(
+        &mut self,
+        tables: &Tables,
+        group: &GroupKey,
+        file: &FeatureFile,
+        id: &Spanned<Box<str>>,
+        standing: Standing,
+    ) {
+        let place = || Place { file: Arc::clone(&file.file), span: id.span };
+        let severity = |open| if open { Severity::Warning } else { Severity::Information };
+        let Some(entry) = tables.find(&id.value).filter(|entry| entry.task.dialect == Dialect::GuardKit) else {
+            let message = format!("{} is listed here, but no task file has this id", id.value);
+            self.add(place(), Code::WaveMismatch, severity(standing == Standing::Open), message, Vec::new());
+            return;
+        };
+        let counts = tables.statement(&id.value).map(|statement| &statement.file.file);
+        if let Some(other) = counts.filter(|other| **other != file.file) {
+            let message = format!("{} is listed here, but {} counts for it", id.value, name_of(other));
+            let related =
+                vec![(Place { file: Arc::clone(other), span: Span::default() }, "this feature file counts".into())];
+            let open = tables.standing(entry) == Standing::Open && entry.home != *group;
+            self.add(place(), Code::WaveMismatch, severity(open), message, related);
+        }
+    }
+}
+
+fn severity_of_duplicate(tables: &Tables, entry: &Entry, stops: bool) -> Severity {
+    let counting = tables.counting_for(entry);
+    match tables.standing(counting) {
+        Standing::Open if stops => Severity::Error,
+        Standing::Open => Severity::Warning,
+        Standing::Done | Standing::Dropped => Severity::Information,
+    }
+}
+
+/// The feature as others see it.
+fn assemble(tables: &Tables, group: &GroupKey, members: &[Member], cycles: &Cycles, waves: &Waves) -> Option<Feature> {
+    let first = members.first()?;
+    let mut by_label: BTreeMap<Option<&WaveLabel>, Vec<PlannedTask>> = BTreeMap::new();
+    for (at, member) in members.iter().enumerate() {
+        by_label.entry(waves.of(at)).or_default().push(planned(tables, member, cycles.of(at)));
+    }
+    // `None` sorts first, but the tasks without a wave stand last.
+    let outside = by_label.remove(&None).map(|tasks| Wave { label: None, tasks });
+    let inside = by_label.into_iter().map(|(label, tasks)| Wave { label: label.cloned(), tasks });
+    let id = name_of_feature(group, first.task);
+    Some(Feature {
+        title: title(tables, group, members).unwrap_or_else(|| id.clone()),
+        id,
+        dialect: first.task.dialect,
+        runs_unasked: *group != GroupKey::WholeBacklog,
+        waves: inside.chain(outside).collect(),
+    })
+}
+
+/// The name that a feature goes by.
+fn name_of_feature(group: &GroupKey, first: &Task) -> Box<str> {
+    match group {
+        GroupKey::Named(_, name) => name.clone(),
+        GroupKey::WholeBacklog => "backlog".into(),
+        GroupKey::Alone(file) => match &first.id {
+            Some(id) => id.value.clone(),
+            None => file.file_stem().map_or_else(|| "alone".into(), |stem| stem.to_string_lossy().into()),
+        },
+    }
+}
+
+fn title(tables: &Tables, group: &GroupKey, members: &[Member]) -> Option<Box<str>> {
+    if let GroupKey::Alone(_) = group {
+        return members.first().map(|member| member.task.title.clone());
+    }
+    let by_feature_file = tables.feature_files_of(group).find_map(|file| file.name.clone());
+    by_feature_file.or_else(|| members.iter().find_map(|member| member.task.feature_title.clone()))
+}
+
+fn planned(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> PlannedTask {
+    let task = member.task;
+    let stated = member.statement.and_then(|statement| statement.task);
+    let mut depends_on: Vec<Box<str>> = Vec::new();
+    for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
+        if !depends_on.iter().any(|id| **id == *target.id()) {
+            depends_on.push(target.id().into());
+        }
+    }
+    PlannedTask {
+        id: member.entry.id().into(),
+        runnable_id: TaskId::new(member.entry.id()).ok(),
+        title: stated.and_then(|task| task.name.clone()).unwrap_or_else(|| task.title.clone()),
+        file: Arc::clone(&task.file),
+        id_span: id_span(task),
+        anchor: task.anchor,
+        status: task.status.as_ref().map(|status| status.value.clone()).unwrap_or_default(),
+        state: state(tables, member, cycle),
+        needs_person: member.needs_person(),
+        depends_on,
+        mode: task.mode.as_ref().or_else(|| stated?.mode.as_ref()).map(|mode| mode.value.clone()),
+        estimated_minutes: task.estimated_minutes.or_else(|| stated?.estimated_minutes),
+    }
+}
+
+fn state(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> State {
+    match member.standing {
+        Standing::Done => return State::Done,
+        Standing::Dropped => return State::Dropped,
+        Standing::Open => {}
+    }
+    if let Some(why) = member.needs_person() {
+        return State::NeedsPerson(why);
+    }
+    if let Some(why) = obstacle(tables, member, cycle) {
+        return State::Unrunnable(why);
+    }
+    let unmet = member.dependencies.iter().filter(|dependency| dependency.met == Met::NotYet);
+    let mut waits_for: Vec<Box<str>> = Vec::new();
+    for target in unmet.flat_map(|dependency| &dependency.targets) {
+        if !waits_for.iter().any(|id| **id == *target.id()) {
+            waits_for.push(target.id().into());
+        }
+    }
+    if waits_for.is_empty() { State::Ready } else { State::Waiting(waits_for) }
+}
+
+/// The first problem that stops a task.
+fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option<Box<str>> {
+    let id = member.entry.id();
+    if id.is_empty() {
+        return Some("it has no id".into());
+    }
+    if let Err(unsafe_id) = TaskId::new(id) {
+        return Some(unsafe_id.to_string().into());
+    }
+    if tables
+        .verdict(member.entry)
+        .is_some_and(|verdict| verdict.stops && verdict.duplicates.contains(&member.task.file))
+    {
+        return Some("several open files have its id".into());
+    }
+    if let Some(problem) = member.task.problems.iter().find(|problem| problem.severity == Severity::Error) {
+        return Some(problem.message.clone());
+    }
+    if let Some(cycle) = cycle.filter(|cycle| cycle.stops) {
+        return Some(format!("dependency cycle: {}", cycle.text).into());
+    }
+    member.dependencies.iter().find_map(|dependency| match dependency.met {
+        Met::Unknown => Some(format!("unknown dependency \"{}\"", dependency.text).into()),
+        Met::Never => Some(format!("it depends on {}, which is dropped", dependency.text).into()),
+        Met::Yes | Met::NotYet => None,
+    })
+}
+
+/// Where what concerns a task as a whole is shown.
+fn id_span(task: &Task) -> Span {
+    task.id.as_ref().map_or(task.anchor, |id| id.span)
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

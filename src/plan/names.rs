@@ -1,0 +1,220 @@
+//! Under which names an id is found, and in which order names are shown.
+
+use std::cmp::Ordering;
+
+use crate::task::{Dialect, FeatureRef, Spanned};
+
+/// One name that a task is found under. Several tasks may share one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// The id as written.
+    Exact(Box<str>),
+    /// A Backlog.md id without case: `back-200` for `BACK-200`.
+    Folded(Box<str>),
+    /// The number of a Backlog.md id: a reference under another prefix means the same task.
+    Number(Box<str>),
+    /// Phase and plan of a GSD id without slug and leading zeros: `9.1-5` for `09.1-05-env-setup`.
+    Plan(Box<str>),
+    /// The plan of a GSD id inside its phase: `05` and `5` mean `09.1-05` there.
+    InPhase {
+        /// The phase's folder.
+        phase: Box<str>,
+        /// The plan without leading zeros.
+        plan: Box<str>,
+    },
+}
+
+/// The key under which two files claim to be the same task.
+pub(super) fn identity(dialect: Dialect, id: &str) -> Key {
+    match dialect {
+        Dialect::BacklogMd => Key::Folded(id.to_lowercase().into()),
+        Dialect::GuardKit | Dialect::Gsd | Dialect::Own => Key::Exact(id.into()),
+    }
+}
+
+/// Every key that a task with this id is found under.
+pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &str) -> Vec<Key> {
+    let mut keys = keys(dialect, id);
+    if dialect == Dialect::Gsd {
+        let plan = phase_and_plan(id).map_or_else(|| plain(id), |(_, plan)| plan);
+        keys.extend(short(feature, &plan));
+    }
+    keys
+}
+
+/// The keys that a reference means, the best first.
+pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &str) -> Vec<Key> {
+    if dialect != Dialect::Gsd {
+        return keys(dialect, text);
+    }
+    let text = without_plan(text);
+    let in_phase = (!text.contains('-')).then(|| short(feature, &plain(&text))).flatten();
+    in_phase.into_iter().chain(keys(dialect, &text)).collect()
+}
+
+fn keys(dialect: Dialect, text: &str) -> Vec<Key> {
+    let mut keys = vec![Key::Exact(text.into())];
+    match dialect {
+        Dialect::BacklogMd => {
+            keys.push(identity(dialect, text));
+            keys.extend(number(text).map(Key::Number));
+        }
+        Dialect::Gsd => {
+            keys.extend(phase_and_plan(text).map(|(phase, plan)| Key::Plan(format!("{phase}-{plan}").into())))
+        }
+        Dialect::GuardKit | Dialect::Own => {}
+    }
+    keys
+}
+
+fn short(feature: &FeatureRef, plan: &str) -> Option<Key> {
+    match feature {
+        FeatureRef::Folder(name) | FeatureRef::Named(Spanned { value: name, .. }) => {
+            Some(Key::InPhase { phase: name.clone(), plan: plan.into() })
+        }
+        FeatureRef::Alone | FeatureRef::WholeBacklog => None,
+    }
+}
+
+/// A GSD reference without what only the file's name has: `09.1-05-PLAN.md` is `09.1-05`, `12-PLAN-05` is `12-05`.
+fn without_plan(text: &str) -> String {
+    let stem = text.strip_suffix(".md").unwrap_or(text);
+    stem.strip_suffix("-PLAN").unwrap_or(stem).replacen("-PLAN-", "-", 1)
+}
+
+/// Phase and plan of `09.1-05-env-setup`, each without leading zeros.
+fn phase_and_plan(id: &str) -> Option<(String, String)> {
+    let mut segments = id.split('-');
+    let phase = segments.next().filter(|phase| phase.starts_with(|first: char| first.is_ascii_digit()))?;
+    let plan = segments.next().filter(|plan| !plan.is_empty())?;
+    Some((plain(phase), plain(plan)))
+}
+
+/// The number of `TASK-007.2`: `7.2`.
+fn number(id: &str) -> Option<Box<str>> {
+    let digits = id.rsplit_once('-').map_or(id, |(_, digits)| digits);
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_number.then(|| digits.split('.').map(plain).collect::<Vec<_>>().join(".").into())
+}
+
+/// A segment without leading zeros and case: `02A` and `2a` are the same plan.
+fn plain(segment: &str) -> String {
+    let trimmed = segment.trim_start_matches('0');
+    let kept =
+        if trimmed.starts_with(|first: char| first.is_ascii_digit()) { trimmed } else { last_zero(segment, trimmed) };
+    kept.to_ascii_lowercase()
+}
+
+/// `0`, `00` and `0a` keep one zero.
+fn last_zero<'a>(segment: &'a str, trimmed: &'a str) -> &'a str {
+    let zeros = segment.len() - trimmed.len();
+    segment.get(zeros.saturating_sub(1)..).unwrap_or(trimmed)
+}
+
+/// The order in which people expect names: digits by their value, `TASK-2` before `TASK-10`. Total: names that differ
+/// only in zeros or case fall back to the order of their bytes.
+pub(super) fn natural(left: &str, right: &str) -> Ordering {
+    let (mut a, mut b) = (left, right);
+    while let (Some(x), Some(y)) = (take_run(&mut a), take_run(&mut b)) {
+        let order = compare_runs(x, y);
+        if order.is_ne() {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len()).then_with(|| left.cmp(right))
+}
+
+/// Cuts the next run off: digits, or anything else.
+fn take_run<'a>(text: &mut &'a str) -> Option<&'a str> {
+    let digits = text.starts_with(|first: char| first.is_ascii_digit());
+    let end = text.find(|next: char| next.is_ascii_digit() != digits).unwrap_or(text.len());
+    let (run, rest) = text.split_at_checked(end)?;
+    *text = rest;
+    (!run.is_empty()).then_some(run)
+}
+
+fn compare_runs(a: &str, b: &str) -> Ordering {
+    let is_number = |run: &str| run.starts_with(|first: char| first.is_ascii_digit());
+    match (is_number(a), is_number(b)) {
+        (true, true) => compare_numbers(a, b),
+        // As text, so that a digit keeps its place before the letters.
+        (true, false) | (false, true) => a.cmp(b),
+        (false, false) => a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()),
+    }
+}
+
+/// Numbers of any length: no digits are lost in a machine word.
+fn compare_numbers(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn meets(dialect: Dialect, reference: &str, id: &str) -> bool {
+        meets_from(dialect, "09.1-env", reference, "09.1-env", id)
+    }
+
+    fn meets_from(dialect: Dialect, here: &str, reference: &str, there: &str, id: &str) -> bool {
+        let found_under = keys_of_id(dialect, &FeatureRef::Folder(there.into()), id);
+        let looked_for = keys_of_reference(dialect, &FeatureRef::Folder(here.into()), reference);
+        looked_for.iter().any(|key| found_under.contains(key))
+    }
+
+    #[test]
+    fn backlog_ids_meet_without_case_and_under_any_prefix() {
+        for reference in ["task-200", "TASK-200", "BACK-200", "back-200", "200"] {
+            assert!(meets(Dialect::BacklogMd, reference, "BACK-200"), "{reference}");
+        }
+        assert!(meets(Dialect::BacklogMd, "task-5.1", "back-5.01"));
+        assert!(!meets(Dialect::BacklogMd, "task-20", "BACK-200"));
+        assert!(!meets(Dialect::BacklogMd, "task-", "BACK-200"));
+    }
+
+    #[test]
+    fn gsd_references_may_be_the_stem_or_leave_slug_and_zeros() {
+        for reference in ["09.1-05", "9.1-5", "09.1-05-PLAN", "09.1-05-PLAN.md", "09.1-05-env-setup", "09.1-PLAN-05"] {
+            assert!(meets(Dialect::Gsd, reference, "09.1-05-env-setup"), "{reference}");
+        }
+        assert!(!meets(Dialect::Gsd, "09-05", "09.1-05"));
+    }
+
+    #[test]
+    fn short_references_mean_the_plan_of_their_own_phase() {
+        for (reference, id) in [("5", "09.1-05"), ("05", "09.1-05-env-setup"), ("02A", "22c-2a"), ("1", "01")] {
+            assert!(meets(Dialect::Gsd, reference, id), "{reference} {id}");
+        }
+        assert!(!meets(Dialect::Gsd, "5", "05-06"));
+        assert!(!meets(Dialect::Gsd, "0", "05-06"));
+        assert!(!meets_from(Dialect::Gsd, "10-next", "05", "09.1-env", "09.1-05"));
+    }
+
+    #[test]
+    fn other_dialects_compare_to_the_letter() {
+        assert!(!meets(Dialect::GuardKit, "task-1", "TASK-1"));
+        assert!(!meets(Dialect::Own, "TASK-01", "TASK-1"));
+    }
+
+    #[test]
+    fn names_stand_in_the_order_of_their_numbers() {
+        let mut names = ["b", "TASK-10", "TASK-2", "TASK-02", "TASK-2a", "a", "", "10", "9", "TASK-2.1"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["", "9", "10", "a", "b", "TASK-02", "TASK-2", "TASK-2.1", "TASK-2a", "TASK-10"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_of_names_is_total(mut names in proptest::collection::vec("[aB0-2.é-]{0,6}", 3)) {
+            names.sort_by(|a, b| natural(a, b));
+            let [a, b, c] = <[String; 3]>::try_from(names).unwrap();
+            assert!(natural(&a, &b).is_le() && natural(&b, &c).is_le() && natural(&a, &c).is_le());
+            assert_eq!(natural(&a, &b), natural(&b, &a).reverse());
+            assert_eq!(natural(&a, &b).is_eq(), a == b);
+        }
+    }
+}

@@ -1,0 +1,565 @@
+//! The look-ups that planning needs beyond one feature: which files claim an id, which of them count, who refers to it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::names::{self, Key};
+use crate::task::{Dialect, FeatureFile, FeatureRef, FeatureTask, RelPath, Span, Standing, Task, TaskId};
+
+/// What holds the tasks of one feature together. In this order: where several have one name, the first keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum GroupKey {
+    /// A name or a folder.
+    Named(Dialect, Box<str>),
+    /// Backlog.md's tasks without a milestone.
+    WholeBacklog,
+    /// One file that is a feature of its own.
+    Alone(RelPath),
+}
+
+/// A task file and what follows from it alone.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) task: Arc<Task>,
+    /// The feature that it stands in, as far as this file and the feature files say.
+    pub(super) home: GroupKey,
+    identity: Option<Key>,
+    keys: Vec<Key>,
+    references: Vec<Key>,
+}
+
+impl Entry {
+    /// The id as written; empty where there is none.
+    pub(super) fn id(&self) -> &str {
+        id_of(&self.task)
+    }
+}
+
+/// Which of the files that claim one id are the task.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// The files that count: one, but for open duplicates and for dialects that use an id again in another feature.
+    counting: BTreeSet<RelPath>,
+    /// Files that stand where only one may.
+    pub(super) duplicates: BTreeSet<RelPath>,
+    /// Several of them are open: none may run.
+    pub(super) stops: bool,
+    /// A copy lies in `tasks/completed`: the task is done, whatever copies were left behind.
+    completed: bool,
+}
+
+/// What a feature file says of one id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Statement<'a> {
+    pub(super) file: &'a FeatureFile,
+    pub(super) task: Option<&'a FeatureTask>,
+    /// The number of its wave, from 0, and where it stands.
+    pub(super) wave: Option<(usize, Span)>,
+}
+
+/// Where an id stands in a feature file.
+#[derive(Debug)]
+struct Listing {
+    file: RelPath,
+    task: Option<usize>,
+    wave: Option<(usize, Span)>,
+}
+
+/// All tasks by file and by id.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    entries: HashMap<RelPath, Entry>,
+    /// Files by the keys of their ids.
+    claims: HashMap<Key, BTreeSet<RelPath>>,
+    /// Verdicts where several files claim one id; a single file counts.
+    verdicts: HashMap<Key, Verdict>,
+    /// How many references of which group look for a key.
+    references: HashMap<Key, BTreeMap<GroupKey, usize>>,
+    groups: HashMap<GroupKey, BTreeSet<RelPath>>,
+    feature_files: BTreeMap<RelPath, Arc<FeatureFile>>,
+    feature_files_by_id: HashMap<Box<str>, BTreeSet<RelPath>>,
+    listings: HashMap<Box<str>, Vec<Listing>>,
+    passed: BTreeSet<TaskId>,
+    /// Ids whose verdict and home have to be looked at again.
+    stale: HashSet<Key>,
+    /// Groups that are not as they were planned.
+    dirty: BTreeSet<GroupKey>,
+}
+
+/// Changes: each marks what it touches and works nothing out.
+impl Tables {
+    pub(super) fn set_task(&mut self, file: &Path, task: Option<Arc<Task>>) {
+        let old = self.entries.get(file).map(|entry| Arc::clone(&entry.task));
+        if old == task {
+            return;
+        }
+        let dependents_see_it = !matches!((&old, &task), (Some(old), Some(new)) if look_the_same(old, new));
+        self.forget(file, dependents_see_it);
+        if let Some(task) = task {
+            self.take(task, dependents_see_it);
+        }
+    }
+
+    pub(super) fn set_feature_file(&mut self, file: &Path, feature_file: Option<Arc<FeatureFile>>) {
+        if self.feature_files.get(file) == feature_file.as_ref() {
+            return;
+        }
+        if let Some((file, old)) = self.feature_files.remove_entry(file) {
+            self.forget_listings(&file, &old);
+        }
+        if let Some(new) = feature_file {
+            self.take_listings(&new);
+            self.feature_files.insert(Arc::clone(&new.file), new);
+        }
+    }
+
+    pub(super) fn set_passed(&mut self, passed: BTreeSet<TaskId>) {
+        let before = std::mem::replace(&mut self.passed, passed);
+        let changed: Vec<TaskId> = before.symmetric_difference(&self.passed).cloned().collect();
+        for id in changed {
+            self.touch_id(id.as_str());
+        }
+    }
+
+    /// Settles which files count and where they belong, and hands over the groups to be planned again.
+    pub(super) fn take_dirty(&mut self) -> BTreeSet<GroupKey> {
+        for key in std::mem::take(&mut self.stale) {
+            self.settle(&key);
+        }
+        std::mem::take(&mut self.dirty)
+    }
+
+    fn forget(&mut self, file: &Path, tell_dependents: bool) {
+        let Some((file, entry)) = self.entries.remove_entry(file) else { return };
+        for key in &entry.keys {
+            remove_from(&mut self.claims, key, &file);
+        }
+        self.leave_group(&file, &entry);
+        self.touch(&entry, tell_dependents);
+    }
+
+    fn take(&mut self, task: Arc<Task>, tell_dependents: bool) {
+        let entry = self.entry_for(task);
+        let file = Arc::clone(&entry.task.file);
+        for key in &entry.keys {
+            self.claims.entry(key.clone()).or_default().insert(Arc::clone(&file));
+        }
+        self.join_group(&file, &entry);
+        self.touch(&entry, tell_dependents);
+        self.entries.insert(file, entry);
+    }
+
+    fn entry_for(&self, task: Arc<Task>) -> Entry {
+        let id = task.id.as_ref().map(|id| &*id.value);
+        let keys = id.map(|id| names::keys_of_id(task.dialect, &task.feature, id)).unwrap_or_default();
+        let reference = |text: &str| names::keys_of_reference(task.dialect, &task.feature, text);
+        Entry {
+            home: self.home_of(&task),
+            identity: id.map(|id| names::identity(task.dialect, id)),
+            keys,
+            references: task.depends_on.iter().flat_map(|text| reference(&text.value)).collect(),
+            task,
+        }
+    }
+
+    fn join_group(&mut self, file: &RelPath, entry: &Entry) {
+        self.groups.entry(entry.home.clone()).or_default().insert(Arc::clone(file));
+        for key in &entry.references {
+            *self.references.entry(key.clone()).or_default().entry(entry.home.clone()).or_default() += 1;
+        }
+    }
+
+    fn leave_group(&mut self, file: &RelPath, entry: &Entry) {
+        remove_from(&mut self.groups, &entry.home, file);
+        for key in &entry.references {
+            self.drop_reference(key, &entry.home);
+        }
+    }
+
+    fn drop_reference(&mut self, key: &Key, group: &GroupKey) {
+        let Some(groups) = self.references.get_mut(key) else { return };
+        if let Some(count) = groups.get_mut(group) {
+            *count -= 1;
+        }
+        groups.retain(|_, count| *count > 0);
+        if groups.is_empty() {
+            self.references.remove(key);
+        }
+    }
+
+    fn touch(&mut self, entry: &Entry, tell_dependents: bool) {
+        self.dirty.insert(entry.home.clone());
+        self.stale.extend(entry.identity.clone());
+        if tell_dependents {
+            self.touch_references(&entry.keys);
+        }
+    }
+
+    fn touch_references(&mut self, keys: &[Key]) {
+        let groups = keys.iter().filter_map(|key| self.references.get(key));
+        self.dirty.extend(groups.flat_map(BTreeMap::keys).cloned());
+    }
+
+    /// Whether a task of this id is done, or where it stands, is not as before.
+    fn touch_id(&mut self, id: &str) {
+        let exact = Key::Exact(id.into());
+        let files = self.claims.get(&exact).cloned().unwrap_or_default();
+        for file in files {
+            let Some(entry) = self.entries.get(&file) else { continue };
+            self.dirty.insert(entry.home.clone());
+            self.stale.extend(entry.identity.clone());
+            let keys = entry.keys.clone();
+            self.touch_references(&keys);
+        }
+        // Nobody may claim the id: a feature file that calls it completed satisfies those who refer to it all the same.
+        self.touch_references(&[exact]);
+    }
+
+    fn take_listings(&mut self, feature_file: &FeatureFile) {
+        for (id, listing) in listings(feature_file) {
+            self.listings.entry(id.into()).or_default().push(listing);
+            self.touch_id(id);
+        }
+        for (key, group) in references_of(feature_file) {
+            *self.references.entry(key).or_default().entry(group).or_default() += 1;
+        }
+        let file = Arc::clone(&feature_file.file);
+        self.feature_files_by_id.entry(feature_file.id.value.clone()).or_default().insert(file);
+        self.dirty.insert(GroupKey::Named(Dialect::GuardKit, feature_file.id.value.clone()));
+        self.touch_rivals(feature_file);
+    }
+
+    fn forget_listings(&mut self, file: &RelPath, feature_file: &FeatureFile) {
+        self.touch_rivals(feature_file);
+        for (id, _) in listings(feature_file) {
+            if let Some(all) = self.listings.get_mut(id) {
+                all.retain(|listing| listing.file != *file);
+                if all.is_empty() {
+                    self.listings.remove(id);
+                }
+            }
+            self.touch_id(id);
+        }
+        for (key, group) in references_of(feature_file) {
+            self.drop_reference(&key, &group);
+        }
+        remove_from(&mut self.feature_files_by_id, &feature_file.id.value, file);
+        self.dirty.insert(GroupKey::Named(Dialect::GuardKit, feature_file.id.value.clone()));
+    }
+
+    /// Other feature files that list the same ids are told which of them counts.
+    fn touch_rivals(&mut self, feature_file: &FeatureFile) {
+        let lists = listings(feature_file).into_iter().filter_map(|(id, _)| self.listings.get(id)).flatten();
+        let files = lists.filter_map(|listing| self.feature_files.get(&listing.file));
+        self.dirty.extend(files.map(|file| GroupKey::Named(Dialect::GuardKit, file.id.value.clone())));
+    }
+
+    fn settle(&mut self, identity: &Key) {
+        let files: Vec<RelPath> = self.claimants(identity).map(|entry| Arc::clone(&entry.task.file)).collect();
+        for file in &files {
+            self.settle_home(file);
+        }
+        let verdict = (files.len() > 1).then(|| self.judge(identity));
+        let before = match verdict {
+            Some(verdict) => self.verdicts.insert(identity.clone(), verdict),
+            None => self.verdicts.remove(identity),
+        };
+        let changed = self.verdicts.get(identity) != before.as_ref();
+        for file in &files {
+            let Some(entry) = self.entries.get(file) else { continue };
+            self.dirty.insert(entry.home.clone());
+            if changed {
+                let keys = entry.keys.clone();
+                self.touch_references(&keys);
+            }
+        }
+        self.dirty.extend(self.listing_groups(identity));
+    }
+
+    /// A feature file tells whether the tasks that it lists exist.
+    fn listing_groups(&self, identity: &Key) -> Vec<GroupKey> {
+        let Key::Exact(id) = identity else { return Vec::new() };
+        let files =
+            self.listings.get(id).into_iter().flatten().filter_map(|listing| self.feature_files.get(&listing.file));
+        files.map(|file| GroupKey::Named(Dialect::GuardKit, file.id.value.clone())).collect()
+    }
+
+    fn settle_home(&mut self, file: &RelPath) {
+        let Some(entry) = self.entries.get(file) else { return };
+        let home = self.home_of(&entry.task);
+        if home == entry.home {
+            return;
+        }
+        let Some(mut entry) = self.entries.remove(file) else { return };
+        self.leave_group(file, &entry);
+        self.dirty.insert(std::mem::replace(&mut entry.home, home));
+        self.dirty.insert(entry.home.clone());
+        self.join_group(file, &entry);
+        self.touch_references(&entry.keys);
+        self.entries.insert(Arc::clone(file), entry);
+    }
+}
+
+/// Questions.
+impl Tables {
+    pub(super) fn entry(&self, file: &Path) -> Option<&Entry> {
+        self.entries.get(file)
+    }
+
+    pub(super) fn feature_file(&self, file: &Path) -> Option<&Arc<FeatureFile>> {
+        self.feature_files.get(file)
+    }
+
+    /// Every id of the workspace.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.values().map(Entry::id).filter(|id| !id.is_empty())
+    }
+
+    /// The files of a group in the order of their paths, copies that do not count included.
+    pub(super) fn members<'a>(&'a self, group: &GroupKey) -> impl Iterator<Item = &'a Entry> {
+        self.groups.get(group).into_iter().flatten().filter_map(|file| self.entries.get(file))
+    }
+
+    /// The feature files of a group; the first counts.
+    pub(super) fn feature_files_of<'a>(&'a self, group: &GroupKey) -> impl Iterator<Item = &'a Arc<FeatureFile>> {
+        let files = match group {
+            GroupKey::Named(Dialect::GuardKit, id) => self.feature_files_by_id.get(id),
+            _ => None,
+        };
+        files.into_iter().flatten().filter_map(|file| self.feature_files.get(file))
+    }
+
+    /// Is this file the task, and no copy left behind?
+    pub(super) fn counts(&self, entry: &Entry) -> bool {
+        self.verdict(entry).is_none_or(|verdict| verdict.counting.contains(&entry.task.file))
+    }
+
+    /// The verdict on the files that claim one id; `None` where only this one does.
+    pub(super) fn verdict(&self, entry: &Entry) -> Option<&Verdict> {
+        self.verdicts.get(entry.identity.as_ref()?)
+    }
+
+    /// The file that counts for the id of this one.
+    pub(super) fn counting_for<'a>(&'a self, entry: &'a Entry) -> &'a Entry {
+        let Some(verdict) = self.verdict(entry).filter(|verdict| !verdict.counting.contains(&entry.task.file)) else {
+            return entry;
+        };
+        verdict.counting.first().and_then(|file| self.entry(file)).unwrap_or(entry)
+    }
+
+    /// What the task's file, its copies, the feature file and earlier runs mean together.
+    pub(super) fn standing(&self, entry: &Entry) -> Standing {
+        let completed = self.verdict(entry).is_some_and(|verdict| verdict.completed);
+        if completed || self.is_done_elsewhere(&entry.task) { Standing::Done } else { entry.task.standing }
+    }
+
+    /// What a feature file says of an id: of several the one that names an existing file, or that a task names.
+    pub(super) fn statement(&self, id: &str) -> Option<Statement<'_>> {
+        let statements = self.listings.get(id)?.iter().filter_map(|listing| self.read(listing));
+        statements.min_by_key(|statement| {
+            let names_a_file = self.named_file(id, statement).is_some();
+            (!names_a_file, !self.is_named_by_a_task(id, &statement.file.id.value), &statement.file.file)
+        })
+    }
+
+    /// The tasks that a reference of this one means: those of its own feature where it has some of that name.
+    pub(super) fn resolve<'a>(&'a self, from: &Entry, text: &str) -> Vec<&'a Entry> {
+        let keys = names::keys_of_reference(from.task.dialect, &from.task.feature, text);
+        let found = keys.iter().map(|key| self.counting(key)).find(|found| !found.is_empty()).unwrap_or_default();
+        let near: Vec<&Entry> = found.iter().copied().filter(|entry| entry.home == from.home).collect();
+        if near.is_empty() { found } else { near }
+    }
+
+    /// The task that an id means, without a place that it is referred to from.
+    pub(super) fn find(&self, id: &str) -> Option<&Entry> {
+        let folded = Key::Folded(id.to_lowercase().into());
+        let mut found = [Key::Exact(id.into()), folded].into_iter().flat_map(|key| self.counting(&key));
+        found.next()
+    }
+
+    fn counting(&self, key: &Key) -> Vec<&Entry> {
+        let files = self.claims.get(key).into_iter().flatten();
+        files.filter_map(|file| self.entries.get(file)).filter(|entry| self.counts(entry)).collect()
+    }
+
+    fn claimants<'a>(&'a self, identity: &'a Key) -> impl Iterator<Item = &'a Entry> {
+        let files = self.claims.get(identity).into_iter().flatten();
+        files.filter_map(|file| self.entries.get(file)).filter(move |entry| entry.identity.as_ref() == Some(identity))
+    }
+
+    fn home_of(&self, task: &Task) -> GroupKey {
+        if task.dialect == Dialect::GuardKit
+            && let Some(statement) = task.id.as_ref().and_then(|id| self.statement(&id.value))
+        {
+            return GroupKey::Named(Dialect::GuardKit, statement.file.id.value.clone());
+        }
+        match &task.feature {
+            FeatureRef::Named(name) => GroupKey::Named(task.dialect, name.value.clone()),
+            FeatureRef::Folder(name) => GroupKey::Named(task.dialect, name.clone()),
+            FeatureRef::Alone => GroupKey::Alone(Arc::clone(&task.file)),
+            FeatureRef::WholeBacklog => GroupKey::WholeBacklog,
+        }
+    }
+
+    fn is_done_elsewhere(&self, task: &Task) -> bool {
+        let id = id_of(task);
+        let completed = || self.statement(id).and_then(|statement| statement.task).map(|task| task.standing);
+        self.passed.contains(id) || (task.dialect == Dialect::GuardKit && completed() == Some(Standing::Done))
+    }
+
+    fn read(&self, listing: &Listing) -> Option<Statement<'_>> {
+        let file = self.feature_files.get(&listing.file)?;
+        Some(Statement { file, task: listing.task.and_then(|at| file.tasks.get(at)), wave: listing.wave })
+    }
+
+    /// The task file that a feature file names for an id, where it exists and claims the id.
+    fn named_file<'a>(&'a self, id: &str, statement: &Statement<'_>) -> Option<&'a RelPath> {
+        let path = statement.task?.file_path.as_ref()?;
+        let (file, entry) = self.entries.get_key_value(&*plain_path(&path.value))?;
+        (entry.id() == id && entry.task.dialect == Dialect::GuardKit).then_some(file)
+    }
+
+    fn is_named_by_a_task(&self, id: &str, feature: &str) -> bool {
+        let mut claimants = self.claims.get(&Key::Exact(id.into())).into_iter().flatten();
+        claimants.any(|file| {
+            let feature_of = self.entries.get(file).map(|entry| &entry.task.feature);
+            matches!(feature_of, Some(FeatureRef::Named(name)) if &*name.value == feature)
+        })
+    }
+
+    fn judge(&self, identity: &Key) -> Verdict {
+        let (copies, others): (Vec<&Entry>, Vec<&Entry>) =
+            self.claimants(identity).partition(|entry| entry.task.dialect == Dialect::GuardKit);
+        let completed = copies.iter().any(|copy| copy.task.folder.as_deref() == Some("completed"));
+        let is_open = |entry: &&Entry| {
+            let done = (completed && entry.task.dialect == Dialect::GuardKit) || self.is_done_elsewhere(&entry.task);
+            !done && entry.task.standing == Standing::Open
+        };
+        let place = self.deciding_place(&copies);
+        let counting = pick(&place, is_open).into_iter().chain(others);
+        let counting: BTreeSet<RelPath> = counting.map(|entry| Arc::clone(&entry.task.file)).collect();
+        let open: BTreeSet<RelPath> = self.open_files(&counting, is_open);
+        let stops = open.len() > 1;
+        let mut duplicates = if stops { open } else { BTreeSet::new() };
+        if place.len() > 1 && place.iter().all(|entry| rank(entry) <= LAST_OPEN_RANK) {
+            duplicates.extend(place.iter().map(|entry| Arc::clone(&entry.task.file)));
+        }
+        Verdict { counting, duplicates, stops, completed }
+    }
+
+    fn open_files(&self, files: &BTreeSet<RelPath>, is_open: impl Fn(&&Entry) -> bool) -> BTreeSet<RelPath> {
+        let entries = files.iter().filter_map(|file| self.entries.get(file));
+        entries.filter(is_open).map(|entry| Arc::clone(&entry.task.file)).collect()
+    }
+
+    /// The copies of a GuardKit task among which one counts: the one that the feature file names, else those of the
+    /// first status folder.
+    fn deciding_place<'a>(&self, copies: &[&'a Entry]) -> Vec<&'a Entry> {
+        let named = copies.first().and_then(|copy| {
+            let statement = self.statement(copy.id())?;
+            self.named_file(copy.id(), &statement)
+        });
+        if let Some(copy) = copies.iter().find(|copy| Some(&copy.task.file) == named) {
+            return vec![copy];
+        }
+        let first = copies.iter().map(|copy| rank(copy)).min();
+        copies.iter().copied().filter(|copy| Some(rank(copy)) == first).collect()
+    }
+}
+
+/// The copies that count among those of one place: all open ones, else the first that is done.
+fn pick<'a>(place: &[&'a Entry], is_open: impl Fn(&&Entry) -> bool) -> Vec<&'a Entry> {
+    let open: Vec<&Entry> = place.iter().copied().filter(is_open).collect();
+    if !open.is_empty() {
+        return open;
+    }
+    let done = place.iter().find(|entry| entry.task.standing != Standing::Dropped);
+    done.or(place.first()).copied().into_iter().collect()
+}
+
+/// Places after this one hold no task that is still to be done.
+const LAST_OPEN_RANK: usize = 5;
+
+/// The order in which GuardKit's folders count for copies of a task.
+fn rank(entry: &Entry) -> usize {
+    const FOLDERS: [&str; LAST_OPEN_RANK] = ["backlog", "in_progress", "design_approved", "in_review", "blocked"];
+    let Some(folder) = entry.task.folder.as_deref() else { return LAST_OPEN_RANK };
+    if let Some(rank) = FOLDERS.iter().position(|name| *name == folder) {
+        return rank;
+    }
+    let by_standing = match entry.task.standing {
+        Standing::Open => 1,
+        Standing::Done => 2,
+        Standing::Dropped => 3,
+    };
+    LAST_OPEN_RANK + by_standing
+}
+
+/// Each id that a feature file lists, once, with where it stands.
+fn listings(feature_file: &FeatureFile) -> Vec<(&str, Listing)> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut found: HashMap<&str, Listing> = HashMap::new();
+    let mut listing_of = |id| {
+        found.entry(id).or_insert_with(|| {
+            order.push(id);
+            Listing { file: Arc::clone(&feature_file.file), task: None, wave: None }
+        });
+    };
+    let in_waves = || feature_file.waves.iter().enumerate().flat_map(|(at, ids)| ids.iter().map(move |id| (at, id)));
+    feature_file.tasks.iter().for_each(|task| listing_of(&task.id.value));
+    in_waves().for_each(|(_, id)| listing_of(&id.value));
+    for (at, task) in feature_file.tasks.iter().enumerate() {
+        if let Some(listing) = found.get_mut(&*task.id.value) {
+            listing.task.get_or_insert(at);
+        }
+    }
+    for (at, id) in in_waves() {
+        if let Some(listing) = found.get_mut(&*id.value) {
+            listing.wave.get_or_insert((at, id.span));
+        }
+    }
+    order.into_iter().filter_map(|id| found.remove_entry(id)).collect()
+}
+
+/// Who a feature file's `dependencies` refer to, and the group that is planned with them.
+fn references_of(feature_file: &FeatureFile) -> impl Iterator<Item = (Key, GroupKey)> {
+    let group = GroupKey::Named(Dialect::GuardKit, feature_file.id.value.clone());
+    let texts = feature_file.tasks.iter().filter_map(|task| task.depends_on.as_ref()).flatten();
+    texts.map(move |text| (Key::Exact(text.value.clone()), group.clone()))
+}
+
+/// Would a task that refers to this one, or shares its id, be planned the same?
+fn look_the_same(old: &Task, new: &Task) -> bool {
+    let id = |task: &Task| task.id.as_ref().map(|id| id.value.clone());
+    let texts = |task: &Task| task.depends_on.iter().map(|text| text.value.clone()).collect::<Vec<_>>();
+    let feature = |task: &Task| match &task.feature {
+        FeatureRef::Named(name) => FeatureRef::Folder(name.value.clone()),
+        other => other.clone(),
+    };
+    id(old) == id(new)
+        && old.dialect == new.dialect
+        && old.standing == new.standing
+        && old.folder == new.folder
+        && feature(old) == feature(new)
+        && texts(old) == texts(new)
+}
+
+fn id_of(task: &Task) -> &str {
+    task.id.as_ref().map_or("", |id| &id.value)
+}
+
+fn remove_from<K: Eq + std::hash::Hash>(map: &mut HashMap<K, BTreeSet<RelPath>>, key: &K, file: &Path) {
+    if let Some(files) = map.get_mut(key) {
+        files.remove(file);
+        if files.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+/// A path as files are known by: relative, without `.` and with the separators of this system.
+pub(super) fn plain_path(text: &str) -> PathBuf {
+    let path = text.replace('\\', "/");
+    Path::new(&path).components().filter(|part| !matches!(part, Component::CurDir)).collect()
+}
