@@ -1,11 +1,18 @@
 //! `feature-build.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
+
+use crate::task::{Dialect, OwnKeys, Span};
+
+/// The name of the file, in the root.
+pub const FILE_NAME: &str = "feature-build.yaml";
 
 /// What `feature-build.yaml` says; every key has a default, so that no file is needed to read a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,12 +29,34 @@ pub struct Config {
     /// After a wave in which a task did not pass, start no later wave. Default: true.
     pub stop_on_failure: Option<bool>,
     /// How long a task has to end after SIGTERM before it is killed, in seconds. Default: 10.
+    #[serde(deserialize_with = "seconds")]
+    #[schemars(range(min = 0))]
     pub grace_seconds: Option<f64>,
     /// How long one task may take, in seconds. Default: no limit.
+    #[serde(deserialize_with = "seconds")]
+    #[schemars(range(min = 0))]
     pub timeout_seconds: Option<f64>,
     /// Where the state lies instead of `.feature-build/` (relative to the root, or absolute).
     pub state_dir: Option<PathBuf>,
+    /// The only dialect that is read. Default: every one whose folder is there.
+    pub dialect: Option<Dialect>,
+    /// A dialect of your own: which files are tasks, and which of their keys mean what.
+    pub own: Own,
 }
+
+/// A dialect of your own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Own {
+    /// Globs of the task files, relative to the root, such as `work/**/*.md`. Files that git ignores are left out.
+    pub files: Vec<Glob>,
+    /// Which key means what.
+    pub keys: OwnKeys,
+}
+
+/// A file glob, `/`-separated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Glob(String);
 
 /// What runs a task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +69,7 @@ pub struct Run {
 }
 
 /// An argument vector, or one string that is split into one as a shell would.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Command {
     /// A list of arguments.
@@ -68,4 +97,206 @@ pub struct ConfigError {
     pub file: String,
     /// What is wrong, with line and column.
     pub message: String,
+    /// Where in the file.
+    pub span: Span,
+}
+
+impl Config {
+    /// Reads the configuration of a root; the default one where there is no file. Blocking.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the file cannot be read or says what cannot be.
+    pub fn load(root: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read(root.join(FILE_NAME)) {
+            Ok(bytes) => Self::parse(&crate::task::decode(&bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError::new(error.to_string(), Span::default())),
+        }
+    }
+
+    /// Reads the text of a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with line and column of what cannot be.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let has_content = text.lines().any(|line| !matches!(line.trim().chars().next(), None | Some('#')));
+        if !has_content {
+            return Ok(Self::default());
+        }
+        let options = serde_yaml::options! {
+            budget: serde_yaml::budget! { max_depth: 64, max_nodes: 50_000, max_events: 200_000 },
+            with_snippet: false,
+        };
+        serde_yaml::from_str_with_options(text, options).map_err(|error| explain(&error, text))
+    }
+}
+
+impl Glob {
+    /// The glob, as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ConfigError {
+    fn new(message: String, span: Span) -> Self {
+        Self { file: FILE_NAME.to_owned(), message, span }
+    }
+}
+
+fn explain(error: &serde_yaml::Error, text: &str) -> ConfigError {
+    let error = error.without_snippet();
+    let what = match error {
+        serde_yaml::Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
+        serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
+        other => without_place(other),
+    };
+    let Some(location) = error.location() else { return ConfigError::new(what, Span::default()) };
+    let message = format!("line {}, column {}: {what}", location.line(), location.column());
+    ConfigError::new(message, span_in(location, text))
+}
+
+fn unknown(kind: &str, name: &str, known: &[&str]) -> String {
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.4)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    match nearest {
+        Some((_, nearest)) => format!("unknown {kind} `{name}`; did you mean `{nearest}`?"),
+        None => format!("unknown {kind} `{name}`; known are {}", known.join(", ")),
+    }
+}
+
+/// The library's message ends with the place, in its own words.
+fn without_place(error: &serde_yaml::Error) -> String {
+    let message = error.to_string();
+    let line = message.lines().next().unwrap_or_default();
+    line.rsplit_once(" at line ").map_or(line, |(what, _)| what).to_owned()
+}
+
+fn span_in(location: serde_yaml::Location, text: &str) -> Span {
+    let offset = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
+    let start = text.floor_char_boundary(offset(location.span().byte_offset()));
+    let end = text.ceil_char_boundary(start.saturating_add(offset(location.span().byte_len())));
+    let shown = text.get(start..end).map_or(0, |shown| shown.trim_end().len());
+    Span::new(start, start + shown)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let seconds = Option::<f64>::deserialize(deserializer)?;
+    if seconds.is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0) {
+        return Err(de::Error::custom("a number of seconds must be 0 or more"));
+    }
+    Ok(seconds)
+}
+
+impl<'de> Deserialize<'de> for Glob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        globset::Glob::new(&text)
+            .map_err(|error| de::Error::custom(format!("`{text}` is no glob: {}", error.kind())))?;
+        Ok(Self(text))
+    }
+}
+
+/// By hand, not `untagged`: that would lose the place and the words of an error, and turn `[sleep, 2]` away for its
+/// number.
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CommandVisitor)
+    }
+}
+
+struct CommandVisitor;
+
+impl<'de> Visitor<'de> for CommandVisitor {
+    type Value = Command;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a command: a list of arguments, or one line of text")
+    }
+
+    fn visit_str<E: de::Error>(self, line: &str) -> Result<Command, E> {
+        match shlex::split(line) {
+            None => Err(E::custom("the command has a quote without its end")),
+            Some(words) if words.is_empty() => Err(E::custom("the command is empty")),
+            Some(_) => Ok(Command::Line(line.to_owned())),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Command, A::Error> {
+        let mut argv = Vec::new();
+        while let Some(argument) = items.next_element::<String>()? {
+            argv.push(argument);
+        }
+        match argv.first() {
+            Some(program) if !program.is_empty() => Ok(Command::Argv(argv)),
+            _ => Err(de::Error::custom("the command is empty")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn reads_every_kind_of_value() {
+        let config = Config::parse(
+            "# what runs tasks\nrun:\n  command: [sleep, 2, '{id}']\n  stdin: body\nmodes:\n  direct:\n    command: make \
+             {id}\nmax_parallel: 4\ngrace_seconds: 2.5\ndialect: backlog.md\nown:\n  files: ['work/**/*.md']\n  keys:\n    \
+             id: ticket\n",
+        )
+        .unwrap();
+        assert_eq!(config.run.command, Some(Command::Argv(vec!["sleep".into(), "2".into(), "{id}".into()])));
+        assert_eq!(config.run.stdin, Stdin::Body);
+        assert_eq!(config.modes.get("direct").unwrap().command, Some(Command::Line("make {id}".into())));
+        assert_eq!(config.dialect, Some(Dialect::BacklogMd));
+        assert_eq!(config.own.keys.id, "ticket");
+        assert_eq!(config.own.keys.wave, "wave");
+    }
+
+    #[test]
+    fn nothing_is_the_default() {
+        for text in ["", "\n\n", "# only words\n"] {
+            assert_eq!(Config::parse(text), Ok(Config::default()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_place_and_the_nearest_known_one() {
+        let text = "run:\n  comand: make\n";
+        let error = Config::parse(text).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "reading feature-build.yaml: line 2, column 3: unknown key `comand`; did you mean `command`?"
+        );
+        assert_eq!(text.get(error.span.range()), Some("comand"));
+        assert!(self::error("max_paralel: 3\n").contains("did you mean `max_parallel`?"));
+        assert!(self::error("zzz: 3\n").contains("known are run, modes"));
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_place_and_what_was_wanted() {
+        for (text, place, words) in [
+            ("run:\n  command: {a: b}\n", "line 2", "a list of arguments, or one line"),
+            ("run:\n  command: ''\n", "line 2", "the command is empty"),
+            ("run:\n  command: \"a 'b\"\n", "line 2", "a quote without its end"),
+            ("max_parallel: many\n", "line 1", ""),
+            ("max_parallel: 0\n", "line 1", ""),
+            ("grace_seconds: -1\n", "line 1", "0 or more"),
+            ("dialect: guardkitt\n", "line 1", "did you mean `guardkit`?"),
+            ("own:\n  files: ['a[']\n", "line 2", "is no glob"),
+            ("run:\n  stdin: bodies\n", "line 2", "did you mean `body`?"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(place) && error.contains(words), "{text:?}: {error}");
+        }
+    }
 }

@@ -1,12 +1,17 @@
 //! All task files of a workspace, parsed and planned, and kept so while files change.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::Config;
-use crate::plan::Feature;
-use crate::task::{Problem, RelPath, Task, TaskId};
+use super::config::FILE_NAME;
+use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
+use super::{Config, ConfigError};
+use crate::plan::{Catalog, Feature, Replanned};
+use crate::task::{
+    self, BacklogFacts, Code, Dialect, FeatureFile, Milestone, Problem, RelPath, Severity, Standing, Surroundings,
+    Task, TaskId,
+};
 
 /// The problems of one file.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,72 +36,384 @@ pub struct Changed {
 #[derive(Debug)]
 pub struct Index {
     root: PathBuf,
+    config: Arc<Config>,
+    config_error: Option<ConfigError>,
+    places: Places,
+    backlog: Backlog,
+    /// The texts of open editors, which count instead of the disk's.
+    open: BTreeMap<RelPath, Arc<str>>,
+    /// The task files and feature files that were read, so that a folder that went takes its files along.
+    known: BTreeSet<RelPath>,
+    catalog: Catalog,
+}
+
+/// What Backlog.md's files beside the tasks say.
+#[derive(Debug, Default)]
+struct Backlog {
+    statuses: Vec<Box<str>>,
+    milestones: Vec<Milestone>,
+}
+
+/// What one file says.
+enum Said {
+    Task(Task),
+    Feature(FeatureFile),
 }
 
 impl Index {
     /// Reads the whole workspace. Never fails as a whole: what cannot be read is a problem. Blocking.
     pub fn build(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+        let mut index = Self {
+            places: Places::new(&Config::default()),
+            root,
+            config: Arc::default(),
+            config_error: None,
+            backlog: Backlog::default(),
+            open: BTreeMap::new(),
+            known: BTreeSet::new(),
+            catalog: Catalog::new(),
+        };
+        index.take_config();
+        index.rescan();
+        index.catalog.replan();
+        index
     }
+
     /// The canonical root.
     pub fn root(&self) -> &Path {
         &self.root
     }
-    /// The configuration in force (the default one where the file is broken; then a problem says so).
+
+    /// The configuration in force (the last good one where the file is broken now, else the default one; then a problem
+    /// says so).
     pub fn config(&self) -> &Arc<Config> {
-        unimplemented!()
+        &self.config
     }
+
+    /// Why the configuration file is not in force, where that is so.
+    pub fn config_error(&self) -> Option<&ConfigError> {
+        self.config_error.as_ref()
+    }
+
     /// Features in the order of their ids.
     pub fn features(&self) -> impl Iterator<Item = &Feature> {
-        std::iter::empty()
+        self.catalog.features()
     }
+
     /// One feature.
     pub fn feature(&self, id: &str) -> Option<&Feature> {
-        let _ = id;
-        None
+        self.catalog.feature(id)
     }
-    /// What a file says, where it is a task.
+
+    /// What a file says, where it is a task. Files may be named relative to the root or absolutely, here and below.
     pub fn task(&self, file: &Path) -> Option<&Task> {
-        let _ = file;
-        None
+        self.catalog.task(&self.relative(file)?).map(Arc::as_ref)
     }
+
     /// The feature that a task file belongs to.
     pub fn feature_of(&self, file: &Path) -> Option<&Feature> {
-        let _ = file;
-        None
+        self.catalog.feature_of(&self.relative(file)?)
     }
+
     /// The task file that counts for an id.
     pub fn file_of(&self, id: &str) -> Option<&RelPath> {
-        let _ = id;
-        None
+        self.catalog.file_of(id)
     }
+
     /// The problems of one file, planning's included.
     pub fn problems(&self, file: &Path) -> Vec<Problem> {
-        let _ = file;
-        Vec::new()
+        match self.relative(file) {
+            Some(file) if &*file == Path::new(FILE_NAME) => self.config_problem().into_iter().collect(),
+            Some(file) => self.catalog.problems(&file).to_vec(),
+            None => Vec::new(),
+        }
     }
+
     /// The problems of all files that have any, in the order of their paths.
     pub fn all_problems(&self) -> Vec<FileProblems> {
-        Vec::new()
+        let planned = self.catalog.files_with_problems();
+        let mut all: Vec<_> =
+            planned.map(|(file, problems)| FileProblems { file: file.clone(), problems: problems.to_vec() }).collect();
+        if let Some(problem) = self.config_problem() {
+            all.push(FileProblems { file: Path::new(FILE_NAME).into(), problems: vec![problem] });
+        }
+        all.sort_by(|a, b| a.file.cmp(&b.file));
+        all
     }
-    /// Would this path, if it existed, be read as a task file, feature file or configuration?
+
+    /// Adds the nearest known ids to the `unknown-dependency` problems of a file. Costs a look at every id, so it is
+    /// asked for when the user pauses, not on each keystroke.
+    pub fn add_nearest_ids(&self, file: &Path, problems: &mut [Problem]) {
+        if let Some(file) = self.relative(file) {
+            self.catalog.add_nearest_ids(&file, problems);
+        }
+    }
+
+    /// The text of a file as ranges count in it: the open editor's, else the disk's. Blocking.
+    pub fn text(&self, file: &Path) -> Option<Arc<str>> {
+        let file = self.relative(file)?;
+        if let Some(text) = self.open.get(&file) {
+            return Some(text.clone());
+        }
+        let bytes = std::fs::read(self.root.join(file)).ok()?;
+        Some(task::decode(&bytes).into())
+    }
+
+    /// Would this path, if it existed, be read as a task file, feature file or configuration, or change how one is read?
     pub fn concerns(&self, file: &Path) -> bool {
-        let _ = file;
-        false
+        self.relative(file).is_some_and(|file| self.places.role(&file).is_some())
     }
+
     /// Takes the text of an open editor as the file's text (`None`: back to what the disk has).
     pub fn set_text(&mut self, file: &Path, text: Option<Arc<str>>) -> Changed {
-        let _ = (file, text);
-        Changed::default()
+        let Some(file) = self.relative(file) else { return Changed::default() };
+        let closed = text.is_none();
+        match text {
+            Some(text) => self.open.insert(file.clone(), text),
+            None => self.open.remove(&file),
+        };
+        // A run reads the configuration from disk, and so does the index: half-typed it would only forget every task.
+        match self.places.role(&file) {
+            Some(Role::Task(_) | Role::FeatureFile) => self.read_again(&file),
+            _ if closed => return self.reload(&file),
+            _ => return Changed::default(),
+        }
+        self.replanned()
     }
-    /// Reads a file again that changed, appeared or went on disk. Blocking.
+
+    /// Reads a file again that changed, appeared or went on disk; all of a folder's files where it is one. Blocking.
     pub fn reload(&mut self, file: &Path) -> Changed {
-        let _ = file;
-        Changed::default()
+        let Some(file) = self.relative(file) else { return Changed::default() };
+        let role = self.places.role(&file);
+        let mut changed = Changed::default();
+        match role {
+            Some(Role::Config) => {
+                changed.files.insert(file);
+                if self.take_config() {
+                    self.rescan();
+                }
+            }
+            Some(Role::BacklogFacts) => self.read_backlog_again(),
+            Some(Role::Summary) => self.read_plans_of(&file),
+            Some(Role::Task(_) | Role::FeatureFile) => self.read_again(&file),
+            None => self.read_folder_again(&file),
+        }
+        let replanned = self.replanned();
+        changed.files.extend(replanned.files);
+        changed.features.extend(replanned.features);
+        changed
     }
+
     /// Tells which tasks passed in their latest attempt: they count as done everywhere.
     pub fn set_passed(&mut self, passed: BTreeSet<TaskId>) -> Changed {
-        let _ = passed;
-        Changed::default()
+        self.catalog.set_passed(passed);
+        self.replanned()
     }
+
+    fn replanned(&mut self) -> Changed {
+        let Replanned { features, files } = self.catalog.replan();
+        Changed { files, features }
+    }
+
+    /// The path relative to the root; `None` where it lies outside.
+    fn relative(&self, file: &Path) -> Option<RelPath> {
+        let inside = if file.is_absolute() { self.strip_root(file)? } else { file.to_path_buf() };
+        let is_plain = inside.components().all(|part| matches!(part, Component::Normal(_)));
+        is_plain.then(|| inside.into())
+    }
+
+    /// Editors name files as the user opened them, perhaps through a link that the canonical root does not have.
+    fn strip_root(&self, file: &Path) -> Option<PathBuf> {
+        if let Ok(inside) = file.strip_prefix(&self.root) {
+            return Some(inside.to_path_buf());
+        }
+        let real = file.parent()?.canonicalize().ok()?.join(file.file_name()?);
+        real.strip_prefix(&self.root).ok().map(Path::to_path_buf)
+    }
+
+    fn config_problem(&self) -> Option<Problem> {
+        let error = self.config_error.as_ref()?;
+        Some(Problem {
+            code: Code::InvalidConfiguration,
+            severity: Severity::Error,
+            message: error.message.as_str().into(),
+            span: error.span,
+            related: Vec::new(),
+        })
+    }
+
+    /// Reads the configuration. True where task files must be read again because of it.
+    fn take_config(&mut self) -> bool {
+        let config = match Config::load(&self.root) {
+            Ok(config) => config,
+            Err(error) => {
+                self.config_error = Some(error);
+                return false;
+            }
+        };
+        self.config_error = None;
+        let old = std::mem::replace(&mut self.config, Arc::new(config));
+        self.places = Places::new(&self.config);
+        let now = &self.config;
+        (old.dialect, &old.own, old.task_commands) != (now.dialect, &now.own, now.task_commands)
+    }
+
+    /// Reads everything.
+    fn rescan(&mut self) {
+        self.backlog = Backlog::load(&self.root);
+        self.rescan_within(Path::new(""));
+    }
+
+    /// Reads all files of a folder, and forgets those that it no longer has.
+    fn rescan_within(&mut self, folder: &Path) {
+        let read = self.places.each_file(&self.root, folder, |file, role| {
+            let file: RelPath = file.into();
+            if self.open.contains_key(&file) {
+                return None;
+            }
+            self.read(&file, role).map(|said| (file, said))
+        });
+        let open = self.open.iter().filter(|(file, _)| file.starts_with(folder));
+        let open: Vec<_> = open.filter_map(|(file, _)| Some((file.clone(), self.read_now(file)?))).collect();
+        let found: BTreeMap<_, _> = read.into_iter().chain(open).collect();
+        let gone: Vec<_> = self.known_within(folder).filter(|file| !found.contains_key(*file)).cloned().collect();
+        for file in gone {
+            self.take(&file, None);
+        }
+        for (file, said) in found {
+            self.take(&file, Some(said));
+        }
+    }
+
+    fn known_within<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a RelPath> {
+        self.known.iter().filter(move |file| file.starts_with(folder))
+    }
+
+    fn read_folder_again(&mut self, folder: &RelPath) {
+        let concerns = self.known_within(folder).next().is_some() || self.root.join(folder).is_dir();
+        if concerns {
+            self.rescan_within(folder);
+        }
+    }
+
+    fn read_backlog_again(&mut self) {
+        self.backlog = Backlog::load(&self.root);
+        self.rescan_within(Path::new("backlog"));
+    }
+
+    /// The plans whose summary this file is.
+    fn read_plans_of(&mut self, summary: &Path) {
+        let folder = summary.parent().unwrap_or(Path::new(""));
+        let is_its_plan =
+            |file: &&RelPath| file.parent() == Some(folder) && task::summary_of(file).is_some_and(|its| its == summary);
+        let plans: Vec<_> = self.known_within(folder).filter(is_its_plan).cloned().collect();
+        for plan in plans {
+            self.read_again(&plan);
+        }
+    }
+
+    fn read_again(&mut self, file: &RelPath) {
+        let said = self.read_now(file);
+        self.take(file, said);
+    }
+
+    fn read_now(&self, file: &RelPath) -> Option<Said> {
+        let role = self.places.role(file)?;
+        self.read(file, role)
+    }
+
+    fn take(&mut self, file: &RelPath, said: Option<Said>) {
+        if said.is_some() {
+            self.known.insert(file.clone());
+        } else {
+            self.known.remove(file);
+        }
+        match said {
+            Some(Said::Task(task)) => self.catalog.set_task(file, Some(Arc::new(task))),
+            Some(Said::Feature(feature)) => self.catalog.set_feature_file(file, Some(Arc::new(feature))),
+            None if self.places.role(file) == Some(Role::FeatureFile) => self.catalog.set_feature_file(file, None),
+            None => self.catalog.set_task(file, None),
+        }
+    }
+
+    /// Reads one file, from its editor or from disk. `None` where it is gone or no task.
+    fn read(&self, file: &RelPath, role: Role) -> Option<Said> {
+        match role {
+            Role::Task(dialect) => self.read_task(file, dialect).map(Said::Task),
+            Role::FeatureFile => Some(Said::Feature(FeatureFile::parse(file, &self.small_text(file)?))),
+            Role::Config | Role::BacklogFacts | Role::Summary => None,
+        }
+    }
+
+    fn read_task(&self, file: &RelPath, dialect: Dialect) -> Option<Task> {
+        let own = Some(&self.config.own.keys);
+        let around = Surroundings {
+            summary_exists: dialect == Dialect::Gsd && self.has_summary(file),
+            backlog: self.backlog.facts(),
+            own,
+        };
+        let mut task = match self.open.get(file) {
+            Some(text) => task::parse(file, text, dialect, &around),
+            None => {
+                let path = self.file_on_disk(file)?;
+                let text = discover::read_task(&path, |text| task::needs_body(text, dialect, own)).ok()?;
+                task::parse(file, &text, dialect, &around)
+            }
+        }?;
+        if !self.config.task_commands {
+            tell_of_ignored_command(&mut task);
+        }
+        Some(task)
+    }
+
+    fn small_text(&self, file: &RelPath) -> Option<Arc<str>> {
+        match self.open.get(file) {
+            Some(text) => Some(text.clone()),
+            None => discover::read_small(&self.file_on_disk(file)?).ok().map(Into::into),
+        }
+    }
+
+    /// The path of a file, where it is one and no link leads out of the root on the way.
+    fn file_on_disk(&self, file: &Path) -> Option<PathBuf> {
+        let path = self.root.join(file);
+        let is_file = path.symlink_metadata().is_ok_and(|data| data.is_file());
+        (is_file && discover::is_inside(&self.root, &path)).then_some(path)
+    }
+
+    fn has_summary(&self, plan: &Path) -> bool {
+        task::summary_of(plan).is_some_and(|summary| self.root.join(summary).is_file())
+    }
+}
+
+impl Backlog {
+    fn load(root: &Path) -> Self {
+        let statuses = discover::read_small(&root.join(BACKLOG_CONFIG)).map(|text| task::read_statuses(&text));
+        let folders = MILESTONES.iter().filter_map(|folder| root.join(folder).read_dir().ok());
+        let files = folders.flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let mut milestones: Vec<Milestone> = files
+            .filter(|file| file.extension().is_some_and(|extension| extension == "md"))
+            .filter_map(|file| task::read_milestone(&discover::read_small(&file).ok()?))
+            .collect();
+        milestones.sort_by(|a, b| a.id.cmp(&b.id));
+        Self { statuses: statuses.unwrap_or_default(), milestones }
+    }
+
+    fn facts(&self) -> BacklogFacts<'_> {
+        BacklogFacts { statuses: &self.statuses, milestones: &self.milestones }
+    }
+}
+
+/// A task must not bring its own command unless the configuration lets it; saying nothing would look as if it ran.
+fn tell_of_ignored_command(task: &mut Task) {
+    let Some(run) = &task.run else { return };
+    let severity = if task.standing == Standing::Open { Severity::Warning } else { Severity::Information };
+    task.problems.push(Problem {
+        code: Code::IgnoredKey,
+        severity,
+        message: "`run` counts only where feature-build.yaml says `task_commands: true`".into(),
+        span: run.span,
+        related: Vec::new(),
+    });
+    task.problems.sort_by_key(|problem| problem.span);
 }

@@ -1,19 +1,120 @@
 //! The root of a workspace: the same answer for the terminal and for the language server.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::config::FILE_NAME;
 
 /// The root of the workspace that a file or folder lies in: the nearest ancestor with `feature-build.yaml`, else with a
-/// dialect's folder, else with `.git`, else the folder itself. Canonical.
+/// dialect's folder, else with `.git`, else the folder itself. Canonical. The path itself need not exist yet (a file that
+/// an editor has not saved).
 ///
 /// # Errors
-/// Where the path cannot be resolved.
-pub fn find_root(path: &Path) -> std::io::Result<PathBuf> {
-    path.canonicalize() // stub: the workspace room's author writes this
+/// Where no part of the path can be resolved.
+pub fn find_root(path: &Path) -> io::Result<PathBuf> {
+    let folder = existing_folder(path)?;
+    let nearest = |has: fn(&Path) -> bool| folder.ancestors().find(|ancestor| has(ancestor));
+    let root = nearest(|dir| dir.join(FILE_NAME).is_file())
+        .or_else(|| nearest(has_dialect_folder))
+        .or_else(|| nearest(|dir| dir.join(".git").exists()));
+    Ok(root.unwrap_or(&folder).to_path_buf())
 }
 
 /// Where the runs, locks and logs of a workspace lie: `.feature-build/`, or where `state_dir` moves it.
 pub fn state_dir(root: &Path, config: &Config) -> PathBuf {
     config.state_dir.as_ref().map_or_else(|| root.join(".feature-build"), |dir| root.join(dir))
+}
+
+/// The canonical folder of a path: itself, or the nearest ancestor that exists.
+fn existing_folder(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    for ancestor in path.ancestors() {
+        match ancestor.canonicalize() {
+            Ok(found) if found.is_dir() => return Ok(found),
+            Ok(_) => {}
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn has_dialect_folder(dir: &Path) -> bool {
+    dir.join(".planning").is_dir()
+        || dir.join(".guardkit").is_dir()
+        || is_backlog(&dir.join("backlog"))
+        || has_guardkit_tasks(dir)
+}
+
+/// Backlog.md's own folder.
+fn is_backlog(dir: &Path) -> bool {
+    dir.file_name().is_some_and(|name| name == "backlog")
+        && (dir.join("config.yml").is_file() || dir.join("tasks").is_dir() && dir.join("completed").is_dir())
+}
+
+/// `tasks` is a usual name: a folder of program text (`src/tasks`) is no root of a workspace, and neither is Backlog.md's
+/// folder, which has a `tasks` of its own (and another one in its `archive`).
+fn has_guardkit_tasks(dir: &Path) -> bool {
+    /// `tasks/<status>/<feature>/TASK-1.md`.
+    const DEEPEST: usize = 3;
+    !dir.ancestors().take(2).any(is_backlog) && has_markdown(&dir.join("tasks"), DEEPEST)
+}
+
+fn has_markdown(dir: &Path, depth: usize) -> bool {
+    let Ok(entries) = dir.read_dir() else { return false };
+    let mut folders = Vec::new();
+    for entry in entries.flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+            Ok(_) if entry.path().extension().is_some_and(|extension| extension == "md") => return true,
+            _ => {}
+        }
+    }
+    depth > 1 && folders.iter().any(|folder| has_markdown(folder, depth - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    fn workspace(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn the_configuration_wins_over_a_nearer_dialect_folder_and_that_over_git() {
+        let dir =
+            workspace(&[".git/HEAD", "a/tasks/backlog/f/T.md", "b/feature-build.yaml", "b/c/.planning/x/PLAN.md"]);
+        let root = dir.path().canonicalize().unwrap();
+        assert_eq!(find_root(&dir.path().join("a/tasks/backlog/f/T.md")).unwrap(), root.join("a"));
+        assert_eq!(find_root(&dir.path().join("b/c/.planning")).unwrap(), root.join("b"));
+        fs::create_dir_all(root.join("z/y")).unwrap();
+        assert_eq!(find_root(&root.join("z/y")).unwrap(), root);
+        assert_eq!(find_root(&root.join("z/y/not/there.md")).unwrap(), root);
+    }
+
+    #[test]
+    fn backlogs_tasks_folder_is_not_taken_for_guardkits() {
+        let dir = workspace(&[
+            "backlog/config.yml",
+            "backlog/tasks/t.md",
+            "backlog/archive/tasks/u.md",
+            "src/tasks/mod.rs",
+            "src/tasks/deep/mod.rs",
+        ]);
+        let root = dir.path().canonicalize().unwrap();
+        for inside in ["backlog/tasks/t.md", "backlog/archive/tasks/u.md", "src/tasks/deep"] {
+            assert_eq!(find_root(&root.join(inside)).unwrap(), root, "{inside}");
+        }
+    }
 }

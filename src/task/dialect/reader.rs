@@ -9,6 +9,9 @@ use crate::task::{
     wave,
 };
 
+/// How far into the body a title is looked for: a Markdown parser would read all of a body of 50 MB first.
+const TITLE_WITHIN: usize = 64 << 10;
+
 /// What is lost with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -90,12 +93,14 @@ impl<'t> Reader<'t> {
 
     /// The first heading of the body.
     pub(super) fn heading(&self) -> Option<Box<str>> {
-        body::first_heading(self.text, self.frontmatter.body).map(|heading| heading.value)
+        let near = self.text.get(..self.text.floor_char_boundary(self.frontmatter.body + TITLE_WITHIN))?;
+        body::first_heading(near, self.frontmatter.body).map(|heading| heading.value)
     }
 
-    /// The body, as far as the text holds it.
+    /// The beginning of the body, as far as a title may stand.
     pub(super) fn body(&self) -> &'t str {
-        self.text.get(self.frontmatter.body..).unwrap_or_default()
+        let end = self.text.floor_char_boundary(self.frontmatter.body + TITLE_WITHIN);
+        self.text.get(self.frontmatter.body..end).unwrap_or_default()
     }
 
     /// A list of texts; one text is a list of one, or of several between commas. A map's item is meant by its `id`.
