@@ -1,0 +1,39 @@
+//! Code actions: the same commands as the lenses, for editors that draw none.
+
+use tower_lsp::ls_types::{self as lsp, CodeAction, CodeActionOrCommand, CodeActionParams};
+
+use super::capabilities::{ACTION_KIND, Abilities};
+use super::lenses::Offers;
+
+/// The offers of a file as code actions, where the editor asks for their kind.
+pub(super) fn of(
+    offers: &Offers,
+    root: &str,
+    params: &CodeActionParams,
+    abilities: &Abilities,
+) -> Vec<CodeActionOrCommand> {
+    let wanted = params.context.only.as_ref().is_none_or(|kinds| {
+        // A kind asks for all that begin with it: `source` for `source.featureBuild` (LSP 3.17, `CodeActionKind`).
+        let covers = |kind: &str| {
+            ACTION_KIND.as_str().strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        kinds.iter().any(|kind| kind.as_str().is_empty() || covers(kind.as_str()))
+    });
+    if !wanted {
+        return Vec::new();
+    }
+    let action = |offer: &super::lenses::Offer| {
+        let arguments = serde_json::to_value(offer.target.at(root.to_string())).ok().map(|target| vec![target]);
+        let command = lsp::Command { title: offer.action.clone(), command: offer.command.id().to_string(), arguments };
+        if !abilities.action_literals {
+            return CodeActionOrCommand::Command(command);
+        }
+        CodeActionOrCommand::CodeAction(CodeAction {
+            title: offer.action.clone(),
+            kind: Some(ACTION_KIND),
+            command: Some(command),
+            ..CodeAction::default()
+        })
+    };
+    offers.offers.iter().map(action).collect()
+}

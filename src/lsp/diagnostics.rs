@@ -1,0 +1,168 @@
+//! Diagnostics: the problems of `check` and the failures of last runs, published as the difference of two states.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tower_lsp::Client;
+use tower_lsp::ls_types::{
+    Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, NumberOrString, Position, Range, Uri,
+};
+
+use super::proto::{Encoding, LineTable, uri_of};
+use super::runs::{Ended, RunBook};
+use crate::plan::PlannedTask;
+use crate::run::Outcome;
+use crate::task::{Problem, RelPath, Severity};
+use crate::workspace::Index;
+
+/// Who says it.
+const SOURCE: &str = "feature-build";
+/// The code of a task whose last run did not pass.
+const NOT_PASSED: &str = "task-not-passed";
+
+/// What the diagnostics of a file are made of.
+pub(super) struct Sources<'a> {
+    /// The index.
+    pub(super) index: &'a Index,
+    /// The runs.
+    pub(super) runs: &'a RunBook,
+    /// The lines of a file, where they are at hand.
+    pub(super) lines: &'a dyn Fn(&Path) -> Option<Arc<LineTable>>,
+    /// The URI of a file of the workspace, as the editor spells it.
+    pub(super) uri: &'a dyn Fn(&Path) -> Option<Uri>,
+    /// The problems of a file: those with the nearest ids looked for, or those without.
+    pub(super) problems: &'a dyn Fn(&Path) -> Vec<Problem>,
+    /// What a column counts.
+    pub(super) encoding: Encoding,
+}
+
+impl Sources<'_> {
+    /// The diagnostics of a file; where lines of closed files are needed that are not at hand, which.
+    pub(super) fn of_file(&self, file: &RelPath) -> Result<Vec<Diagnostic>, Vec<RelPath>> {
+        let problems = (self.problems)(file);
+        let failure = self.failure(file);
+        if problems.is_empty() && failure.is_none() {
+            return Ok(Vec::new());
+        }
+        let others = problems.iter().flat_map(|problem| &problem.related).map(|(place, _)| &place.file);
+        let mut missing: Vec<RelPath> =
+            others.chain([file]).filter(|file| (self.lines)(file).is_none()).cloned().collect();
+        if !missing.is_empty() {
+            missing.sort();
+            missing.dedup();
+            return Err(missing);
+        }
+        let Some(lines) = (self.lines)(file) else { return Err(vec![file.clone()]) };
+        let of_problems = problems.iter().map(|problem| self.of_problem(problem, &lines));
+        let of_failure = failure.map(|(task, ended)| self.of_failure(task, ended, &lines));
+        Ok(of_problems.chain(of_failure).collect())
+    }
+
+    fn failure(&self, file: &Path) -> Option<(&PlannedTask, &Ended)> {
+        let feature = self.index.feature_of(file)?;
+        let task = feature.waves.iter().flat_map(|wave| &wave.tasks).find(|task| *task.file == *file)?;
+        let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome != Outcome::Passed)?;
+        Some((task, ended))
+    }
+
+    fn of_problem(&self, problem: &Problem, lines: &LineTable) -> Diagnostic {
+        let related = problem.related.iter().filter_map(|(place, message)| {
+            let range = (self.lines)(&place.file)?.range(place.span, self.encoding);
+            let location = Location { uri: (self.uri)(&place.file)?, range };
+            Some(DiagnosticRelatedInformation { location, message: message.to_string() })
+        });
+        Diagnostic {
+            range: lines.range(problem.span, self.encoding),
+            severity: Some(match problem.severity {
+                Severity::Error => DiagnosticSeverity::ERROR,
+                Severity::Warning => DiagnosticSeverity::WARNING,
+                Severity::Information => DiagnosticSeverity::INFORMATION,
+            }),
+            code: Some(NumberOrString::String(problem.code.as_str().into())),
+            source: Some(SOURCE.into()),
+            message: problem.message.to_string(),
+            related_information: some(related.collect()),
+            ..Diagnostic::default()
+        }
+    }
+
+    fn of_failure(&self, task: &PlannedTask, ended: &Ended, lines: &LineTable) -> Diagnostic {
+        Diagnostic {
+            range: lines.range(task.id_span, self.encoding),
+            severity: Some(DiagnosticSeverity::ERROR),
+            code: Some(NumberOrString::String(NOT_PASSED.into())),
+            source: Some(SOURCE.into()),
+            message: failure_message(&task.id, ended),
+            related_information: some(failure_places(ended)),
+            ..Diagnostic::default()
+        }
+    }
+}
+
+/// The outcome, the reason where the exit code does not say it, the last lines of the output.
+fn failure_message(task: &str, ended: &Ended) -> String {
+    let mut message = format!("{task} {}", ended.words());
+    if let Some(reason) = ended.reason.as_ref().filter(|_| ended.exit_code.is_none()) {
+        message.push_str(": ");
+        message.push_str(reason);
+    }
+    for line in ended.excerpt.iter().flat_map(|excerpt| &excerpt.last_lines) {
+        message.push('\n');
+        message.push_str(line);
+    }
+    message
+}
+
+/// The end of the log, then every place in the workspace that it names.
+fn failure_places(ended: &Ended) -> Vec<DiagnosticRelatedInformation> {
+    let (Some(log), Some(excerpt)) = (&ended.log, &ended.excerpt) else { return Vec::new() };
+    let (first, behind) = excerpt.log_lines;
+    let at = |line, character| Position { line, character };
+    let end_of_log = Range { start: at(first, 0), end: at(behind, 0) };
+    let named = excerpt.places.iter().map(|place| {
+        // Tools do not say what their columns count: a range without width claims no more than the place.
+        let start = at(place.line, place.column);
+        let message = if place.message.is_empty() { "named in the output" } else { &place.message };
+        (place.path.as_path(), Range { start, end: start }, message)
+    });
+    let all = [(log.as_path(), end_of_log, "the end of its log")].into_iter().chain(named);
+    let information = |(path, range, message): (&Path, Range, &str)| {
+        let location = Location { uri: uri_of(path)?, range };
+        Some(DiagnosticRelatedInformation { location, message: message.to_string() })
+    };
+    all.filter_map(information).collect()
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// What waits to be published: one entry a file, the newest, so that an editor that does not read costs no memory.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: Mutex<BTreeMap<Uri, (Vec<Diagnostic>, Option<i32>)>>,
+    filled: Notify,
+}
+
+impl Outbox {
+    /// Puts a file's diagnostics in place of those that wait.
+    pub(super) fn put(&self, uri: Uri, diagnostics: Vec<Diagnostic>, version: Option<i32>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(uri, (diagnostics, version));
+        drop(waiting);
+        self.filled.notify_one();
+    }
+
+    /// Publishes what waits, for as long as the server lives.
+    pub(super) async fn publish(&self, client: &Client) {
+        loop {
+            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
+            match next {
+                Some((uri, (diagnostics, version))) => client.publish_diagnostics(uri, diagnostics, version).await,
+                None => self.filled.notified().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The one loop that owns all state. Messages of the editor come over one channel in the order in which it spoke;
+//! what other threads and tasks bring comes over another, and waits while the editor speaks.
+
+mod requests;
+mod roots;
+mod runs;
+mod texts;
+mod told;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot, watch as latest};
+use tokio::time::Instant;
+use tower_lsp::Client;
+use tower_lsp::ls_types::{
+    CodeActionOrCommand, CodeActionParams, CodeLens, Command as LspCommand, DidChangeTextDocumentParams,
+    DidOpenTextDocumentParams, InitializeParams, MessageActionItem, MessageType, NumberOrString, ProgressToken, Range,
+    ShowDocumentParams, Uri, WorkspaceFoldersChangeEvent,
+};
+
+use super::actions;
+use super::capabilities::Abilities;
+use super::commands::{Command, Started, Target};
+use super::diagnostics::{Outbox, Sources};
+use super::documents::{Document, Documents};
+use super::lenses::{self, Offers};
+use super::output::Excerpt;
+use super::progress::{self, Shown};
+use super::proto::{LineTable, path_of, uri_of};
+use super::root::{self, Done, Root, Slot, Work, shown_root};
+use super::runs::{Following, News};
+use super::watch::{self, FileWatch};
+use crate::agent::{self, CONFIG_FILE};
+use crate::plan::{self, Asked, Schedule, Selection};
+use crate::run::{self, Level, Outcome, RunId, View};
+use crate::task::{RelPath, Task, TaskId};
+use crate::workspace::{Changed, Config, find_root, state_dir};
+use requests::{answer_nothing, fingerprint};
+use texts::is_on_disk;
+
+/// How many messages of other threads wait for the loop.
+const HAPPENINGS: usize = 256;
+/// When the user has stopped typing for so long, what is costly is looked at: nearest ids, other files' lenses.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long changes are gathered before the editor is told to ask for lenses again.
+const LENS_GATHER: Duration = Duration::from_millis(50);
+/// How long the answer to a refresh is waited for before the next may be sent.
+const REFRESH_ANSWER: Duration = Duration::from_secs(5);
+/// More changed files than this are read by reading the workspace anew, which is done in parallel.
+const MANY_FILES: usize = 500;
+/// An index that is there sooner needs no progress bar.
+const QUICK_BUILD: Duration = Duration::from_millis(200);
+
+/// What the editor said.
+pub(super) enum Heard {
+    Initialize(Abilities, Vec<PathBuf>, Client),
+    Initialized,
+    Opened(DidOpenTextDocumentParams),
+    Changed(DidChangeTextDocumentParams),
+    Saved(Uri),
+    Closed(Uri),
+    FilesChanged(Vec<Uri>),
+    FoldersChanged(WorkspaceFoldersChangeEvent),
+    ProgressCancelled(ProgressToken),
+    Request(Request),
+}
+
+/// What the editor asked, with the way to answer.
+pub(super) enum Request {
+    Lenses {
+        uri: Uri,
+        answer: oneshot::Sender<Vec<CodeLens>>,
+    },
+    Actions {
+        params: Box<CodeActionParams>,
+        answer: oneshot::Sender<Vec<CodeActionOrCommand>>,
+    },
+    /// `loud`: nobody but the user can be told why nothing was started.
+    Command {
+        command: Command,
+        target: Target,
+        loud: bool,
+        answer: oneshot::Sender<Value>,
+    },
+}
+
+/// What other threads and tasks bring.
+pub(super) enum Happening {
+    /// A folder's or an unknown command's root was found, with the editor's name for it.
+    RootFound { root: Option<PathBuf>, shown: PathBuf, folder: Option<PathBuf> },
+    /// A text's root was found; `clean`: the text was the disk's.
+    Located { uri: Uri, place: Option<Place>, version: Option<i32>, clean: bool },
+    /// The index is back.
+    IndexBack { root: PathBuf, done: Option<Done> },
+    /// Lines of closed files were read.
+    Lines { root: PathBuf, lines: HashMap<RelPath, Arc<LineTable>> },
+    /// Files changed on disk.
+    Files { root: PathBuf, paths: Vec<PathBuf> },
+    /// A watch stands.
+    Watching { root: PathBuf, watch: FileWatch },
+    /// A run's folder appeared.
+    RunSeen { root: PathBuf, run: RunId },
+    /// A run went on, or ended.
+    Run { root: PathBuf, run: RunId, view: Arc<View>, over: bool },
+    /// A failed task's log was read.
+    Excerpt { root: PathBuf, task: TaskId, run: RunId, excerpt: Option<Arc<Excerpt>> },
+    /// A run was started, or not.
+    Started {
+        root: PathBuf,
+        tasks: Vec<TaskId>,
+        result: Result<RunId, String>,
+        loud: bool,
+        answer: oneshot::Sender<Value>,
+    },
+    /// The editor answered a refresh.
+    Refreshed,
+    /// The user wants to see a log.
+    LogWanted { root: PathBuf, task: TaskId },
+}
+
+/// Where a text belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    root: PathBuf,
+    file: RelPath,
+    shown: PathBuf,
+}
+
+/// The folders that the editor opened. Older clients name one, or none.
+pub(super) fn folders(params: &InitializeParams) -> Vec<PathBuf> {
+    #[allow(deprecated, reason = "clients that are older than workspace folders send nothing else")]
+    let single = || params.root_uri.as_ref().and_then(path_of).or_else(|| params.root_path.clone().map(PathBuf::from));
+    match &params.workspace_folders {
+        Some(folders) => folders.iter().filter_map(|folder| path_of(&folder.uri)).collect(),
+        None => single().into_iter().collect(),
+    }
+}
+
+/// Runs the loop until the server ends.
+pub(super) async fn run(mut heard: mpsc::Receiver<Heard>) {
+    let Some((abilities, folders, client)) = initialize(&mut heard).await else { return };
+    let (happenings, mut happened) = mpsc::channel(HAPPENINGS);
+    let outbox = Arc::new(Outbox::default());
+    let mut state = State::new(abilities, folders, client.clone(), happenings, Arc::clone(&outbox));
+    let publisher = async { outbox.publish(&client).await };
+    let events = async {
+        loop {
+            // The editor's words come first: a hundred runs in progress must not delay an edit.
+            tokio::select! {
+                biased;
+                message = heard.recv() => match message {
+                    Some(message) => state.hear(message),
+                    None => return,
+                },
+                () = due(state.next_due()) => state.tidy(),
+                Some(happening) = happened.recv() => state.happen(happening),
+            }
+        }
+    };
+    tokio::select! {
+        () = publisher => {}
+        () = events => {}
+    }
+}
+
+/// The first message is `initialize`: the service lets nothing else through.
+async fn initialize(heard: &mut mpsc::Receiver<Heard>) -> Option<(Abilities, Vec<PathBuf>, Client)> {
+    loop {
+        if let Heard::Initialize(abilities, folders, client) = heard.recv().await? {
+            return Some((abilities, folders, client));
+        }
+    }
+}
+
+async fn due(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct State {
+    abilities: Abilities,
+    client: Client,
+    happenings: mpsc::Sender<Happening>,
+    outbox: Arc<Outbox>,
+    /// Folders of the editor, each with the root that it lies in or is, once that is found.
+    folders: HashMap<PathBuf, Option<PathBuf>>,
+    roots: HashMap<PathBuf, Root>,
+    documents: Documents,
+    places: HashMap<Uri, Place>,
+    /// Requests about texts whose root is being looked for.
+    unplaced: HashMap<Uri, Vec<Request>>,
+    /// Commands for roots that are being looked for, with the path that the command named.
+    rootless: Vec<(PathBuf, Request)>,
+    /// The runs whose progress the editor may cancel.
+    tokens: HashMap<ProgressToken, (PathBuf, RunId)>,
+    next_token: u64,
+    /// What each text's lenses were when the editor asked last.
+    lenses_sent: HashMap<Uri, (Option<i32>, u64)>,
+    lenses_due: Option<Instant>,
+    refreshing: bool,
+    /// Files whose nearest ids are looked for at the next pause.
+    unsure: BTreeSet<(PathBuf, RelPath)>,
+    pause: Option<Instant>,
+}
+
+impl State {
+    fn new(
+        abilities: Abilities,
+        folders: Vec<PathBuf>,
+        client: Client,
+        happenings: mpsc::Sender<Happening>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        Self {
+            abilities,
+            client,
+            happenings,
+            outbox,
+            folders: folders.into_iter().map(|folder| (folder, None)).collect(),
+            roots: HashMap::new(),
+            documents: Documents::default(),
+            places: HashMap::new(),
+            unplaced: HashMap::new(),
+            rootless: Vec::new(),
+            tokens: HashMap::new(),
+            next_token: 0,
+            lenses_sent: HashMap::new(),
+            lenses_due: None,
+            refreshing: false,
+            unsure: BTreeSet::new(),
+            pause: None,
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Initialize(..) => {} // the service lets only the first through
+            Heard::Initialized => self.initialized(),
+            Heard::Opened(params) => self.opened(params),
+            Heard::Changed(params) => self.changed(&params),
+            Heard::Saved(uri) => self.saved(&uri),
+            Heard::Closed(uri) => self.closed(&uri),
+            Heard::FilesChanged(uris) => self.files_changed(&uris.iter().filter_map(path_of).collect::<Vec<_>>()),
+            Heard::FoldersChanged(event) => self.folders_changed(&event),
+            Heard::ProgressCancelled(token) => self.progress_cancelled(&token),
+            Heard::Request(request) => self.request(request),
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::RootFound { root, shown, folder } => self.root_found(root, shown, folder),
+            Happening::Located { uri, place, version, clean } => self.located(uri, place, version, clean),
+            Happening::IndexBack { root, done } => self.index_back(&root, done),
+            Happening::Lines { root, lines } => self.lines_read(&root, lines),
+            Happening::Files { root, paths } => self.watched_files_changed(&root, &paths),
+            Happening::Watching { root, watch } => {
+                if let Some(root) = self.roots.get_mut(&root) {
+                    root.watch = Some(watch);
+                }
+            }
+            Happening::RunSeen { root, run } => self.follow(&root, run),
+            Happening::Run { root, run, view, over } => self.run_went_on(&root, &run, &view, over),
+            Happening::Excerpt { root, task, run, excerpt } => self.excerpt_read(&root, &task, &run, excerpt),
+            Happening::Started { root, tasks, result, loud, answer } => {
+                self.run_started(&root, &tasks, result, loud, answer);
+            }
+            Happening::Refreshed => {
+                self.refreshing = false;
+            }
+            Happening::LogWanted { root, task } => {
+                if let Some(log) = self.log_of(&root, task.as_str()) {
+                    self.show(&log);
+                }
+            }
+        }
+    }
+}

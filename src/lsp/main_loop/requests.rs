@@ -1,0 +1,359 @@
+//! What the editor asks: lenses, code actions, commands.
+
+use super::*;
+
+impl State {
+    pub(super) fn request(&mut self, request: Request) {
+        let uri = match &request {
+            Request::Lenses { uri, .. } => uri.clone(),
+            Request::Actions { params, .. } => params.text_document.uri.clone(),
+            Request::Command { target, .. } => {
+                let asked = named_path(&target.root);
+                return self.command_for(asked, request);
+            }
+        };
+        if let Some(place) = self.places.get(&uri).cloned() {
+            return self.request_about(&place, request);
+        }
+        // A text that is open is being looked for since it was opened; an older search may not know it yet.
+        let first = !self.unplaced.contains_key(&uri);
+        self.unplaced.entry(uri.clone()).or_default().push(request);
+        if first {
+            self.locate(uri, None);
+        }
+    }
+
+    fn command_for(&mut self, asked: Option<PathBuf>, request: Request) {
+        let Some(asked) = asked else { return answer_nothing(request) };
+        let named_so = |root: &&Root| root.path == asked || root.shown() == asked;
+        if let Some(root) = self.roots.values().find(named_so).map(|root| root.path.clone()) {
+            return self.command_in(&root, request);
+        }
+        self.rootless.push((asked.clone(), request));
+        let happenings = self.happenings.clone();
+        tokio::task::spawn_blocking(move || {
+            let root = find_root(&asked).ok();
+            let _ = happenings.blocking_send(Happening::RootFound { root, shown: asked, folder: None });
+        });
+    }
+
+    /// A request about a file whose place is known.
+    pub(super) fn request_about(&mut self, place: &Place, request: Request) {
+        let Some(root) = self.roots.get_mut(&place.root) else { return answer_nothing(request) };
+        let index = match &root.index {
+            Slot::Here(index) => index,
+            Slot::Away => return root.waiting.push(request),
+            Slot::Lost => return answer_nothing(request),
+        };
+        let offers = lenses::offers(index, &root.runs, &place.file);
+        match request {
+            Request::Lenses { uri, answer } => self.answer_lenses(&place.root, &place.file, uri, &offers, answer),
+            Request::Actions { params, answer } => {
+                let _ = answer.send(actions::of(&offers, &root.uri(), &params, &self.abilities));
+            }
+            Request::Command { .. } => answer_nothing(request),
+        }
+    }
+
+    fn answer_lenses(
+        &mut self,
+        path: &Path,
+        file: &RelPath,
+        uri: Uri,
+        offers: &Offers,
+        answer: oneshot::Sender<Vec<CodeLens>>,
+    ) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let lines = match self.documents.get(&uri) {
+            Some(document) => Some(Arc::clone(document.lines())),
+            None => root.lines.get(file).cloned(),
+        };
+        let version = self.documents.get(&uri).map(|document| document.version);
+        // A file that is neither open nor known by its lines: no editor draws lenses there; its first line will do.
+        let range = lines.map(|lines| lines.range(offers.anchor, self.abilities.encoding)).unwrap_or_default();
+        let range = Range { end: if range.start.line == range.end.line { range.end } else { range.start }, ..range };
+        let root_uri = root.uri();
+        let lens = |offer: &lenses::Offer| {
+            let arguments = serde_json::to_value(offer.target.at(root_uri.clone())).ok().map(|target| vec![target]);
+            let command = LspCommand { title: offer.lens.clone()?, command: offer.command.id().to_string(), arguments };
+            Some(CodeLens { range, command: Some(command), data: None })
+        };
+        let _ = answer.send(offers.offers.iter().filter_map(lens).collect());
+        self.lenses_sent.insert(uri, (version, fingerprint(offers)));
+    }
+
+    /// A command in a root that is open.
+    pub(super) fn command_in(&mut self, path: &Path, request: Request) {
+        let Some(root) = self.roots.get_mut(path) else { return answer_nothing(request) };
+        let Request::Command { command, target, loud, answer } = request else { return answer_nothing(request) };
+        if matches!(root.index, Slot::Away) {
+            return root.waiting.push(Request::Command { command, target, loud, answer });
+        }
+        match command {
+            Command::Cancel => self.cancel(path, &target, answer),
+            Command::OpenLog => self.open_log(path, &target, answer),
+            Command::RerunFailed => {
+                let selection = self.failed_selection(path, &target);
+                self.start(path, selection, &target, loud, answer);
+            }
+            Command::RunWave | Command::RunTask | Command::RunFeature => {
+                let missing = if command == Command::RunTask { "task" } else { "wave" };
+                let selection = target
+                    .selection(command)
+                    .ok_or_else(|| format!("{} needs a {missing} in its argument", command.id()));
+                self.start(path, selection, &target, loud, answer);
+            }
+        }
+    }
+
+    /// The tasks whose last attempt did not pass, of the wave, the feature, or the one task.
+    fn failed_selection(&self, path: &Path, target: &Target) -> Result<Selection, String> {
+        let index = self.roots.get(path).and_then(|root| Some((root, root.index()?)));
+        let Some((root, index)) = index else { return Err("the workspace has no plan".into()) };
+        let features = index.features().filter(|feature| target.feature.as_deref().is_none_or(|id| *feature.id == *id));
+        let waves = features.flat_map(|feature| &feature.waves).filter(|wave| {
+            target.wave.as_deref().is_none_or(|label| wave.label.as_ref().is_some_and(|wave| wave.as_str() == label))
+        });
+        let tasks = waves.flat_map(|wave| &wave.tasks).filter(|task| {
+            lenses::can_rerun(task, &root.runs) && target.task.as_deref().is_none_or(|id| *task.id == *id)
+        });
+        let tasks: Vec<String> = tasks.map(|task| task.id.to_string()).collect();
+        if tasks.is_empty() {
+            return Err(format!("nothing of {} failed in its last run", target.words()));
+        }
+        // What failed is run again even where its file says that it is done: that is what was asked for.
+        Ok(Selection { feature: target.feature.clone(), asked: Asked::Tasks(tasks), redo: true })
+    }
+
+    /// Starts what was asked for, on another thread: answered when its supervisor runs.
+    fn start(
+        &mut self,
+        path: &Path,
+        selection: Result<Selection, String>,
+        target: &Target,
+        loud: bool,
+        answer: oneshot::Sender<Value>,
+    ) {
+        let start = match selection.and_then(|selection| self.prepare(path, &selection, target)) {
+            Ok(start) => start,
+            Err(reason) => return self.refuse(&reason, loud, answer),
+        };
+        let tasks: Vec<TaskId> =
+            start.schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| task.id.clone()).collect();
+        if let Some(root) = self.roots.get_mut(path) {
+            root.starting.extend(tasks.iter().map(|task| (task.clone(), None)));
+        }
+        let happenings = self.happenings.clone();
+        tokio::task::spawn_blocking(move || {
+            let result = start.go();
+            let _ = happenings.blocking_send(Happening::Started { root: start.root, tasks, result, loud, answer });
+        });
+    }
+
+    /// What a run of the selection would do, or why there is none.
+    fn prepare(&self, path: &Path, selection: &Selection, target: &Target) -> Result<Start, String> {
+        let index = self.roots.get(path).and_then(|root| Some((root, root.index()?)));
+        let Some((root, index)) = index else { return Err("the workspace has no plan".into()) };
+        let features: Vec<_> = index.features().collect();
+        let schedule = plan::select(&features, selection).map_err(|error| error.to_string())?;
+        let mut tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).peekable();
+        if let Some(feature) = &selection.feature
+            && let Asked::Wave(wave) = &selection.asked
+            && let Some((run, _)) = root.runs.running(feature, Some(wave)).next()
+        {
+            return Err(format!("{} already runs (run {run})", target.words()));
+        }
+        if tasks.peek().is_none() {
+            let skipped = schedule.waves.iter().flat_map(|wave| &wave.skipped).next();
+            return Err(match skipped {
+                Some(skipped) => format!("nothing of {} can start: {}: {}", target.words(), skipped.id, skipped.reason),
+                None => format!("nothing of {} can start", target.words()),
+            });
+        }
+        for task in tasks {
+            if let Some((run, _)) = root.runs.live_task(task.id.as_str()) {
+                return Err(format!("{} already runs (run {run})", task.id));
+            }
+            if root.starting.contains_key(&task.id) {
+                return Err(format!("{} is already being started", target.words()));
+            }
+        }
+        let files = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| task.file.as_str());
+        let touched = files.clone().chain([CONFIG_FILE]).filter_map(|file| {
+            let document = self.documents.get(root.open.get(Path::new(file))?)?;
+            document.touched.then(|| (file.to_string(), Arc::clone(document.text())))
+        });
+        let tasks = files.filter_map(|file| index.task(Path::new(file)).map(|task| (file.to_string(), task.clone())));
+        Ok(Start {
+            root: path.to_path_buf(),
+            config: Arc::clone(index.config()),
+            touched: touched.collect(),
+            tasks: tasks.collect(),
+            schedule,
+        })
+    }
+
+    pub(super) fn run_started(
+        &mut self,
+        path: &Path,
+        tasks: &[TaskId],
+        result: Result<RunId, String>,
+        loud: bool,
+        answer: oneshot::Sender<Value>,
+    ) {
+        let run = match result {
+            Ok(run) => run,
+            Err(reason) => {
+                if let Some(root) = self.roots.get_mut(path) {
+                    root.starting.retain(|task, _| !tasks.contains(task));
+                }
+                return self.refuse(&reason, loud, answer);
+            }
+        };
+        if let Some(root) = self.roots.get_mut(path) {
+            root.starting.extend(tasks.iter().map(|task| (task.clone(), Some(run.clone()))));
+        }
+        self.follow(path, run.clone());
+        let _ = answer.send(json!(Started::run(run)));
+    }
+
+    /// Says why nothing was started. Editors do not show the answers of commands: the user is told besides.
+    fn refuse(&self, reason: &str, loud: bool, answer: oneshot::Sender<Value>) {
+        if loud {
+            self.message(MessageType::WARNING, reason.to_string());
+        }
+        let _ = answer.send(json!(Started::nothing(reason)));
+    }
+
+    /// Cancels the runs of the wave or feature, or the one task.
+    fn cancel(&self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
+        let Some(root) = self.roots.get(path) else { return };
+        let (runs, task): (Vec<RunId>, _) = match (&target.task, &target.feature) {
+            (Some(task), _) => {
+                let found = root.runs.live_task(task);
+                (found.map(|(run, _)| run.clone()).into_iter().collect(), found.map(|(_, task)| task.id.clone()))
+            }
+            (None, Some(feature)) => {
+                let running = root.runs.running(feature, target.wave.as_deref());
+                (running.map(|(run, _)| run.clone()).collect(), None)
+            }
+            (None, None) => (root.runs.live().map(|(run, _)| run.clone()).collect(), None),
+        };
+        let reason = runs.is_empty().then(|| format!("nothing of {} runs", target.words()));
+        let state_dir = root.state_dir.clone();
+        tokio::task::spawn_blocking(move || {
+            let tasks = task.as_ref().map(std::slice::from_ref);
+            let cancelled = |run: &RunId| run::cancel(&state_dir, run, tasks, Level::Terminate);
+            let failed = runs.iter().find_map(|run| cancelled(run).err());
+            let reason = reason.or(failed.map(|error| format!("cancelling: {error}")));
+            let _ = answer.send(json!({ "cancelled": runs, "reason": reason }));
+        });
+    }
+
+    pub(super) fn progress_cancelled(&self, token: &ProgressToken) {
+        let Some((path, run)) = self.tokens.get(token) else { return };
+        let Some(root) = self.roots.get(path) else { return };
+        let (state_dir, run, client) = (root.state_dir.clone(), run.clone(), self.client.clone());
+        tokio::spawn(async move {
+            let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, Level::Terminate));
+            if let Ok(Err(error)) = cancelled.await {
+                client.show_message(MessageType::ERROR, format!("cancelling: {error}")).await;
+            }
+        });
+    }
+
+    /// The log of a task's run in progress, else of its latest attempt.
+    pub(super) fn log_of(&self, path: &Path, task: &str) -> Option<PathBuf> {
+        let root = self.roots.get(path)?;
+        let live = root.runs.live_task(task).and_then(|(_, task)| task.log.as_ref()).map(|log| path.join(log));
+        live.or_else(|| root.runs.ended(task)?.log.clone())
+    }
+
+    fn open_log(&self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
+        let log = target.task.as_deref().and_then(|task| self.log_of(path, task));
+        let Some(log) = log else {
+            let reason = format!("{} has no log yet", target.words());
+            self.message(MessageType::INFO, reason.clone());
+            let _ = answer.send(json!({ "uri": null, "reason": reason }));
+            return;
+        };
+        let uri = uri_of(&log);
+        let _ = answer.send(json!({ "uri": uri }));
+        self.show(&log);
+    }
+
+    /// Opens a file in the editor, or tells where it lies where the editor cannot.
+    pub(super) fn show(&self, path: &Path) {
+        let Some(uri) = uri_of(path) else { return };
+        let (client, can, path) = (self.client.clone(), self.abilities.show_document, path.display().to_string());
+        tokio::spawn(async move {
+            let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
+            let shown = can && client.show_document(asked).await.unwrap_or(false);
+            if !shown {
+                client.show_message(MessageType::INFO, format!("the log is {path}")).await;
+            }
+        });
+    }
+}
+
+/// A run that is about to be started, with all that another thread needs for it.
+struct Start {
+    root: PathBuf,
+    config: Arc<Config>,
+    schedule: Schedule,
+    /// Open files of the selection that the editor may have changed, with its text.
+    touched: Vec<(String, Arc<str>)>,
+    tasks: HashMap<String, Task>,
+}
+
+impl Start {
+    /// Starts it. Blocking.
+    fn go(&self) -> Result<RunId, String> {
+        if let Some((file, _)) = self.touched.iter().find(|(file, text)| !is_on_disk(&self.root.join(file), text)) {
+            return Err(format!("{file} has unsaved changes: save it first, a run reads files from disk"));
+        }
+        let task_of = |file: &Path| self.tasks.get(file.to_str()?);
+        let commands =
+            agent::resolve(&self.config, &self.root, &self.schedule, task_of).map_err(|error| chain(&error))?;
+        let options = run::Options::default();
+        run::start(&self.root, &self.config, &self.schedule, &commands, &options).map_err(|error| chain(&error))
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The path that a command's argument names: a URI, or a path.
+fn named_path(root: &str) -> Option<PathBuf> {
+    if Path::new(root).is_absolute() {
+        return Some(PathBuf::from(root));
+    }
+    root.parse().ok().as_ref().and_then(path_of)
+}
+
+/// Answers a request that nothing can be said to.
+pub(super) fn answer_nothing(request: Request) {
+    match request {
+        Request::Lenses { answer, .. } => drop(answer.send(Vec::new())),
+        Request::Actions { answer, .. } => drop(answer.send(Vec::new())),
+        Request::Command { target, answer, .. } => {
+            let reason = format!("no workspace at \"{}\"", target.root);
+            drop(answer.send(json!(Started::nothing(reason))));
+        }
+    }
+}
+
+/// What tells one file's offers from another state of them.
+pub(super) fn fingerprint(offers: &Offers) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    offers.offers.hash(&mut hasher);
+    hasher.finish()
+}

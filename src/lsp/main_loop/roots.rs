@@ -1,0 +1,212 @@
+//! Folders, roots and the index: opened, sent to other threads, taken back.
+
+use super::*;
+
+impl State {
+    pub(super) fn initialized(&mut self) {
+        if self.abilities.watches_files {
+            let client = self.client.clone();
+            tokio::spawn(async move {
+                if let Err(error) = client.register_capability(vec![watch::registration()]).await {
+                    let message = format!("the editor does not watch files: {error}");
+                    client.log_message(MessageType::WARNING, message).await;
+                }
+            });
+        }
+        for folder in self.folders.keys().cloned().collect::<Vec<_>>() {
+            self.find_folders_root(folder);
+        }
+    }
+
+    pub(super) fn folders_changed(&mut self, event: &WorkspaceFoldersChangeEvent) {
+        for folder in event.removed.iter().filter_map(|folder| path_of(&folder.uri)) {
+            self.folders.remove(&folder);
+        }
+        for folder in event.added.iter().filter_map(|folder| path_of(&folder.uri)) {
+            self.folders.insert(folder.clone(), None);
+            self.find_folders_root(folder);
+        }
+        self.close_idle_roots();
+    }
+
+    pub(super) fn find_folders_root(&self, folder: PathBuf) {
+        let happenings = self.happenings.clone();
+        tokio::task::spawn_blocking(move || {
+            let Ok(root) = find_root(&folder) else { return };
+            let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+            let shown = shown_root(&root, &folder, &canonical);
+            let _ = happenings.blocking_send(Happening::RootFound { root: Some(root), shown, folder: Some(folder) });
+        });
+    }
+
+    pub(super) fn root_found(&mut self, root: Option<PathBuf>, shown: PathBuf, folder: Option<PathBuf>) {
+        if let (Some(folder), Some(root)) = (&folder, &root) {
+            match self.folders.get_mut(folder) {
+                Some(found) => *found = Some(root.clone()),
+                None => return, // removed meanwhile
+            }
+        }
+        let (asked, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.rootless).into_iter().partition(|(asked, _)| folder.is_none() && *asked == shown);
+        self.rootless = rest;
+        let Some(root) = root else { return asked.into_iter().for_each(|(_, request)| answer_nothing(request)) };
+        self.open_root(&root, shown);
+        for (_, request) in asked {
+            self.command_in(&root, request);
+        }
+    }
+
+    pub(super) fn open_root(&mut self, path: &Path, shown: PathBuf) {
+        if self.roots.contains_key(path) {
+            return;
+        }
+        self.roots.insert(path.to_path_buf(), Root::new(path.to_path_buf(), shown));
+        self.send_index_away(path, Work::Build);
+        if !self.abilities.watches_files {
+            self.watch_files(path);
+        }
+    }
+
+    pub(super) fn watch_files(&self, root: &Path) {
+        let (root, happenings) = (root.to_path_buf(), self.happenings.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Ok(watch) = FileWatch::new(&root, happenings.clone()) {
+                let _ = happenings.blocking_send(Happening::Watching { root, watch });
+            }
+        });
+    }
+
+    /// Forgets roots in which nothing is open and that belong to no folder. Their runs go on.
+    pub(super) fn close_idle_roots(&mut self) {
+        let used = |path: &PathBuf, root: &Root| {
+            !root.open.is_empty() || self.folders.values().any(|found| found.as_ref() == Some(path))
+        };
+        let idle: Vec<PathBuf> =
+            self.roots.iter().filter(|(path, root)| !used(path, root)).map(|(path, _)| path.clone()).collect();
+        for path in idle {
+            let Some(root) = self.roots.remove(&path) else { continue };
+            if let Some(watch) = root.run_watch {
+                watch.abort();
+            }
+            for (uri, _) in root.published.into_values() {
+                self.outbox.put(uri, Vec::new(), None);
+            }
+        }
+    }
+
+    /// Sends the index to another thread. It comes back as a message; until then what needs it waits.
+    pub(super) fn send_index_away(&mut self, path: &Path, work: Work) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let index = match std::mem::replace(&mut root.index, Slot::Away) {
+            Slot::Here(index) => Some(index),
+            Slot::Away | Slot::Lost => None,
+        };
+        let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
+        let bar = matches!(work, Work::Build).then(|| self.build_progress(&path)).flatten();
+        tokio::spawn(async move {
+            let at = path.clone();
+            let done = tokio::task::spawn_blocking(move || root::work(&at, index, work)).await.ok();
+            drop(bar);
+            let _ = happenings.send(Happening::IndexBack { root: path, done }).await;
+        });
+    }
+
+    /// A progress bar for a build that takes a while; it ends when the sender is dropped.
+    pub(super) fn build_progress(&mut self, root: &Path) -> Option<latest::Sender<Shown>> {
+        if !self.abilities.progress {
+            return None;
+        }
+        let token = self.fresh_token("index");
+        let message = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (sender, mut receiver) =
+            latest::channel(Shown { title: "Reading task files".into(), message, ..Shown::default() });
+        let client = self.client.clone();
+        tokio::spawn(async move {
+            if tokio::time::timeout(QUICK_BUILD, receiver.changed()).await.is_err() {
+                progress::show(client, token, receiver).await;
+            }
+        });
+        Some(sender)
+    }
+
+    pub(super) fn fresh_token(&mut self, what: &str) -> ProgressToken {
+        self.next_token += 1;
+        NumberOrString::String(format!("feature-build/{what}/{}", self.next_token))
+    }
+
+    pub(super) fn index_back(&mut self, path: &Path, done: Option<Done>) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let Some(done) = done else {
+            root.index = Slot::Lost;
+            std::mem::take(&mut root.waiting).into_iter().for_each(answer_nothing);
+            self.log(MessageType::ERROR, format!("reading the workspace {} failed", path.display()));
+            return;
+        };
+        root.state_dir = state_dir(path, done.index.config());
+        root.index = Slot::Here(done.index);
+        root.lines.retain(|file, _| !done.reread.contains(file));
+        root.lines.extend(done.lines);
+        let everything = done.changed.is_none();
+        if everything {
+            // A new index knows neither open texts nor what passed.
+            let open: Vec<RelPath> = root.open.keys().cloned().collect();
+            root.backlog.texts.extend(open);
+            root.passed = BTreeSet::new();
+        }
+        if let Some(history) = done.history {
+            root.runs.remember(history.ended);
+            self.watch_runs(path, history.known);
+            for run in history.live {
+                self.follow(path, run);
+            }
+        }
+        self.feed_backlog(path);
+        self.tell_passed(path);
+        if everything {
+            self.publish_all(path);
+        }
+        if let Some(changed) = done.changed {
+            self.touched(path, &changed);
+        }
+        self.lenses_stale();
+        self.answer_waiting(path);
+        self.reload_backlog(path);
+    }
+
+    /// Gives the index the open texts that changed while it was away.
+    pub(super) fn feed_backlog(&mut self, path: &Path) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        for file in std::mem::take(&mut root.backlog.texts) {
+            let Some(root) = self.roots.get_mut(path) else { return };
+            let text = root.open.get(&file).and_then(|uri| self.documents.get(uri)).map(|open| Arc::clone(open.text()));
+            let Some(text) = text else {
+                root.backlog.files.insert(file);
+                continue;
+            };
+            let Some(index) = root.index_mut() else { return };
+            let mut changed = index.set_text(&file, Some(text));
+            changed.files.insert(file);
+            self.touched(path, &changed);
+        }
+    }
+
+    pub(super) fn answer_waiting(&mut self, path: &Path) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        for request in std::mem::take(&mut root.waiting) {
+            self.request(request);
+        }
+    }
+
+    pub(super) fn reload_backlog(&mut self, path: &Path) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        if root.index().is_none() || !root.backlog.has_files() {
+            return;
+        }
+        let files = std::mem::take(&mut root.backlog.files);
+        let rebuild = std::mem::take(&mut root.backlog.rebuild) || files.len() > MANY_FILES;
+        let (open, closed): (BTreeSet<_>, BTreeSet<_>) =
+            files.into_iter().partition(|file| root.open.contains_key(file));
+        let work = if rebuild { Work::Rebuild } else { Work::Reload(closed, open) };
+        self.send_index_away(path, work);
+    }
+}

@@ -1,0 +1,120 @@
+//! Runs as they go on, whoever started them.
+
+use super::*;
+
+impl State {
+    /// Tells of new runs of a root from now on.
+    pub(super) fn watch_runs(&mut self, path: &Path, known: HashSet<RunId>) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let watching = watch::new_runs(path.to_path_buf(), root.state_dir.clone(), known, self.happenings.clone());
+        root.run_watch = Some(tokio::spawn(watching).abort_handle());
+    }
+
+    /// Follows a run, once.
+    pub(super) fn follow(&mut self, path: &Path, run: RunId) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        if !root.followed.insert(run.clone()) {
+            return;
+        }
+        let state_dir = root.state_dir.clone();
+        let token = self.abilities.progress.then(|| self.fresh_token(run.0.as_str()));
+        if let Some(token) = &token {
+            self.tokens.insert(token.clone(), (path.to_path_buf(), run.clone()));
+        }
+        let following = Following {
+            client: self.client.clone(),
+            root: path.to_path_buf(),
+            state_dir,
+            run,
+            token,
+            events: self.abilities.events,
+            news: self.happenings.clone(),
+        };
+        tokio::spawn(following.follow());
+    }
+
+    pub(super) fn run_went_on(&mut self, path: &Path, run: &RunId, view: &Arc<View>, over: bool) {
+        if over {
+            self.tokens.retain(|_, (_, of)| of != run);
+        }
+        let Some(root) = self.roots.get_mut(path) else { return };
+        root.starting.retain(|_, of| of.as_ref() != Some(run));
+        let news = root.runs.update(path, run, Arc::clone(view), over);
+        self.read_logs(path, run, &news);
+        self.tell_passed(path);
+        let files: Vec<RelPath> = self.files_of(path, &news.tasks);
+        self.publish(path, files);
+        self.lenses_stale();
+        if news.over {
+            self.tell_end(path, view);
+        }
+    }
+
+    fn files_of(&self, path: &Path, tasks: &[TaskId]) -> Vec<RelPath> {
+        let Some(index) = self.roots.get(path).and_then(Root::index) else { return Vec::new() };
+        tasks.iter().filter_map(|task| index.file_of(task.as_str()).cloned()).collect()
+    }
+
+    /// Tells the index which tasks passed, where that is different now.
+    pub(super) fn tell_passed(&mut self, path: &Path) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let passed = root.runs.passed();
+        if passed == root.passed {
+            return;
+        }
+        let Some(index) = root.index_mut() else { return }; // told when it is back
+        let changed = index.set_passed(passed.clone());
+        root.passed = passed;
+        self.touched(path, &changed);
+    }
+
+    fn read_logs(&self, path: &Path, run: &RunId, news: &News) {
+        let Some(root) = self.roots.get(path) else { return };
+        for task in &news.to_read {
+            let Some(log) = root.runs.ended(task.as_str()).and_then(|ended| ended.log.clone()) else { continue };
+            let (path, run, task) = (path.to_path_buf(), run.clone(), task.clone());
+            let happenings = self.happenings.clone();
+            tokio::task::spawn_blocking(move || {
+                let excerpt = root::read_excerpt(&log, &path);
+                let _ = happenings.blocking_send(Happening::Excerpt { root: path, task, run, excerpt });
+            });
+        }
+    }
+
+    pub(super) fn excerpt_read(&mut self, path: &Path, task: &TaskId, run: &RunId, excerpt: Option<Arc<Excerpt>>) {
+        let (Some(root), Some(excerpt)) = (self.roots.get_mut(path), excerpt) else { return };
+        root.runs.set_excerpt(task, run, excerpt);
+        let files = self.files_of(path, std::slice::from_ref(task));
+        self.publish(path, files);
+    }
+
+    /// A message where a run failed; one that the user cancelled did what was asked.
+    fn tell_end(&self, path: &Path, view: &View) {
+        const CANCELLED: u8 = 130;
+        let failed = |outcome: Outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped | Outcome::Cancelled);
+        let fails = match &view.finished {
+            Some(finished) => finished.exit_code != 0 && finished.exit_code != CANCELLED,
+            None => true,
+        };
+        if !fails {
+            return;
+        }
+        let message = format!("{}: {}", progress::title(view), progress::summary(view));
+        let first = view.tasks().find(|task| match &task.state {
+            run::TaskState::Finished { outcome, .. } => failed(*outcome) && task.log.is_some(),
+            _ => false,
+        });
+        let Some(first) = first.filter(|_| self.abilities.interactive_messages).map(|task| task.id.clone()) else {
+            return self.message(MessageType::ERROR, message);
+        };
+        let open = format!("Open log of {first}");
+        let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
+        tokio::spawn(async move {
+            let action = MessageActionItem { title: open, properties: std::collections::HashMap::default() };
+            let chosen = client.show_message_request(MessageType::ERROR, message, Some(vec![action])).await;
+            if let Ok(Some(_)) = chosen {
+                let _ = happenings.send(Happening::LogWanted { root, task: first }).await;
+            }
+        });
+    }
+}

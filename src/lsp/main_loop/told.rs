@@ -1,0 +1,143 @@
+//! What the editor is told unasked: diagnostics.
+
+use super::*;
+
+impl State {
+    pub(super) fn publish_all(&mut self, path: &Path) {
+        let Some(root) = self.roots.get(path) else { return };
+        let files = root.all_told_files();
+        self.publish_with(path, files, true);
+    }
+
+    /// Publishes the diagnostics of these files where they are not what was published last.
+    pub(super) fn publish(&mut self, path: &Path, files: impl IntoIterator<Item = RelPath>) {
+        self.publish_with(path, files, false);
+    }
+
+    pub(super) fn publish_with(&mut self, path: &Path, files: impl IntoIterator<Item = RelPath>, paused: bool) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let Slot::Here(index) = &root.index else { return };
+        let mut missing = BTreeSet::new();
+        let mut different = Vec::new();
+        for file in files {
+            let document = root.open.get(&file).and_then(|uri| self.documents.get(uri));
+            let sources = Sources {
+                index,
+                runs: &root.runs,
+                lines: &|file: &Path| match root.open.get(file).and_then(|uri| self.documents.get(uri)) {
+                    Some(document) => Some(Arc::clone(document.lines())),
+                    None => root.lines.get(file).cloned(),
+                },
+                uri: &|file: &Path| root.uri_of(file),
+                problems: &|file: &Path| index.problems(file),
+                encoding: self.abilities.encoding,
+            };
+            let diagnostics = match sources.of_file(&file) {
+                Ok(diagnostics) => diagnostics,
+                Err(needed) => {
+                    missing.extend(needed);
+                    continue;
+                }
+            };
+            let Some(uri) = root.uri_of(&file) else { continue };
+            let published = root.published.get(&file);
+            let same = match published {
+                Some((known, before)) => *known == uri && *before == diagnostics,
+                None => diagnostics.is_empty(),
+            };
+            if !same {
+                different.push((file, uri, diagnostics, document.map(|document| document.version)));
+            }
+        }
+        for (file, uri, diagnostics, version) in different {
+            if diagnostics.is_empty() {
+                root.published.remove(&file);
+            } else {
+                root.published.insert(file, (uri.clone(), diagnostics.clone()));
+            }
+            self.outbox.put(uri, diagnostics, version);
+        }
+        let _ = paused;
+        self.read_lines(path, missing);
+    }
+
+    pub(super) fn read_lines(&mut self, path: &Path, mut files: BTreeSet<RelPath>) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        files.retain(|file| root.reading_lines.insert(file.clone()));
+        if files.is_empty() {
+            return;
+        }
+        let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
+        tokio::task::spawn_blocking(move || {
+            let lines = root::read_lines(&path, files);
+            let _ = happenings.blocking_send(Happening::Lines { root: path, lines });
+        });
+    }
+
+    pub(super) fn lines_read(&mut self, path: &Path, lines: HashMap<RelPath, Arc<LineTable>>) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        root.reading_lines.retain(|file| !lines.contains_key(file));
+        root.lines.extend(lines);
+        // Another file's related place may have waited for these lines, too.
+        self.publish_all(path);
+    }
+}
+
+// --- lenses and messages
+
+impl State {
+    /// Something changed that lenses may show.
+    pub(super) fn lenses_stale(&mut self) {
+        if self.abilities.lens_refresh {
+            self.lenses_due.get_or_insert_with(|| Instant::now() + LENS_GATHER);
+        }
+    }
+
+    /// When [`State::tidy`] is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.lenses_due.filter(|_| !self.refreshing)
+    }
+
+    /// Does what was put off.
+    pub(super) fn tidy(&mut self) {
+        self.lenses_due = None;
+        if self.lenses_differ() {
+            self.refresh_lenses();
+        }
+    }
+
+    /// Are there open texts whose lenses are not what the editor has?
+    pub(super) fn lenses_differ(&self) -> bool {
+        self.lenses_sent.iter().any(|(uri, sent)| {
+            let Some(place) = self.places.get(uri) else { return false };
+            let version = self.documents.get(uri).map(|document| document.version);
+            if version != sent.0 {
+                return false; // the text has changed since: the editor asks by itself
+            }
+            let Some(root) = self.roots.get(&place.root) else { return false };
+            root.index().is_some_and(|index| fingerprint(&lenses::offers(index, &root.runs, &place.file)) != sent.1)
+        })
+    }
+
+    /// Asks the editor to ask again. One at a time: a slow editor gets one refresh for all that changed meanwhile.
+    pub(super) fn refresh_lenses(&mut self) {
+        self.refreshing = true;
+        let (client, happenings) = (self.client.clone(), self.happenings.clone());
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(REFRESH_ANSWER, client.code_lens_refresh()).await;
+            let _ = happenings.send(Happening::Refreshed).await;
+        });
+    }
+
+    /// Tells the user.
+    pub(super) fn message(&self, kind: MessageType, message: String) {
+        let client = self.client.clone();
+        tokio::spawn(async move { client.show_message(kind, message).await });
+    }
+
+    /// Tells the editor's log.
+    pub(super) fn log(&self, kind: MessageType, message: String) {
+        let client = self.client.clone();
+        tokio::spawn(async move { client.log_message(kind, message).await });
+    }
+}

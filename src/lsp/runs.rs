@@ -1,0 +1,296 @@
+//! What the server knows of a workspace's runs, and the tasks that follow their journals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tower_lsp::Client;
+use tower_lsp::ls_types::ProgressToken;
+
+use super::events;
+use super::main_loop::Happening;
+use super::output::Excerpt;
+use super::progress::{self, Shown};
+use crate::run::{Event, FollowError, Follower, LatestAttempt, Outcome, RunId, RunPaths, TaskState, TaskView, View};
+use crate::task::TaskId;
+
+/// How long news of a run are gathered: a wave of a thousand short tasks is a few messages to the loop, not thousands.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long a new run's folder may be without a supervisor: it is written before its supervisor has started.
+const BIRTH: Duration = Duration::from_secs(10);
+/// How often a run without a supervisor is looked at meanwhile.
+const BIRTH_LOOK: Duration = Duration::from_millis(100);
+
+/// The runs in progress and the latest attempts of one workspace.
+#[derive(Debug, Default)]
+pub(super) struct RunBook {
+    live: BTreeMap<RunId, Arc<View>>,
+    ended: BTreeMap<TaskId, Ended>,
+}
+
+/// A task's latest attempt, where it has ended.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    /// The run.
+    pub(super) run: RunId,
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// The process's exit code, where it exited.
+    pub(super) exit_code: Option<i32>,
+    /// Why it did not pass.
+    pub(super) reason: Option<String>,
+    /// How long it took.
+    pub(super) duration_ms: u64,
+    /// Its log, absolute.
+    pub(super) log: Option<PathBuf>,
+    /// The log's end; read only where the task did not pass, and a moment later.
+    pub(super) excerpt: Option<Arc<Excerpt>>,
+}
+
+/// What a new view of a run changed.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Tasks whose attempt started or ended.
+    pub(super) tasks: Vec<TaskId>,
+    /// Of them, those whose log is to be read.
+    pub(super) to_read: Vec<TaskId>,
+    /// The run has ended with this view.
+    pub(super) over: bool,
+}
+
+impl Ended {
+    /// From the history on disk; `None` while the attempt goes on.
+    pub(super) fn of_history(root: &Path, attempt: &LatestAttempt) -> Option<Self> {
+        Some(Self {
+            run: attempt.run.clone(),
+            outcome: attempt.outcome?,
+            exit_code: attempt.exit_code,
+            reason: attempt.reason.clone(),
+            duration_ms: attempt.duration_ms,
+            log: attempt.log.as_ref().map(|log| root.join(log)),
+            excerpt: None,
+        })
+    }
+
+    fn of_view(root: &Path, run: &RunId, task: &TaskView) -> Option<Self> {
+        let TaskState::Finished { outcome, exit_code, duration_ms, reason } = &task.state else { return None };
+        if *outcome == Outcome::Skipped {
+            return None; // no attempt: what the task's own latest attempt said still counts
+        }
+        Some(Self {
+            run: run.clone(),
+            outcome: *outcome,
+            exit_code: *exit_code,
+            reason: reason.clone(),
+            duration_ms: *duration_ms,
+            log: task.log.as_ref().map(|log| root.join(log)),
+            excerpt: None,
+        })
+    }
+
+    /// How it ended, in words: `failed (exit 3)`.
+    pub(super) fn words(&self) -> String {
+        match self.exit_code {
+            Some(code) if self.outcome == Outcome::Failed => format!("failed (exit {code})"),
+            _ => progress::words(self.outcome).to_string(),
+        }
+    }
+}
+
+impl RunBook {
+    /// Takes the history in, below what live runs have told meanwhile.
+    pub(super) fn remember(&mut self, ended: BTreeMap<TaskId, Ended>) {
+        for (task, attempt) in ended {
+            let newer =
+                self.live_task(task.as_str()).is_some_and(|(_, task)| !matches!(task.state, TaskState::Pending));
+            if !newer {
+                self.ended.entry(task).or_insert(attempt);
+            }
+        }
+    }
+
+    /// Takes a newer view of a run in.
+    pub(super) fn update(&mut self, root: &Path, run: &RunId, view: Arc<View>, over: bool) -> News {
+        let before = self.live.remove(run);
+        let mut news = News { over, ..News::default() };
+        for task in view.tasks() {
+            let known = before.as_ref().and_then(|before| before.task(task.id.as_str()));
+            if known.is_some_and(|known| known.state == task.state) || task.state == TaskState::Pending {
+                continue;
+            }
+            if task.attempt > 0 {
+                self.ended.remove(&task.id);
+            }
+            if let Some(ended) = Ended::of_view(root, run, task) {
+                if ended.outcome != Outcome::Passed && ended.log.is_some() {
+                    news.to_read.push(task.id.clone());
+                }
+                self.ended.insert(task.id.clone(), ended);
+            }
+            news.tasks.push(task.id.clone());
+        }
+        if !over {
+            self.live.insert(run.clone(), view);
+        }
+        news
+    }
+
+    /// Takes in what a failed task's log says, unless a newer attempt has come between.
+    pub(super) fn set_excerpt(&mut self, task: &TaskId, run: &RunId, excerpt: Arc<Excerpt>) {
+        if let Some(ended) = self.ended.get_mut(task).filter(|ended| ended.run == *run) {
+            ended.excerpt = Some(excerpt);
+        }
+    }
+
+    /// A task's latest attempt, where it has ended.
+    pub(super) fn ended(&self, task: &str) -> Option<&Ended> {
+        self.ended.get(task)
+    }
+
+    /// The tasks whose latest attempt passed.
+    pub(super) fn passed(&self) -> BTreeSet<TaskId> {
+        let passed = |(task, ended): (&TaskId, &Ended)| (ended.outcome == Outcome::Passed).then(|| task.clone());
+        self.ended.iter().filter_map(passed).collect()
+    }
+
+    /// The tasks whose latest attempt did not pass.
+    pub(super) fn not_passed(&self) -> impl Iterator<Item = &TaskId> {
+        self.ended.iter().filter(|(_, ended)| ended.outcome != Outcome::Passed).map(|(task, _)| task)
+    }
+
+    /// The run in progress in which a task has no outcome yet.
+    pub(super) fn live_task(&self, task: &str) -> Option<(&RunId, &TaskView)> {
+        let unfinished = |task: &&TaskView| !matches!(task.state, TaskState::Finished { .. });
+        self.live.iter().find_map(|(run, view)| Some((run, view.task(task).filter(unfinished)?)))
+    }
+
+    /// Tasks done and tasks in all, of the part of a wave that runs now; `None` where nothing of it runs.
+    pub(super) fn wave_progress(&self, feature: &str, wave: &str) -> Option<(usize, usize)> {
+        let mut progress = None;
+        for (_, view) in self.running(feature, Some(wave)) {
+            for task in view.waves.iter().filter(|view| view.wave.as_deref() == Some(wave)).flat_map(|view| &view.tasks)
+            {
+                let (done, total) = progress.get_or_insert((0, 0));
+                *done += usize::from(matches!(task.state, TaskState::Finished { .. }));
+                *total += 1;
+            }
+        }
+        progress
+    }
+
+    /// The runs in progress that have tasks without an outcome in a feature, or in one wave of it.
+    pub(super) fn running(&self, feature: &str, wave: Option<&str>) -> impl Iterator<Item = (&RunId, &View)> {
+        self.live.iter().map(|(run, view)| (run, view.as_ref())).filter(move |(_, view)| {
+            let asked = view.waves.iter().filter(|view| wave.is_none() || view.wave.as_deref() == wave);
+            let mut tasks = asked.flat_map(|wave| &wave.tasks);
+            view.feature == feature && tasks.any(|task| !matches!(task.state, TaskState::Finished { .. }))
+        })
+    }
+
+    /// All runs in progress.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&RunId, &View)> {
+        self.live.iter().map(|(run, view)| (run, view.as_ref()))
+    }
+}
+
+/// Everything that the follower of one run needs.
+pub(super) struct Following {
+    /// The wire to the editor.
+    pub(super) client: Client,
+    /// The canonical root.
+    pub(super) root: PathBuf,
+    /// The state folder.
+    pub(super) state_dir: PathBuf,
+    /// The run.
+    pub(super) run: RunId,
+    /// A fresh token, where the editor shows progress.
+    pub(super) token: Option<ProgressToken>,
+    /// The editor wants every event.
+    pub(super) events: bool,
+    /// Where news go.
+    pub(super) news: mpsc::Sender<Happening>,
+}
+
+impl Following {
+    /// Follows the run to its end: folds its journal, feeds the progress bar, passes events on, and tells the loop
+    /// when a task has started or ended.
+    pub(super) async fn follow(self) {
+        let paths = RunPaths::of(&self.state_dir, &self.run);
+        let mut follower = Follower::new(paths.dir());
+        let mut view = View::default();
+        let mut bar = None;
+        let mut speaking = None;
+        let mut tell_at = None;
+        let born_by = Instant::now() + BIRTH;
+        loop {
+            let record = tokio::select! {
+                record = follower.next() => record,
+                () = at(tell_at) => {
+                    tell_at = None;
+                    self.tell(&view, false).await;
+                    continue;
+                }
+            };
+            let record = match record {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                // A run that another process starts just now has a folder before it has a supervisor.
+                Err(_) if view.run.is_none() && Instant::now() < born_by => {
+                    tokio::time::sleep(BIRTH_LOOK).await;
+                    follower = Follower::new(paths.dir());
+                    continue;
+                }
+                Err(FollowError::SupervisorDied { .. }) => {
+                    view.supervisor_died();
+                    break;
+                }
+                Err(FollowError::Journal(_)) => break,
+            };
+            view.apply(&record);
+            if self.events {
+                events::send(&self.client, &self.root.to_string_lossy(), &self.run, &record).await;
+            }
+            match &record.event {
+                Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
+                _ => tell_at = tell_at.or(Some(Instant::now() + GATHER)),
+            }
+            self.show(&mut bar, &view, speaking.as_ref());
+        }
+        self.tell(&view, true).await;
+        if let Some(bar) = bar {
+            let shown = Shown { over: true, message: progress::summary(&view), ..Shown::of(&view, None) };
+            bar.send_replace(shown);
+        }
+    }
+
+    async fn tell(&self, view: &View, over: bool) {
+        let news =
+            Happening::Run { root: self.root.clone(), run: self.run.clone(), view: Arc::new(view.clone()), over };
+        // The loop is gone only when the server ends.
+        let _ = self.news.send(news).await;
+    }
+
+    /// Feeds the progress bar; the first time it begins it.
+    fn show(&self, bar: &mut Option<watch::Sender<Shown>>, view: &View, speaking: Option<&TaskId>) {
+        let Some(token) = &self.token else { return };
+        let shown = Shown::of(view, speaking.map(TaskId::as_str));
+        if let Some(bar) = bar {
+            bar.send_replace(shown);
+            return;
+        }
+        let (sender, receiver) = watch::channel(shown);
+        tokio::spawn(progress::show(self.client.clone(), token.clone(), receiver));
+        *bar = Some(sender);
+    }
+}
+
+/// At this time, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
