@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    feature_build::cli::main()
+    // Supervisor and guard are this same binary; a guard must be running before a command line could be parsed.
+    feature_build::run::internal().unwrap_or_else(feature_build::cli::main)
 }

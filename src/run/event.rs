@@ -130,6 +130,29 @@ pub enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] = [Self::Passed, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Skipped, Self::Lost];
+
+    /// The name that the machine formats use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// How many tasks had which outcome; every outcome is named, those with none too.
 pub type Counts = BTreeMap<Outcome, u32>;
 

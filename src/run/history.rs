@@ -1,11 +1,13 @@
 //! What earlier runs left: read from their folders, the newest first.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Outcome, RunId};
+use super::{Counts, Event, Outcome, Record, RunId, RunPaths, lock, private, read_journal, runs_dir};
 use crate::task::TaskId;
 
 /// Where a run stands.
@@ -64,8 +66,7 @@ pub struct LatestAttempt {
 
 /// All runs of a workspace, the newest first. Blocking; a finished run costs one small file.
 pub fn runs(state_dir: &Path) -> Vec<RunSummary> {
-    let _ = state_dir;
-    Vec::new() // written next
+    digests(state_dir).map(|digest| digest.summary).collect()
 }
 
 /// The runs that have not finished, the newest first: those that live, and those whose supervisor died. Blocking.
@@ -75,6 +76,119 @@ pub fn unfinished(state_dir: &Path) -> Vec<RunSummary> {
 
 /// The newest attempt of each task that ever had one (`skipped` is none). Blocking.
 pub fn latest_attempts(state_dir: &Path) -> BTreeMap<TaskId, LatestAttempt> {
-    let _ = state_dir;
-    BTreeMap::new() // written next
+    let mut latest: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
+    for (task, attempt) in digests(state_dir).flat_map(|digest| digest.attempts) {
+        let known = latest.get(&task);
+        // Two runs at the same time are possible: what ended later counts, not what was in the later run. One that goes
+        // on is later than all that ended.
+        let is_newer = known
+            .is_none_or(|known| (attempt.outcome.is_none(), &attempt.time) > (known.outcome.is_none(), &known.time));
+        if is_newer {
+            latest.insert(task, attempt);
+        }
+    }
+    latest
+}
+
+/// The ids of all runs of a workspace, the newest first. Blocking.
+pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
+    let entries = fs::read_dir(runs_dir(state_dir)).into_iter().flatten().flatten();
+    let mut ids: Vec<RunId> =
+        entries.filter_map(|entry| TaskId::new(entry.file_name().to_str()?).ok()).map(RunId).collect();
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    ids
+}
+
+/// What those who look at many runs need of one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Digest {
+    /// The length of the journal that this was made from: with another length it is out of date.
+    journal_bytes: u64,
+    summary: RunSummary,
+    attempts: BTreeMap<TaskId, LatestAttempt>,
+}
+
+fn digests(state_dir: &Path) -> impl Iterator<Item = Digest> {
+    run_ids(state_dir).into_iter().filter_map(move |run| digest(&RunPaths::of(state_dir, &run)))
+}
+
+/// From the cache where it is right, else from the journal. `None`: the journal tells nothing yet, or cannot be read.
+fn digest(paths: &RunPaths) -> Option<Digest> {
+    let journal_bytes = fs::metadata(paths.journal()).ok()?.len();
+    let cached: Option<Digest> = fs::read(paths.summary()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(cached) = cached.filter(|cached| cached.journal_bytes == journal_bytes) {
+        return Some(cached);
+    }
+    // Looked at before the journal: a supervisor that ends in between has written all by then.
+    let lives = lock::is_held(&paths.lock());
+    fold(&read_journal(&paths.journal()).ok()?, lives, journal_bytes)
+}
+
+/// Writes the cache of a finished run: whoever cannot read it reads the journal. Blocking.
+pub(super) fn write_summary(paths: &RunPaths, journal_bytes: u64) {
+    let written = || -> io::Result<()> {
+        let records = read_journal(&paths.journal()).map_err(io::Error::other)?;
+        let Some(digest) = fold(&records, true, journal_bytes) else { return Ok(()) };
+        private::write_whole(&paths.summary(), &serde_json::to_vec(&digest)?)
+    };
+    // A cache: that it is missing costs time and nothing else.
+    let _ = written();
+}
+
+fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
+    let mut attempts: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
+    let mut summary: Option<RunSummary> = None;
+    for record in records {
+        match (&record.event, &mut summary) {
+            (Event::RunStarted { run, feature, title, waves, .. }, _) => {
+                summary = Some(RunSummary {
+                    run: run.clone(),
+                    state: if lives { RunState::Running } else { RunState::Died },
+                    feature: feature.clone(),
+                    title: title.clone(),
+                    started: record.time.clone(),
+                    tasks: u32::try_from(waves.iter().map(|wave| wave.tasks.len()).sum::<usize>()).unwrap_or(u32::MAX),
+                    summary: Counts::new(),
+                    wall_ms: None,
+                    exit_code: None,
+                });
+            }
+            (Event::TaskStarted { task, log, .. }, Some(run)) => {
+                let attempt = LatestAttempt {
+                    run: run.run.clone(),
+                    outcome: (!lives).then_some(Outcome::Lost),
+                    exit_code: None,
+                    reason: (!lives).then(|| "its supervisor died".into()),
+                    duration_ms: 0,
+                    log: Some(log.clone()),
+                    time: record.time.clone(),
+                };
+                attempts.insert(task.clone(), attempt);
+            }
+            (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log }, Some(run)) => {
+                *run.summary.entry(*outcome).or_default() += 1;
+                if *outcome == Outcome::Skipped {
+                    continue;
+                }
+                let attempt = LatestAttempt {
+                    run: run.run.clone(),
+                    outcome: Some(*outcome),
+                    exit_code: *exit_code,
+                    reason: reason.clone(),
+                    duration_ms: *duration_ms,
+                    log: log.clone(),
+                    time: record.time.clone(),
+                };
+                attempts.insert(task.clone(), attempt);
+            }
+            (Event::RunFinished { wall_ms, exit_code, summary: counts, .. }, Some(run)) => {
+                run.state = RunState::Finished;
+                run.wall_ms = Some(*wall_ms);
+                run.exit_code = Some(*exit_code);
+                run.summary = counts.clone();
+            }
+            _ => {}
+        }
+    }
+    Some(Digest { journal_bytes, summary: summary?, attempts })
 }

@@ -1,11 +1,22 @@
 //! The journal: an append-only file of records, one JSON object a line.
 
-use std::io;
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use serde::Deserialize;
 use thiserror::Error;
 
-use super::Record;
+use super::{Event, Record};
+
+/// The format that is written: a reader takes every minor of its own major.
+const VERSION: &str = "1.0";
+const MAJOR: u32 = 1;
+/// No line is longer: the longest announces a run, with some hundred bytes for each of its tasks.
+const LONGEST_LINE: usize = 64 << 20;
 
 /// A journal cannot be read.
 #[derive(Debug, Error)]
@@ -46,5 +57,251 @@ pub enum JournalError {
 /// # Errors
 /// [`JournalError`].
 pub fn read_journal(path: &Path) -> Result<Vec<Record>, JournalError> {
-    Err(JournalError::Io { path: path.to_path_buf(), source: io::ErrorKind::NotFound.into() }) // written next
+    let mut tail = Tail::new(path);
+    let mut records = VecDeque::new();
+    if !tail.open()? {
+        return Err(JournalError::Io { path: path.to_path_buf(), source: io::ErrorKind::NotFound.into() });
+    }
+    while tail.read(&mut records)? {}
+    Ok(records.into())
+}
+
+/// Reads a journal that grows, piece by piece.
+#[derive(Debug)]
+pub(super) struct Tail {
+    path: PathBuf,
+    file: Option<File>,
+    /// The beginning of a line whose end has not been read yet.
+    unfinished: Vec<u8>,
+    line: u64,
+}
+
+impl Tail {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), file: None, unfinished: Vec::new(), line: 0 }
+    }
+
+    /// Opens the file; false where there is none yet. Blocking.
+    pub(super) fn open(&mut self) -> Result<bool, JournalError> {
+        if self.file.is_some() {
+            return Ok(true);
+        }
+        match File::open(&self.path) {
+            Ok(file) => self.file = Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(JournalError::Io { path: self.path.clone(), source }),
+        }
+        Ok(true)
+    }
+
+    /// Reads the next piece and adds its records; false at the end of what is there. Blocking.
+    pub(super) fn read(&mut self, records: &mut VecDeque<Record>) -> Result<bool, JournalError> {
+        if !self.open()? {
+            return Ok(false);
+        }
+        let Some(file) = &mut self.file else { return Ok(false) };
+        let mut buffer = vec![0; 64 << 10];
+        let count = file.read(&mut buffer).map_err(|source| JournalError::Io { path: self.path.clone(), source })?;
+        let mut rest = buffer.get(..count).unwrap_or_default();
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            let (end_of_line, behind) = rest.split_at(end + 1);
+            self.unfinished.extend_from_slice(end_of_line);
+            rest = behind;
+            let line = std::mem::take(&mut self.unfinished);
+            self.line += 1;
+            records.extend(self.parse(&line)?);
+        }
+        self.unfinished.extend_from_slice(rest);
+        if self.unfinished.len() > LONGEST_LINE {
+            return Err(self.damaged("it is too long"));
+        }
+        Ok(count > 0)
+    }
+
+    /// `None`: a newer minor version wrote an event that this version does not know.
+    fn parse(&self, line: &[u8]) -> Result<Option<Record>, JournalError> {
+        /// What is promised of a line in every version.
+        #[derive(Deserialize)]
+        struct Versioned {
+            v: String,
+        }
+        let parsed = serde_json::from_slice::<Record>(line);
+        let version = match &parsed {
+            Ok(record) => record.v.clone(),
+            Err(_) => match serde_json::from_slice::<Versioned>(line) {
+                Ok(versioned) => versioned.v,
+                Err(error) => return Err(self.damaged(&error.to_string())),
+            },
+        };
+        let (major, minor) = numbers(&version).ok_or_else(|| self.damaged("its version is none"))?;
+        if major > MAJOR {
+            return Err(JournalError::NewerFormat { path: self.path.clone(), found: version, known: VERSION });
+        }
+        match parsed {
+            Ok(record) => Ok(Some(record)),
+            Err(_) if (major, minor) > numbers(VERSION).unwrap_or_default() => Ok(None),
+            Err(error) => Err(self.damaged(&error.to_string())),
+        }
+    }
+
+    fn damaged(&self, message: &str) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), line: self.line, message: message.into() }
+    }
+}
+
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Writes a journal. One at a time: whoever holds the run's lock.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: File,
+    /// Where the last whole line ends.
+    length: u64,
+    seq: u64,
+}
+
+impl Journal {
+    /// Opens a journal, or begins one. A last line that was never finished is cut off. Blocking.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let seq = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        file.set_len(whole as u64)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, length: whole as u64, seq })
+    }
+
+    /// Adds a line, in one write. Where that fails, nothing of the line stays: it can be tried again. Blocking.
+    pub(super) fn append(&mut self, event: &Event) -> io::Result<()> {
+        let record = Record { v: VERSION.into(), seq: self.seq + 1, time: now(), event: event.clone() };
+        let mut line = serde_json::to_vec(&record)?;
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
+            self.file.set_len(self.length)?;
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        self.seq = record.seq;
+        Ok(())
+    }
+
+    /// Makes what was added last through a power failure. Blocking.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// How long it is.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+/// The time now, always of one length, so that times order as their texts do.
+pub(super) fn now() -> String {
+    format!("{:.3}", Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use proptest::prelude::*;
+
+    use super::super::Outcome;
+    use super::*;
+    use crate::task::TaskId;
+
+    fn progress(text: &str) -> Event {
+        Event::TaskProgress { task: TaskId::new("A").unwrap(), text: text.into() }
+    }
+
+    fn finished() -> Event {
+        Event::TaskFinished {
+            task: TaskId::new("A").unwrap(),
+            outcome: Outcome::TimedOut,
+            exit_code: None,
+            duration_ms: 12,
+            reason: Some("slow".into()),
+            log: None,
+        }
+    }
+
+    fn written(events: &[Event]) -> Vec<u8> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j");
+        let mut journal = Journal::open(&path).unwrap();
+        events.iter().for_each(|event| journal.append(event).unwrap());
+        std::fs::read(path).unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<Record>, JournalError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j");
+        std::fs::write(&path, bytes).unwrap();
+        read_journal(&path)
+    }
+
+    #[test]
+    fn times_have_one_length() {
+        assert_eq!(now().len(), "2026-01-14T09:30:15.123Z".len());
+    }
+
+    #[test]
+    fn a_line_that_was_never_finished_is_cut_off_by_the_next_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j");
+        let mut bytes = written(&[progress("one"), progress("two")]);
+        bytes.extend_from_slice(b"{\"v\":\"1.0\",\"se");
+        std::fs::write(&path, &bytes).unwrap();
+        Journal::open(&path).unwrap().append(&finished()).unwrap();
+        let records = read_journal(&path).unwrap();
+        assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(records[2].event, finished());
+    }
+
+    #[test]
+    fn a_newer_minor_is_read_and_a_newer_major_refused() {
+        let known = String::from_utf8(written(&[progress("one")])).unwrap();
+        let newer = known.replace("\"1.0\"", "\"1.7\"").replace("\"event\"", "\"mood\":\"good\",\"event\"");
+        let unknown = "{\"v\":\"1.7\",\"seq\":2,\"time\":\"\",\"event\":\"task-dreamt\"}\n";
+        assert_eq!(read(format!("{newer}{unknown}{newer}").as_bytes()).unwrap().len(), 2);
+        let major = known.replace("\"1.0\"", "\"2.0\"");
+        assert!(matches!(read(major.as_bytes()), Err(JournalError::NewerFormat { .. })));
+        let older = unknown.replace("1.7", "1.0");
+        assert!(matches!(read(older.as_bytes()), Err(JournalError::Damaged { line: 1, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn every_prefix_of_a_journal_is_readable(texts in proptest::collection::vec(".{0,40}", 0..8), cut in 0.0..1.0) {
+            let events: Vec<Event> = texts.iter().map(|text| progress(text)).chain([finished()]).collect();
+            let bytes = written(&events);
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+            let cut = (bytes.len() as f64 * cut) as usize;
+            let records = read(&bytes[..cut]).unwrap();
+            let lines = bytes[..cut].iter().filter(|&&byte| byte == b'\n').count();
+            prop_assert_eq!(records.len(), lines);
+            for (record, event) in records.iter().zip(&events) {
+                prop_assert_eq!(&record.event, event);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn a_changed_byte_never_panics(at in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = written(&[progress("one"), finished()]);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = read(&bytes);
+        }
+    }
 }

@@ -4,15 +4,26 @@
 //! process that nobody's end takes along. The supervisor starts one guard a task and writes the journal; everybody
 //! else, the process that called [`start`] included, follows the journal.
 
+mod course;
 mod event;
 mod follow;
+mod guard;
 mod history;
 mod journal;
+mod lock;
 mod order;
 mod paths;
+mod private;
+mod random;
+mod record;
 mod request;
+mod role;
+pub mod safe;
 mod start;
+mod supervise;
+mod system;
 mod view;
+mod watch;
 
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
@@ -21,5 +32,6 @@ pub use journal::{JournalError, read_journal};
 pub use order::{Limits, Order};
 pub use paths::{RunPaths, runs_dir};
 pub use request::{Level, cancel};
+pub use role::internal;
 pub use start::{Launcher, Options, StartError, start};
 pub use view::{Finished, TaskState, TaskView, View, WaveView};

@@ -1,12 +1,19 @@
 //! Requests to a supervisor: files in its run's folder. Nobody needs to know its process id.
 
+use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
-use super::RunId;
+use super::watch::Watched;
+use super::{RunId, RunPaths, private, random};
 use crate::task::TaskId;
+
+/// How often requests are looked for that nobody says anything about.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How hard a run or task is ended. Only goes up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,12 +25,55 @@ pub enum Level {
     Kill,
 }
 
-/// Asks a run to end (`tasks`: only these, which end `cancelled`; those that have not started will not). Comes back
-/// when the request is written, not when it is obeyed; a run that is over takes no notice. Blocking, but quick.
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) level: Level,
+    /// Only these tasks; `None`: the whole run.
+    pub(super) tasks: Option<Vec<TaskId>>,
+}
+
+/// Asks a run to end (`tasks`: only these). What runs ends `cancelled`, what has not started `skipped`. Comes back when
+/// the request is written, not when it is obeyed; a run that is over takes no notice. Blocking, but quick.
 ///
 /// # Errors
 /// Where the request cannot be written, such as in a run that does not exist.
 pub fn cancel(state_dir: &Path, run: &RunId, tasks: Option<&[TaskId]>, level: Level) -> io::Result<()> {
-    let _ = (state_dir, run, tasks, level);
-    Ok(()) // written next
+    let request = Request { level, tasks: tasks.map(<[TaskId]>::to_vec) };
+    let name = format!("{}-{}.json", std::process::id(), random::letters(8));
+    private::write_whole(&RunPaths::of(state_dir, run).requests().join(name), &serde_json::to_vec(&request)?)
+}
+
+/// Takes requests out of the folder as they come, until nobody listens.
+pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Request>) {
+    let mut watched = Watched::new(&paths.requests());
+    loop {
+        let dir = paths.requests();
+        let taken = tokio::task::spawn_blocking(move || {
+            watched.register();
+            let found = take(&dir);
+            (watched, found)
+        });
+        let Ok((watched_again, found)) = taken.await else { return };
+        watched = watched_again;
+        for request in found {
+            if requests.send(request).await.is_err() {
+                return;
+            }
+        }
+        watched.changed(LOOK_EVERY).await;
+    }
+}
+
+/// A file that is no request is taken away too: it would be read again and again.
+fn take(dir: &Path) -> Vec<Request> {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let whole = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    whole
+        .filter_map(|path| {
+            let bytes = fs::read(&path);
+            let _ = fs::remove_file(&path);
+            serde_json::from_slice(&bytes.ok()?).ok()
+        })
+        .collect()
 }

@@ -2,17 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::num::NonZeroU32;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
-use super::RunId;
+use super::{Limits, Order, RunId, RunPaths, private, random, runs_dir};
 use crate::agent;
 use crate::plan::Schedule;
 use crate::task::TaskId;
-use crate::workspace::Config;
+use crate::workspace::{Config, state_dir};
+
+/// How many tasks run at the same time where nobody says.
+const MAX_PARALLEL: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
 /// What the caller of [`start`] decides beyond the configuration.
 #[derive(Debug, Clone, Default)]
@@ -36,15 +44,18 @@ pub enum Launcher {
 }
 
 impl Launcher {
-    /// What to execute.
-    pub(super) fn program(&self) -> io::Result<OsString> {
-        match self {
+    /// A command that runs it as an internal process of this kind.
+    pub(super) fn command(&self, role: &str) -> io::Result<Command> {
+        let program: OsString = match self {
             // The kernel's link leads to the file that this process was started from, also after an update has put
-            // another one in its place: supervisor and guard of one run are always of one version.
-            Self::Own if cfg!(target_os = "linux") => Ok("/proc/self/exe".into()),
-            Self::Own => std::env::current_exe().map(Into::into),
-            Self::At(path) => Ok(path.into()),
-        }
+            // another one in its place: supervisor and guards of one run are always of one version.
+            Self::Own if cfg!(target_os = "linux") => "/proc/self/exe".into(),
+            Self::Own => std::env::current_exe()?.into(),
+            Self::At(path) => path.into(),
+        };
+        let mut command = Command::new(program);
+        command.arg0("feature-build").arg(role);
+        Ok(command)
     }
 }
 
@@ -95,6 +106,165 @@ pub fn start(
     commands: &BTreeMap<TaskId, agent::Command>,
     options: &Options,
 ) -> Result<RunId, StartError> {
-    let _ = (root, config, schedule, commands, options);
-    Err(StartError::Nothing) // written next
+    if schedule.waves.iter().all(|wave| wave.tasks.is_empty() && wave.skipped.is_empty()) {
+        return Err(StartError::Nothing);
+    }
+    let scheduled = schedule.waves.iter().flat_map(|wave| &wave.tasks);
+    if let Some(task) = scheduled.map(|task| &task.id).find(|id| !commands.contains_key(*id)) {
+        return Err(StartError::NoCommand(task.clone()));
+    }
+    let state_dir = state_dir(root, config);
+    let (run, paths) = make_folder(&state_dir)?;
+    let order = Order {
+        run: run.clone(),
+        root: root.to_path_buf(),
+        state_dir,
+        schedule: schedule.clone(),
+        argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
+        with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
+        max_parallel: options.max_parallel.or(config.max_parallel).unwrap_or(MAX_PARALLEL),
+        keep_going: options.keep_going || config.stop_on_failure == Some(false),
+        limits: limits(config),
+    };
+    write_order(&paths, &order, commands)?;
+    match launch(&run, &paths, &options.launcher) {
+        Ok(()) => Ok(run),
+        Err(error) => {
+            // Nothing runs and nothing was recorded: a folder would only look like a run that died.
+            let _ = std::fs::remove_dir_all(paths.dir());
+            Err(error)
+        }
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let standard = Limits::default();
+    Limits {
+        timeout_ms: config.timeout_seconds.map(milliseconds),
+        grace_ms: config.grace_seconds.map_or(standard.grace_ms, milliseconds),
+        ..standard
+    }
+}
+
+/// What is negative or no number is 0; what is too long, as long as there is.
+fn milliseconds(seconds: f64) -> u64 {
+    let duration = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn make_folder(state_dir: &Path) -> Result<(RunId, RunPaths), StartError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| StartError::Write { path, source }
+    };
+    for dir in [runs_dir(state_dir), state_dir.join("locks")] {
+        private::create_dir_all(&dir).map_err(failed(&dir))?;
+    }
+    ignore_itself(state_dir).map_err(failed(state_dir))?;
+    loop {
+        let run = new_id();
+        let paths = RunPaths::of(state_dir, &run);
+        match private::create_dir(paths.dir()) {
+            Ok(()) => {
+                private::create_dir(&paths.requests()).map_err(failed(&paths.requests()))?;
+                return Ok((run, paths));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(paths.dir())(error)),
+        }
+    }
+}
+
+/// Git shall not see the state of runs.
+fn ignore_itself(state_dir: &Path) -> io::Result<()> {
+    let path = state_dir.join(".gitignore");
+    if path.exists() { Ok(()) } else { std::fs::write(path, "*\n") }
+}
+
+fn new_id() -> RunId {
+    loop {
+        let name = format!("{}-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), random::letters(4));
+        // Only digits, letters and `-`: always an id.
+        if let Ok(id) = TaskId::new(&name) {
+            return RunId(id);
+        }
+    }
+}
+
+fn write_order(paths: &RunPaths, order: &Order, commands: &BTreeMap<TaskId, agent::Command>) -> Result<(), StartError> {
+    let failed = |path: PathBuf| move |source| StartError::Write { path, source };
+    for (id, command) in commands {
+        let Some(stdin) = &command.stdin else { continue };
+        let path = paths.stdin(id);
+        private::write_whole(&path, stdin).map_err(failed(path))?;
+    }
+    let bytes = serde_json::to_vec(order).map_err(io::Error::from).map_err(failed(paths.order()))?;
+    private::write_whole(&paths.order(), &bytes).map_err(failed(paths.order()))
+}
+
+/// What a supervisor says when it owns its run and the journal has begun.
+pub(super) const READY: &str = "ready\n";
+
+/// Starts the helper, which starts the supervisor and ends; waits for the supervisor's word.
+fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher) -> Result<(), StartError> {
+    let failed = |source| StartError::Spawn { run: run.clone(), source };
+    let (mut word, said) = io::pipe().map_err(failed)?;
+    let errors = private::create(&paths.dir().join("supervisor.log")).map_err(failed)?;
+    let mut command = launcher.command(super::role::DETACH).map_err(failed)?;
+    command.arg(paths.dir()).current_dir(paths.dir()).stdin(Stdio::null()).stdout(said).stderr(errors);
+    for (name, _) in std::env::vars_os() {
+        if is_of_an_editor(&name) {
+            command.env_remove(name);
+        }
+    }
+    let helper = command.status().map_err(failed)?;
+    // This process's end of the pipe: while it is open, the end of the supervisor's word would never be seen.
+    drop(command);
+    let mut message = String::new();
+    word.read_to_string(&mut message).map_err(failed)?;
+    if message == READY {
+        return Ok(());
+    }
+    if message.is_empty() {
+        message = std::fs::read_to_string(paths.dir().join("supervisor.log")).unwrap_or_default();
+    }
+    if message.trim().is_empty() {
+        message = format!("it ended without a word ({helper})");
+    }
+    Err(StartError::Supervisor { run: run.clone(), message: message.trim().into() })
+}
+
+/// Variables that belong to the editor which this process was started by; a task that starts that editor, or another
+/// Electron program, must not get them.
+fn is_of_an_editor(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b"VSCODE_") || name.starts_with(b"ELECTRON_")
+}
+
+/// The helper's whole life: it leaves the session, starts the supervisor and ends at once. So the supervisor is no
+/// descendant of the editor or terminal any more, whichever way those end what they started.
+pub(super) fn detach(run_dir: &Path) -> ExitCode {
+    match try_detach(run_dir) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_detach(run_dir: &Path) -> io::Result<()> {
+    rustix::process::setsid()?;
+    let mut command = Launcher::Own.command(super::role::SUPERVISE)?;
+    command.arg(run_dir).spawn()?;
+    Ok(())
+}
+
+/// Ends the supervisor's word: from now on its standard output leads nowhere.
+pub(super) fn say_word(word: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut output = io::stdout();
+    // Whoever started the run may be gone already; the run goes on.
+    let _ = output.write_all(word.as_bytes()).and_then(|()| output.flush());
+    Ok(rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?)
 }

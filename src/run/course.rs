@@ -1,0 +1,384 @@
+//! What a run does next: pure. No process, no clock, no file; the supervisor asks, obeys, and tells how things ended.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
+
+use crate::plan::Schedule;
+use crate::task::TaskId;
+
+/// What the supervisor has to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A wave begins with these tasks still to be started.
+    BeginWave { wave: usize, tasks: Vec<TaskId> },
+    /// Start this task; [`Course::ended`] or [`Course::hold`] answers.
+    Start(TaskId),
+    /// This task has its outcome: skipped.
+    Skip { task: TaskId, reason: String },
+    /// Every task of the wave has its outcome.
+    EndWave(usize),
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not started. `waits_for`: how many tasks have to pass before.
+    Waiting {
+        waits_for: usize,
+    },
+    Running,
+    Passed,
+    NotPassed,
+}
+
+#[derive(Debug)]
+struct Node {
+    id: TaskId,
+    wave: usize,
+    after: Vec<usize>,
+    dependents: Vec<usize>,
+    stage: Stage,
+    /// It was never to be started, and this is why.
+    left_out: Option<String>,
+    awaits_person: bool,
+}
+
+/// A run as a chain of decisions.
+#[derive(Debug)]
+pub(super) struct Course {
+    nodes: Vec<Node>,
+    by_id: HashMap<TaskId, usize>,
+    waves: Vec<WaveState>,
+    labels: Vec<Option<String>>,
+    limit: usize,
+    keep_going: bool,
+    running: usize,
+    /// Tasks of the present wave that may start.
+    ready: VecDeque<usize>,
+    /// Tasks of the present wave that will be skipped, each with the reason.
+    doomed: VecDeque<(usize, String)>,
+    at: usize,
+    /// The present wave has begun.
+    begun: bool,
+    /// No further task starts, and why.
+    halted: Option<String>,
+    /// No task starts before another has ended: the system had no room.
+    held: bool,
+}
+
+#[derive(Debug, Default)]
+struct WaveState {
+    nodes: Vec<usize>,
+    open: usize,
+    /// A task did not pass, and not only because it needs a person.
+    failed: bool,
+}
+
+impl Course {
+    pub(super) fn new(schedule: &Schedule, max_parallel: NonZeroU32, keep_going: bool) -> Self {
+        let mut course = Self {
+            nodes: Vec::new(),
+            by_id: HashMap::new(),
+            waves: Vec::new(),
+            labels: schedule.waves.iter().map(|wave| wave.wave.clone()).collect(),
+            limit: usize::try_from(max_parallel.get()).unwrap_or(usize::MAX),
+            keep_going,
+            running: 0,
+            ready: VecDeque::new(),
+            doomed: VecDeque::new(),
+            at: 0,
+            begun: false,
+            halted: None,
+            held: false,
+        };
+        for (wave, scheduled) in schedule.waves.iter().enumerate() {
+            course.waves.push(WaveState::default());
+            for task in &scheduled.tasks {
+                course.add(&task.id, wave, None);
+            }
+            for skipped in &scheduled.skipped {
+                course.add(&skipped.id, wave, Some((skipped.reason.clone(), skipped.awaits_person)));
+            }
+        }
+        for task in schedule.waves.iter().flat_map(|wave| &wave.tasks) {
+            course.connect(&task.id, &task.after);
+        }
+        course
+    }
+
+    /// A task that stands in a schedule twice counts once.
+    fn add(&mut self, id: &TaskId, wave: usize, left_out: Option<(String, bool)>) {
+        let number = self.nodes.len();
+        if self.by_id.contains_key(id) {
+            return;
+        }
+        self.by_id.insert(id.clone(), number);
+        let awaits_person = left_out.as_ref().is_some_and(|(_, awaits_person)| *awaits_person);
+        self.nodes.push(Node {
+            id: id.clone(),
+            wave,
+            after: Vec::new(),
+            dependents: Vec::new(),
+            stage: Stage::Waiting { waits_for: 0 },
+            left_out: left_out.map(|(reason, _)| reason),
+            awaits_person,
+        });
+        if let Some(state) = self.waves.get_mut(wave) {
+            state.nodes.push(number);
+            state.open += 1;
+        }
+    }
+
+    fn connect(&mut self, id: &TaskId, after: &[TaskId]) {
+        let Some(&number) = self.by_id.get(id) else { return };
+        let before: Vec<usize> = after.iter().filter_map(|id| self.by_id.get(id).copied()).collect();
+        for &other in &before {
+            if let Some(node) = self.nodes.get_mut(other) {
+                node.dependents.push(number);
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(number) {
+            node.stage = Stage::Waiting { waits_for: before.len() };
+            node.after = before;
+        }
+    }
+
+    /// The next thing to do; `None`: nothing before a task ends, or nothing at all ([`Course::is_over`]).
+    pub(super) fn next(&mut self) -> Option<Step> {
+        while self.at < self.waves.len() {
+            if !self.begun && self.halted.is_none() {
+                return Some(self.begin_wave());
+            }
+            if let Some(step) = self.skip_next() {
+                return Some(step);
+            }
+            if let Some(step) = self.start_next() {
+                return Some(step);
+            }
+            if self.running > 0 || !self.ready.is_empty() {
+                return None;
+            }
+            if self.open_in_wave() > 0 {
+                self.doom_the_rest();
+                continue;
+            }
+            if let Some(step) = self.end_wave() {
+                return Some(step);
+            }
+        }
+        None
+    }
+
+    /// A task has ended.
+    pub(super) fn ended(&mut self, id: &TaskId, passed: bool) {
+        let Some(&number) = self.by_id.get(id) else { return };
+        self.running = self.running.saturating_sub(1);
+        self.held = false;
+        self.close(number, passed);
+    }
+
+    /// A task could not start because the system has no room for it: it waits, and all others with it, until a task has
+    /// ended or [`Course::release`] is called.
+    pub(super) fn hold(&mut self, id: &TaskId) {
+        let Some(&number) = self.by_id.get(id) else { return };
+        self.running = self.running.saturating_sub(1);
+        self.held = true;
+        if let Some(node) = self.nodes.get_mut(number) {
+            node.stage = Stage::Waiting { waits_for: 0 };
+        }
+        self.ready.push_front(number);
+    }
+
+    /// Try again to start what waits for room.
+    pub(super) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Whether tasks wait for room while none runs that could make some.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.held && self.running == 0
+    }
+
+    /// Starts no further task.
+    pub(super) fn halt(&mut self, reason: &str) {
+        self.halted.get_or_insert_with(|| reason.to_string());
+        self.ready.clear();
+    }
+
+    /// Does not start this task; false where it has been started already.
+    pub(super) fn withdraw(&mut self, id: &TaskId, reason: &str) -> bool {
+        let Some(node) = self.by_id.get(id).and_then(|&number| self.nodes.get_mut(number)) else { return false };
+        if !matches!(node.stage, Stage::Waiting { .. }) {
+            return false;
+        }
+        let number = self.by_id.get(id).copied().unwrap_or_default();
+        node.left_out.get_or_insert_with(|| reason.to_string());
+        let in_present_wave = self.begun && node.wave == self.at;
+        self.ready.retain(|&other| other != number);
+        if in_present_wave {
+            self.doom(number, reason.to_string());
+        }
+        true
+    }
+
+    /// Every task has its outcome.
+    pub(super) fn is_over(&self) -> bool {
+        self.at >= self.waves.len()
+    }
+
+    /// Whether a task that did not pass did so only because it needs a person, or depends on one that does.
+    pub(super) fn awaits_person(&self, id: &TaskId) -> bool {
+        self.by_id.get(id).and_then(|&number| self.nodes.get(number)).is_some_and(|node| node.awaits_person)
+    }
+
+    fn begin_wave(&mut self) -> Step {
+        self.begun = true;
+        let mut tasks = Vec::new();
+        let numbers = self.waves.get(self.at).map(|wave| wave.nodes.clone()).unwrap_or_default();
+        for &number in &numbers {
+            if self.stage(number).is_none_or(|stage| !matches!(stage, Stage::Waiting { .. })) {
+                continue;
+            }
+            match self.obstacle(number) {
+                Some(reason) => self.doom(number, reason),
+                None => tasks.push(number),
+            }
+        }
+        for &number in &tasks {
+            if self.stage(number) == Some(Stage::Waiting { waits_for: 0 }) {
+                self.ready.push_back(number);
+            }
+        }
+        let tasks = tasks.iter().filter_map(|&number| Some(self.nodes.get(number)?.id.clone())).collect();
+        Step::BeginWave { wave: self.at, tasks }
+    }
+
+    /// Why a task that waits cannot start in its wave, as far as that is known when the wave begins.
+    fn obstacle(&mut self, number: usize) -> Option<String> {
+        let node = self.nodes.get(number)?;
+        if let Some(reason) = &node.left_out {
+            return Some(reason.clone());
+        }
+        let not_passed = node.after.iter().copied().find(|&other| self.stage(other) == Some(Stage::NotPassed));
+        if let Some(other) = not_passed {
+            return Some(self.depends_on(number, other));
+        }
+        let of_later_wave =
+            node.after.iter().filter_map(|&other| self.nodes.get(other)).find(|other| other.wave > self.at)?;
+        Some(format!("depends on {}, which stands in a later wave", of_later_wave.id))
+    }
+
+    /// The reason, and the mark that a person is waited for, as it goes from a task to its dependents.
+    fn depends_on(&mut self, number: usize, other: usize) -> String {
+        let Some(before) = self.nodes.get(other) else { return String::new() };
+        let reason = format!("depends on {}, which did not pass", before.id);
+        let only_for_persons = self.nodes.get(number).is_some_and(|node| {
+            let missing = node.after.iter().filter(|&&after| self.stage(after) == Some(Stage::NotPassed));
+            missing.filter_map(|&after| self.nodes.get(after)).all(|after| after.awaits_person)
+        });
+        if let Some(node) = self.nodes.get_mut(number) {
+            node.awaits_person = only_for_persons;
+        }
+        reason
+    }
+
+    fn doom(&mut self, number: usize, reason: String) {
+        self.doomed.push_back((number, reason));
+    }
+
+    fn skip_next(&mut self) -> Option<Step> {
+        let (number, reason) = loop {
+            let (number, reason) = self.doomed.pop_front()?;
+            if matches!(self.stage(number), Some(Stage::Waiting { .. })) {
+                break (number, reason);
+            }
+        };
+        let task = self.nodes.get(number)?.id.clone();
+        self.close(number, false);
+        Some(Step::Skip { task, reason })
+    }
+
+    fn start_next(&mut self) -> Option<Step> {
+        if self.held || self.halted.is_some() || self.running >= self.limit {
+            return None;
+        }
+        let number = self.ready.pop_front()?;
+        let node = self.nodes.get_mut(number)?;
+        node.stage = Stage::Running;
+        self.running += 1;
+        Some(Step::Start(node.id.clone()))
+    }
+
+    fn close(&mut self, number: usize, passed: bool) {
+        let Some(node) = self.nodes.get_mut(number) else { return };
+        node.stage = if passed { Stage::Passed } else { Stage::NotPassed };
+        let (wave, awaits_person, dependents) = (node.wave, node.awaits_person, node.dependents.clone());
+        if let Some(wave) = self.waves.get_mut(wave) {
+            wave.open = wave.open.saturating_sub(1);
+            wave.failed |= !passed && !awaits_person;
+        }
+        for dependent in dependents {
+            self.tell(dependent, number, passed);
+        }
+    }
+
+    /// A task that this one waits for has ended. Those of later waves are dealt with when their wave begins.
+    fn tell(&mut self, number: usize, other: usize, passed: bool) {
+        let (present, begun, halted) = (self.at, self.begun, self.halted.is_some());
+        let Some(node) = self.nodes.get_mut(number) else { return };
+        let Stage::Waiting { waits_for } = &mut node.stage else { return };
+        if passed {
+            *waits_for = waits_for.saturating_sub(1);
+        }
+        let may_start = *waits_for == 0 && node.left_out.is_none() && !halted;
+        if node.wave != present || !begun {
+            return;
+        }
+        if !passed {
+            let reason = self.depends_on(number, other);
+            self.doom(number, reason);
+        } else if may_start {
+            self.ready.push_back(number);
+        }
+    }
+
+    /// Nothing runs, nothing is ready, and tasks wait: the run was halted, or they wait for each other.
+    fn doom_the_rest(&mut self) {
+        let numbers = self.waves.get(self.at).map(|wave| wave.nodes.clone()).unwrap_or_default();
+        for number in numbers {
+            let Some(node) = self.nodes.get(number) else { continue };
+            if !matches!(node.stage, Stage::Waiting { .. }) {
+                continue;
+            }
+            let reason = match (&node.left_out, &self.halted) {
+                (Some(reason), _) | (None, Some(reason)) => reason.clone(),
+                (None, None) => "waits for a task that waits for it".into(),
+            };
+            self.doom(number, reason);
+        }
+    }
+
+    /// `None` for a wave that never began: nobody was told of it.
+    fn end_wave(&mut self) -> Option<Step> {
+        let wave = self.at;
+        let begun = std::mem::take(&mut self.begun);
+        self.at += 1;
+        self.ready.clear();
+        if begun && !self.keep_going && self.waves.get(wave).is_some_and(|wave| wave.failed) {
+            let label = self.labels.get(wave).cloned().flatten();
+            self.halt(&format!(
+                "{} did not pass",
+                label.map_or_else(|| "the wave before".into(), |label| format!("wave {label}"))
+            ));
+        }
+        begun.then_some(Step::EndWave(wave))
+    }
+
+    fn open_in_wave(&self) -> usize {
+        self.waves.get(self.at).map_or(0, |wave| wave.open)
+    }
+
+    fn stage(&self, number: usize) -> Option<Stage> {
+        self.nodes.get(number).map(|node| node.stage)
+    }
+}

@@ -1,0 +1,368 @@
+//! One attempt from its start to its end: a loop over the task's output, the supervisor's word and the clock.
+
+use std::fs::File;
+use std::io::{self, PipeReader, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::super::{Level, Outcome, system};
+use super::family::{Exit, Family};
+use super::last_line::LastLine;
+use super::log::CappedLog;
+use super::{Control, Ending, Job, Report, Supervisor};
+
+/// `task-progress` comes at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// How often to look for processes that nothing tells about: those that lost their parent.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How often to look for the leader's end where the system has no descriptor for it.
+const LOOK_FOR_EXIT_EVERY: Duration = Duration::from_millis(50);
+
+/// What came of it.
+pub(super) enum Done {
+    Ended(Ending),
+    /// No room for a process on this system right now.
+    Busy(String),
+}
+
+/// Starts the task's process and stays with it to the end.
+pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> Done {
+    let log = match CappedLog::create(&job.log, job.limits.log_bytes) {
+        Ok(log) => log,
+        Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
+    };
+    let (child, output) = match start(job) {
+        Ok(started) => started,
+        Err(StartError { doing, source }) => return cannot_start(&source, &doing),
+    };
+    let Some(family) = Family::of(&child) else {
+        return cannot_start(&io::ErrorKind::InvalidData.into(), "its process has no number");
+    };
+    let _ = supervisor.say(&Report::Started);
+    let exit_watch = system::exit_watch(family.leader());
+    let attempt = Attempt {
+        job,
+        control,
+        supervisor,
+        family,
+        exit_watch,
+        output: Some(output),
+        log,
+        last_line: LastLine::default(),
+        progress: Progress::default(),
+        started: Instant::now(),
+        ending: None,
+        exit: None,
+        orphaned: None,
+    };
+    Done::Ended(attempt.to_its_end())
+}
+
+struct StartError {
+    doing: String,
+    source: io::Error,
+}
+
+fn cannot_start(error: &io::Error, doing: &str) -> Done {
+    let message = format!("{doing}: {error}");
+    if system::is_shortage(error) {
+        return Done::Busy(message);
+    }
+    Done::Ended(Ending::not_started(Outcome::Failed, format!("cannot be started: {message}")))
+}
+
+/// Standard output and standard error lead into one pipe: what comes out stays in the order in which it was written.
+fn start(job: &Job) -> Result<(Child, PipeReader), StartError> {
+    let failed = |doing: &str| {
+        let doing = doing.to_string();
+        move |source| StartError { doing, source }
+    };
+    let [program, arguments @ ..] = job.argv.as_slice() else {
+        return Err(failed("its command is empty")(io::ErrorKind::InvalidInput.into()));
+    };
+    // In the guard itself, so that a program given by a relative path is looked for from there, by every system.
+    std::env::set_current_dir(&job.root).map_err(failed(&format!("entering {}", job.root.display())))?;
+    let stdin = match &job.stdin {
+        Some(file) => File::open(file).map_err(failed(&format!("opening {}", file.display())))?.into(),
+        None => Stdio::null(),
+    };
+    let (output, stdout) = io::pipe().map_err(failed("making a pipe"))?;
+    rustix::io::ioctl_fionbio(&output, true).map_err(|errno| failed("making a pipe")(errno.into()))?;
+    let stderr = stdout.try_clone().map_err(failed("making a pipe"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(&job.env).stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
+    // The command holds the pipe's other end until it is dropped at the end of this function.
+    let child = command.spawn().map_err(failed(&format!("\"{program}\"")))?;
+    Ok((child, output))
+}
+
+struct Attempt<'a> {
+    job: &'a Job,
+    control: &'a mut Control,
+    supervisor: &'a Supervisor,
+    family: Family,
+    exit_watch: Option<OwnedFd>,
+    /// `None` once every process has closed it.
+    output: Option<PipeReader>,
+    log: CappedLog,
+    last_line: LastLine,
+    progress: Progress,
+    started: Instant,
+    /// Since when and why the task is being ended.
+    ending: Option<(Why, Instant)>,
+    /// How and when the leader ended.
+    exit: Option<(Exit, Instant)>,
+    /// Since when there is no supervisor.
+    orphaned: Option<Instant>,
+}
+
+/// Why a task is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Cancelled,
+    TimedOut,
+    Orphaned,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    pending: bool,
+    said: Option<(Instant, String)>,
+}
+
+impl Attempt<'_> {
+    fn to_its_end(mut self) -> Ending {
+        while !self.is_over() {
+            self.wait();
+            self.decide();
+        }
+        let duration = self.exit.map_or_else(Instant::now, |(_, at)| at) - self.started;
+        let leaked = self.family.has_others() || (self.output.is_some() && self.ending.is_none());
+        let all_gone = self.family.kill();
+        self.read_the_rest();
+        self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, Instant::now())));
+        let ending = self.ending(duration, leaked, all_gone);
+        // A log that misses its end is better than an attempt that misses its result.
+        let _ = self.log.finish();
+        ending
+    }
+
+    /// Waits until something happens or is due, and takes it in.
+    fn wait(&mut self) {
+        let timeout = self.next_due().map(|due| due.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let mut sources = Vec::with_capacity(3);
+        let mut fds = Vec::with_capacity(3);
+        if let Some(output) = &self.output {
+            sources.push(Source::Output);
+            fds.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
+        }
+        if !self.control.closed {
+            sources.push(Source::Control);
+            fds.push(PollFd::from_borrowed_fd(self.control.input.as_fd(), PollFlags::IN));
+        }
+        if let Some(watch) = self.exit_watch.as_ref().filter(|_| self.exit.is_none()) {
+            sources.push(Source::Exit);
+            fds.push(PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN));
+        }
+        if poll(&mut fds, timeout.as_ref()).is_err() {
+            return; // a signal; the loop comes back
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        for (source, _) in sources.iter().zip(ready).filter(|(_, ready)| *ready) {
+            match source {
+                Source::Output => _ = self.read_output(),
+                Source::Control => self.hear(),
+                Source::Exit => {}
+            }
+        }
+        if self.exit.is_none() {
+            self.see_exit();
+        }
+    }
+
+    fn see_exit(&mut self) {
+        self.exit = self.family.leader_exit().map(|exit| (exit, Instant::now()));
+        if self.exit.is_some() && self.ending.is_some() {
+            // What had left the group has not heard of the end; it has become this guard's child by now.
+            self.family.terminate_others();
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut due = Vec::with_capacity(5);
+        if self.ending.is_none() {
+            due.extend(self.timeout_at());
+            due.extend(self.orphan_deadline());
+        }
+        due.extend(self.kill_at());
+        due.extend(self.leak_deadline());
+        due.extend(self.progress.due());
+        if self.exit.is_some() {
+            due.push(now + LOOK_EVERY);
+        } else if self.exit_watch.is_none() {
+            due.push(now + LOOK_FOR_EXIT_EVERY);
+        }
+        due.into_iter().min()
+    }
+
+    fn decide(&mut self) {
+        let now = Instant::now();
+        self.say_progress(now);
+        if self.exit.is_some() || self.ending.is_some() {
+            return;
+        }
+        let why = if self.control.level.is_some() {
+            Why::Cancelled
+        } else if self.timeout_at().is_some_and(|at| at <= now) {
+            Why::TimedOut
+        } else if self.orphan_deadline().is_some_and(|at| at <= now) {
+            Why::Orphaned
+        } else {
+            return;
+        };
+        self.ending = Some((why, now));
+        if self.control.level != Some(Level::Kill) {
+            self.family.terminate();
+        }
+    }
+
+    /// Whether only killing what is left remains to be done.
+    fn is_over(&self) -> bool {
+        let now = Instant::now();
+        if self.ending.is_some() {
+            let all_ended = self.exit.is_some() && !self.family.has_others();
+            return all_ended || self.control.level == Some(Level::Kill) || self.kill_at().is_some_and(|at| at <= now);
+        }
+        if self.exit.is_none() {
+            return false;
+        }
+        let nothing_left = self.output.is_none() && !self.family.has_others();
+        nothing_left || self.control.level.is_some() || self.leak_deadline().is_some_and(|at| at <= now)
+    }
+
+    fn timeout_at(&self) -> Option<Instant> {
+        self.job.limits.timeout_ms.and_then(|ms| self.started.checked_add(Duration::from_millis(ms)))
+    }
+
+    fn orphan_deadline(&self) -> Option<Instant> {
+        self.orphaned.and_then(|since| since.checked_add(Duration::from_millis(self.job.limits.orphan_ms)))
+    }
+
+    fn kill_at(&self) -> Option<Instant> {
+        let (_, since) = self.ending?;
+        since.checked_add(Duration::from_millis(self.job.limits.grace_ms))
+    }
+
+    /// Counted from the leader's end: were it counted from the last line, a process that was left behind and writes
+    /// would hold the task for ever.
+    fn leak_deadline(&self) -> Option<Instant> {
+        let (_, at) = self.exit.filter(|_| self.ending.is_none())?;
+        at.checked_add(Duration::from_millis(self.job.limits.leak_ms))
+    }
+
+    fn hear(&mut self) {
+        if self.control.update().is_err() {
+            self.control.closed = true;
+        }
+        if self.control.closed {
+            self.orphaned.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Reads once, so that a flood keeps neither the clock nor the supervisor waiting. False: nothing there.
+    fn read_output(&mut self) -> bool {
+        let Some(output) = &mut self.output else { return false };
+        let mut buffer = [0; 64 << 10];
+        match output.read(&mut buffer) {
+            Ok(0) => self.output = None,
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                self.log.write(bytes);
+                self.last_line.feed(bytes);
+                self.progress.pending = true;
+                return true;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => self.output = None,
+        }
+        false
+    }
+
+    /// Reads what the dead have left in the pipe. No more than a pipe can hold: somebody who could not be killed may
+    /// still be writing.
+    fn read_the_rest(&mut self) {
+        const ROUNDS: usize = 32;
+        for _ in 0..ROUNDS {
+            if !self.read_output() {
+                return;
+            }
+        }
+    }
+
+    fn say_progress(&mut self, now: Instant) {
+        if !self.progress.pending || self.progress.due().is_some_and(|due| due > now) {
+            return;
+        }
+        self.progress.pending = false;
+        let Some(text) = self.last_line.text() else { return };
+        if self.progress.said.as_ref().is_some_and(|(_, said)| *said == text) {
+            return;
+        }
+        let _ = self.supervisor.say(&Report::Progress(text.clone()));
+        self.progress.said = Some((now, text));
+    }
+
+    fn ending(&self, duration: Duration, leaked: bool, all_gone: bool) -> Ending {
+        let exit_code = match self.exit {
+            Some((Exit::Code(code), _)) => Some(code),
+            _ => None,
+        };
+        let (outcome, mut reason) = self.verdict();
+        if !all_gone {
+            let remark = "some of its processes could not be killed";
+            reason = Some(reason.map_or_else(|| remark.into(), |reason| format!("{reason}; {remark}")));
+        }
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Ending { outcome, exit_code, duration_ms, reason, started: true, leaked }
+    }
+
+    fn verdict(&self) -> (Outcome, Option<String>) {
+        match (self.ending, self.exit) {
+            (Some((Why::Cancelled, _)), _) => (Outcome::Cancelled, Some("cancelled".into())),
+            (Some((Why::TimedOut, _)), _) => {
+                let limit = Duration::from_millis(self.job.limits.timeout_ms.unwrap_or_default());
+                (Outcome::TimedOut, Some(format!("took longer than {limit:?}")))
+            }
+            (Some((Why::Orphaned, _)), _) => {
+                (Outcome::Lost, Some("its supervisor died and no other took over; it was ended".into()))
+            }
+            (None, Some((Exit::Code(0), _))) => (Outcome::Passed, None),
+            (None, Some((Exit::Code(code), _))) => (Outcome::Failed, Some(format!("exited with {code}"))),
+            (None, Some((Exit::Signal(signal), _))) => {
+                (Outcome::Failed, Some(format!("killed by {}", system::signal_name(signal))))
+            }
+            (None, None) => (Outcome::Failed, Some("its end was not seen".into())),
+        }
+    }
+}
+
+enum Source {
+    Output,
+    Control,
+    Exit,
+}
+
+impl Progress {
+    /// When the next may be said; `None`: nothing to say, or at once.
+    fn due(&self) -> Option<Instant> {
+        let (at, _) = self.said.as_ref().filter(|_| self.pending)?;
+        Some(*at + PROGRESS_EVERY)
+    }
+}

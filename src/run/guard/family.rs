@@ -1,0 +1,100 @@
+//! The processes of one attempt: the one that was started, its group, and whatever came from it.
+
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
+
+use super::super::system;
+
+/// A process that cannot be killed (it sleeps in the kernel, or belongs to another user) must not keep the guard for
+/// ever.
+const KILLING: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How the leader ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+/// The leader is not waited for before all else is over: as long as it is a zombie its number, which is the group's
+/// number, belongs to nobody else, and signalling the group is safe.
+#[derive(Debug)]
+pub(super) struct Family {
+    leader: Pid,
+}
+
+impl Family {
+    /// The family of a process that was started as the leader of a group of its own.
+    pub(super) fn of(child: &Child) -> Option<Self> {
+        i32::try_from(child.id()).ok().and_then(Pid::from_raw).map(|leader| Self { leader })
+    }
+
+    pub(super) fn leader(&self) -> Pid {
+        self.leader
+    }
+
+    /// How the leader ended; `None` while it lives.
+    pub(super) fn leader_exit(&self) -> Option<Exit> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = rustix::process::waitid(WaitId::Pid(self.leader), options).ok()??;
+        status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
+    }
+
+    /// Whether processes besides the leader are this guard's children now: what the leader left behind, once it is over.
+    pub(super) fn has_others(&self) -> bool {
+        self.reap_others();
+        !self.others().is_empty()
+    }
+
+    /// Asks the group, and whatever has lost its parent, to end.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks what has lost its parent to end.
+    pub(super) fn terminate_others(&self) {
+        self.signal_others(Signal::TERM);
+    }
+
+    /// Kills until nothing is left; false where something could not be killed. A process that dies leaves its own
+    /// children to this guard, so the next round finds them.
+    pub(super) fn kill(&self) -> bool {
+        let give_up = Instant::now() + KILLING;
+        loop {
+            self.signal(Signal::KILL);
+            if self.leader_exit().is_some() && !self.has_others() {
+                return true;
+            }
+            if Instant::now() > give_up {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// A signal that finds nobody is no error: that is what it is sent for.
+    fn signal(&self, signal: Signal) {
+        let _ = rustix::process::kill_process_group(self.leader, signal);
+        self.signal_others(signal);
+    }
+
+    fn signal_others(&self, signal: Signal) {
+        for other in self.others() {
+            let _ = rustix::process::kill_process(other, signal);
+        }
+    }
+
+    fn others(&self) -> Vec<Pid> {
+        system::children().into_iter().filter(|pid| *pid != self.leader).collect()
+    }
+
+    fn reap_others(&self) {
+        for other in self.others() {
+            let _ = rustix::process::waitpid(Some(other), WaitOptions::NOHANG);
+        }
+    }
+}

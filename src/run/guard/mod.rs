@@ -1,0 +1,210 @@
+//! The guard: the small process around one attempt. It holds the task's lock, reads the output, enforces the end, writes
+//! the result and leaves nothing behind. No async runtime: a few megabytes at most, for a wave may have thousands.
+//!
+//! It is told what to do on its standard input, where its supervisor also raises the level; the end of that input means
+//! that the supervisor died. It answers on its standard output, one [`Report`] a line.
+
+mod attempt;
+mod family;
+mod last_line;
+mod log;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+
+use super::lock::Lock;
+use super::{Level, Limits, Outcome, private, system};
+
+/// What a guard is told to do: the first line of its input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The program and its arguments.
+    pub(super) argv: Vec<String>,
+    /// The variables that the process gets besides its parent's.
+    pub(super) env: BTreeMap<String, String>,
+    /// The folder to start it in.
+    pub(super) root: PathBuf,
+    /// The file it reads as its standard input; `None`: nothing.
+    pub(super) stdin: Option<PathBuf>,
+    /// Where its output goes.
+    pub(super) log: PathBuf,
+    /// Where the result goes.
+    pub(super) result: PathBuf,
+    /// The task's lock.
+    pub(super) lock: PathBuf,
+    /// What to enforce.
+    pub(super) limits: Limits,
+}
+
+/// A further line of its input.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Raise {
+    /// The new level.
+    pub(super) level: Level,
+}
+
+/// What a guard says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Report {
+    /// The process runs.
+    Started,
+    /// Its last line of output, safe to show.
+    Progress(String),
+    /// This system has no room for the process right now: try again when another has ended.
+    Busy(String),
+    /// The attempt is over.
+    Ended(Ending),
+}
+
+/// How an attempt ended: also the content of its result file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ending {
+    pub(super) outcome: Outcome,
+    pub(super) exit_code: Option<i32>,
+    pub(super) duration_ms: u64,
+    pub(super) reason: Option<String>,
+    /// Whether there was a process.
+    pub(super) started: bool,
+    /// It left processes behind that had to be killed.
+    #[serde(default)]
+    pub(super) leaked: bool,
+}
+
+impl Ending {
+    /// The end of an attempt that had no process.
+    pub(super) fn not_started(outcome: Outcome, reason: String) -> Self {
+        Self { outcome, exit_code: None, duration_ms: 0, reason: Some(reason), started: false, leaked: false }
+    }
+}
+
+/// The result of an attempt, where its guard left one.
+pub(super) fn read_result(path: &Path) -> Option<Ending> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The guard's whole life.
+pub(super) fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error leads into a file in the run's folder.
+            eprintln!("feature-build guard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let mut control = Control::new();
+    let job: Job = serde_json::from_slice(&control.first_line()?)?;
+    system::become_subreaper()?;
+    let supervisor = Supervisor::new()?;
+    let Some(_lock) = Lock::acquire(&job.lock)? else {
+        let reason = "it runs already, in another run of this workspace".to_string();
+        return conclude(&job, &supervisor, &Ending::not_started(Outcome::Skipped, reason));
+    };
+    if let Some(ending) = read_result(&job.result) {
+        // Somebody before us ran this attempt to its end: never twice.
+        return supervisor.say(&Report::Ended(ending));
+    }
+    match attempt::run(&job, &mut control, &supervisor) {
+        attempt::Done::Ended(ending) => conclude(&job, &supervisor, &ending),
+        attempt::Done::Busy(why) => supervisor.say(&Report::Busy(why)),
+    }
+}
+
+/// The result is in its file before anybody hears of it, and goes to the supervisor also where the file could not be
+/// written.
+fn conclude(job: &Job, supervisor: &Supervisor, ending: &Ending) -> io::Result<()> {
+    let written = private::write_whole(&job.result, &serde_json::to_vec(ending)?);
+    supervisor.say(&Report::Ended(ending.clone()))?;
+    written
+}
+
+/// The way to the supervisor.
+struct Supervisor {
+    output: io::Stdout,
+}
+
+impl Supervisor {
+    /// A supervisor that is stopped reads nothing: then the guard must go on reading its task's output, so it never
+    /// waits for room in the pipe.
+    fn new() -> io::Result<Self> {
+        let output = io::stdout();
+        rustix::io::ioctl_fionbio(&output, true)?;
+        Ok(Self { output })
+    }
+
+    /// Says it, or not where nobody listens. A line is shorter than `PIPE_BUF`, so it goes whole or not at all (POSIX,
+    /// `write`); what must not be lost is in the result file.
+    fn say(&self, report: &Report) -> io::Result<()> {
+        let mut line = serde_json::to_vec(report)?;
+        line.push(b'\n');
+        match rustix::io::write(&self.output, &line) {
+            Ok(_) => Ok(()),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::PIPE) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What comes from the supervisor.
+struct Control {
+    input: io::Stdin,
+    unread: Vec<u8>,
+    level: Option<Level>,
+    closed: bool,
+}
+
+/// The longest line that a supervisor sends: the job, whose arguments the kernel limits to a few megabytes.
+const LONGEST_JOB: usize = 32 << 20;
+
+impl Control {
+    fn new() -> Self {
+        Self { input: io::stdin(), unread: Vec::new(), level: None, closed: false }
+    }
+
+    /// Waits for the first line.
+    fn first_line(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(line);
+            }
+            if self.closed || self.unread.len() > LONGEST_JOB {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the job did not arrive"));
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads what is there; waits for a first byte. Call when the input is readable.
+    fn update(&mut self) -> io::Result<()> {
+        self.read()?;
+        while let Some(line) = self.take_line() {
+            if let Ok(raise) = serde_json::from_slice::<Raise>(&line) {
+                self.level = self.level.max(Some(raise.level));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 8192];
+        // Past the standard library's buffer: what lay there would not make `poll` say that something is to be read.
+        let count = rustix::io::read(&self.input, &mut buffer)?;
+        self.closed = count == 0;
+        self.unread.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        Ok(())
+    }
+
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        let end = self.unread.iter().position(|&byte| byte == b'\n')?;
+        let rest = self.unread.split_off(end + 1);
+        Some(std::mem::replace(&mut self.unread, rest))
+    }
+}

@@ -1,0 +1,28 @@
+//! The internal processes: `feature-build __ROLE …`. Not for people, hence not part of the command line's definition.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{guard, start, supervise};
+
+/// Leaves the session and starts the supervisor.
+pub(super) const DETACH: &str = "__detach";
+/// Owns a run.
+pub(super) const SUPERVISE: &str = "__supervise";
+/// Stays with one attempt.
+pub(super) const GUARD: &str = "__guard";
+
+/// Runs this process as the internal one that its arguments name; `None` where they name none. To be called before
+/// anything else: a guard must stay tiny.
+pub fn internal() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let role = arguments.next()?;
+    let rest: Vec<OsString> = arguments.collect();
+    match (role.to_str()?, rest.as_slice()) {
+        (DETACH, [dir]) => Some(start::detach(Path::new(dir))),
+        (SUPERVISE, [dir]) => Some(supervise::main(Path::new(dir))),
+        (GUARD, _) => Some(guard::main()),
+        _ => None,
+    }
+}

@@ -1,0 +1,97 @@
+//! Output made safe to show: no byte of a task's output may steer a terminal or reorder an editor's line.
+
+/// The longest text that leaves a log: what an event may carry.
+const LONGEST: usize = 200;
+
+/// One line of output as text that is safe to show, cut at 200 characters.
+pub fn line(bytes: &[u8]) -> String {
+    let shown = text(bytes);
+    let shown = shown.trim();
+    match shown.char_indices().nth(LONGEST) {
+        None => shown.into(),
+        Some(_) => shown.chars().take(LONGEST - 1).chain(['…']).collect(),
+    }
+}
+
+/// Output of any length as text that is safe to show: control sequences are gone, line ends stay.
+pub fn text(bytes: &[u8]) -> String {
+    let decoded = String::from_utf8_lossy(bytes);
+    let mut shown = String::with_capacity(decoded.len());
+    let mut chars = decoded.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '\x1b' => skip_sequence(&mut chars),
+            '\n' => shown.push('\n'),
+            '\t' | '\u{2028}' | '\u{2029}' => shown.push(' '),
+            _ if char.is_control() || reorders(char) => {}
+            _ => shown.push(char),
+        }
+    }
+    shown
+}
+
+/// Skips the rest of an escape sequence (ECMA-48, section 5.4 and 5.6). One that never ends takes the rest along: a
+/// terminal would swallow it too.
+fn skip_sequence(chars: &mut std::str::Chars<'_>) {
+    let Some(first) = chars.next() else { return };
+    match first {
+        '[' => skip_past(chars, |char| ('\x40'..='\x7e').contains(&char)),
+        ']' | 'P' | 'X' | '^' | '_' => skip_string(chars),
+        '\x20'..='\x2f' => skip_past(chars, |char| ('\x30'..='\x7e').contains(&char)),
+        _ => {}
+    }
+}
+
+fn skip_past(chars: &mut std::str::Chars<'_>, last: impl Fn(char) -> bool) {
+    chars.find(|char| last(*char));
+}
+
+/// Skips a control string: it ends with BEL, with `ESC \`, or with C1's ST.
+fn skip_string(chars: &mut std::str::Chars<'_>) {
+    while let Some(char) = chars.next() {
+        match char {
+            '\x07' | '\u{9c}' => return,
+            '\x1b' => {
+                chars.next();
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Characters that make the text around them read in another order (Unicode's bidirectional controls).
+fn reorders(char: char) -> bool {
+    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sequences_are_gone() {
+        assert_eq!(line(b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07and \x1b]8;;x\x1b\\link\x1b(B!"), "red and link!");
+        assert_eq!(line("a\u{202e}b\u{9b}c\x08d".as_bytes()), "abcd");
+        assert_eq!(line(b"caf\xe9"), "caf\u{fffd}");
+    }
+
+    #[test]
+    fn long_lines_are_cut_by_characters() {
+        let shown = line("ä".repeat(500).as_bytes());
+        assert_eq!(shown.chars().count(), 200);
+        assert!(shown.ends_with('…'));
+        assert_eq!(line("ä".repeat(200).as_bytes()), "ä".repeat(200));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_give_a_control_character(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let shown = line(&bytes);
+            prop_assert!(!shown.chars().any(|char| char.is_control() || reorders(char)));
+            prop_assert!(shown.chars().count() <= 200);
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! The supervisor: the process that owns one run and is the only writer of its journal.
+//!
+//! One loop owns the state. What guards report, what users ask for and what signals say comes to it over one channel, in
+//! the order in which it came; what it decides is asked of [`Course`], which is pure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::course::{Course, Step};
+use super::guard::{Ending, Job, Raise, Report, read_result};
+use super::history;
+use super::journal::Journal;
+use super::lock::Lock;
+use super::paths::task_lock;
+use super::record::Recorder;
+use super::request::{self, Request};
+use super::start::{Launcher, READY, say_word};
+use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, role, system};
+use crate::plan::ScheduledWave;
+use crate::task::TaskId;
+
+/// How many messages wait for the loop before their senders do.
+const INBOX: usize = 256;
+/// How long to wait before a process is started again for which the system had no room, while none runs that could
+/// make some; and how often, before the task is given up.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+const RETRIES: u32 = 150;
+
+/// The supervisor's whole life.
+pub(super) fn main(run_dir: &Path) -> ExitCode {
+    match prepare(run_dir).and_then(|prepared| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(Supervisor::run(prepared))
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = say_word(&error.to_string());
+            eprintln!("feature-build supervisor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a supervisor holds before it begins.
+struct Prepared {
+    order: Order,
+    paths: RunPaths,
+    journal: Journal,
+    lock: Lock,
+}
+
+fn prepare(run_dir: &Path) -> io::Result<Prepared> {
+    let paths = RunPaths::at(run_dir);
+    let lock = Lock::acquire(&paths.lock())?.ok_or_else(|| io::Error::other("another supervisor owns the run"))?;
+    let order: Order = serde_json::from_slice(&std::fs::read(paths.order())?)?;
+    // Descendants of a guard that is killed come to this process.
+    system::become_subreaper()?;
+    let journal = Journal::open(&paths.journal())?;
+    Ok(Prepared { order, paths, journal, lock })
+}
+
+/// What comes to the loop.
+enum Input {
+    Guard(TaskId, Report),
+    Request(Request),
+    Signal,
+}
+
+struct Supervisor {
+    order: Order,
+    paths: RunPaths,
+    course: Course,
+    recorder: Recorder,
+    inbox: mpsc::Receiver<Input>,
+    /// For the guards' tasks.
+    mail: mpsc::Sender<Input>,
+    /// The way to each guard that lives: its level.
+    guards: HashMap<TaskId, watch::Sender<Option<Level>>>,
+    outcomes: BTreeMap<TaskId, Outcome>,
+    level: Option<Level>,
+    /// A task ended, or did not start, because the run was cancelled.
+    cancelled: bool,
+    retries: u32,
+    wave: Clock,
+    whole: Clock,
+}
+
+/// How long something took, and how long its parts took, added up.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    started: Instant,
+    serial_ms: u64,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { started: Instant::now(), serial_ms: 0 }
+    }
+
+    fn wall_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Supervisor {
+    async fn run(prepared: Prepared) -> io::Result<()> {
+        let Prepared { order, paths, journal, lock } = prepared;
+        let (mail, inbox) = mpsc::channel(INBOX);
+        listen_to_signals(&mail)?;
+        listen_to_requests(&paths, &mail);
+        let course = Course::new(&order.schedule, order.max_parallel, order.keep_going);
+        let recorder = Recorder::start(journal)?;
+        let mut supervisor = Self {
+            order,
+            paths,
+            course,
+            recorder,
+            inbox,
+            mail,
+            guards: HashMap::new(),
+            outcomes: BTreeMap::new(),
+            level: None,
+            cancelled: false,
+            retries: 0,
+            wave: Clock::start(),
+            whole: Clock::start(),
+        };
+        supervisor.announce().await;
+        say_word(READY)?;
+        supervisor.steer().await;
+        let journal = supervisor.finish().await;
+        // Held to the very end: whoever sees it free finds a finished journal.
+        drop(lock);
+        journal
+    }
+
+    async fn announce(&mut self) {
+        let event = Event::RunStarted {
+            run: self.order.run.clone(),
+            root: self.order.root.display().to_string(),
+            feature: self.order.schedule.feature.clone(),
+            title: self.order.schedule.title.clone(),
+            waves: self.order.schedule.waves.iter().map(wave_ref).collect(),
+        };
+        self.recorder.record(event).await;
+        self.recorder.flush().await;
+    }
+
+    /// The loop. Between two steps it looks at what came: starting a wave of thousands takes seconds, and a cancel
+    /// must not wait for that.
+    async fn steer(&mut self) {
+        while !self.course.is_over() {
+            match self.course.next() {
+                Some(step) => {
+                    self.take(step).await;
+                    tokio::task::yield_now().await;
+                    while let Ok(input) = self.inbox.try_recv() {
+                        self.hear(input).await;
+                    }
+                }
+                None if self.course.is_over() => return,
+                None => self.wait().await,
+            }
+        }
+    }
+
+    async fn wait(&mut self) {
+        if !self.course.is_stuck() {
+            if let Some(input) = self.inbox.recv().await {
+                self.hear(input).await;
+            }
+            return;
+        }
+        match tokio::time::timeout(RETRY_AFTER, self.inbox.recv()).await {
+            Ok(Some(input)) => self.hear(input).await,
+            Ok(None) | Err(_) => self.course.release(),
+        }
+    }
+
+    async fn take(&mut self, step: Step) {
+        match step {
+            Step::BeginWave { wave, tasks } => {
+                self.wave = Clock::start();
+                self.recorder.record(Event::WaveStarted { wave: self.label(wave), tasks }).await;
+            }
+            Step::Start(task) => self.start(task).await,
+            Step::Skip { task, reason } => {
+                self.settle(&task, Ending::not_started(Outcome::Skipped, reason)).await;
+            }
+            Step::EndWave(wave) => {
+                let tasks = self.order.schedule.waves.get(wave).map(wave_ref).map(|wave| wave.tasks);
+                let ids: Vec<TaskId> = tasks.unwrap_or_default().into_iter().map(|task| task.id).collect();
+                let event = Event::WaveFinished {
+                    wave: self.label(wave),
+                    summary: self.count(ids.iter()),
+                    wall_ms: self.wave.wall_ms(),
+                    serial_ms: self.wave.serial_ms,
+                };
+                self.recorder.record(event).await;
+            }
+        }
+    }
+
+    async fn start(&mut self, task: TaskId) {
+        match self.spawn_guard(&task) {
+            Ok(child) => {
+                let (raise, level) = watch::channel(None);
+                self.guards.insert(task.clone(), raise);
+                let job = self.job(&task);
+                let guard = Attendance { task, job, child, level, mail: self.mail.clone() };
+                tokio::spawn(guard.attend());
+            }
+            Err(error) if system::is_shortage(&error) => self.hold(&task, &error.to_string()).await,
+            Err(error) => {
+                let reason = format!("cannot be started: starting its guard: {error}");
+                self.end(&task, Ending::not_started(Outcome::Failed, reason)).await;
+            }
+        }
+    }
+
+    fn spawn_guard(&self, task: &TaskId) -> io::Result<Child> {
+        let mut command = Launcher::Own.command(role::GUARD)?;
+        // The guard reads its job from its input; the name is for people who look at the list of processes.
+        command.arg(task.as_str()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Command::from(command).spawn()
+    }
+
+    fn job(&self, task: &TaskId) -> Job {
+        let order = &self.order;
+        let scheduled = order.schedule.waves.iter().find_map(|wave| {
+            let scheduled = wave.tasks.iter().find(|scheduled| scheduled.id == *task)?;
+            Some((wave.wave.clone().unwrap_or_default(), scheduled.file.clone()))
+        });
+        let (wave, file) = scheduled.unwrap_or_default();
+        let log = self.paths.log(task);
+        let variables = [
+            ("FEATURE_BUILD_RUN", order.run.to_string()),
+            ("FEATURE_BUILD_TASK", task.to_string()),
+            ("FEATURE_BUILD_FEATURE", order.schedule.feature.clone()),
+            ("FEATURE_BUILD_WAVE", wave),
+            ("FEATURE_BUILD_FILE", file),
+            ("FEATURE_BUILD_WORKSPACE", order.root.display().to_string()),
+            ("FEATURE_BUILD_LOG", log.display().to_string()),
+            (system::MARK, mark(order, task)),
+        ];
+        Job {
+            argv: order.argv.get(task).cloned().unwrap_or_default(),
+            env: variables.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            root: order.root.clone(),
+            stdin: order.with_stdin.contains(task).then(|| self.paths.stdin(task)),
+            result: self.paths.result(task, ATTEMPT),
+            lock: task_lock(&order.state_dir, task),
+            log,
+            limits: order.limits,
+        }
+    }
+
+    async fn hear(&mut self, input: Input) {
+        match input {
+            Input::Guard(task, report) => self.hear_guard(task, report).await,
+            Input::Request(request) => self.obey(&request),
+            // The second signal means it.
+            Input::Signal => {
+                let level = if self.level.is_some() { Level::Kill } else { Level::Terminate };
+                self.obey(&Request { level, tasks: None });
+            }
+        }
+    }
+
+    async fn hear_guard(&mut self, task: TaskId, report: Report) {
+        match report {
+            Report::Started => {
+                self.retries = 0;
+                let log = self.shown_log(&task);
+                self.recorder.record(Event::TaskStarted { task, attempt: ATTEMPT, log }).await;
+            }
+            Report::Progress(text) => self.recorder.offer(Event::TaskProgress { task, text }),
+            Report::Busy(why) => {
+                self.guards.remove(&task);
+                self.hold(&task, &why).await;
+            }
+            Report::Ended(ending) => {
+                self.guards.remove(&task);
+                self.end(&task, ending).await;
+            }
+        }
+    }
+
+    /// No room for the task's process: it waits until another has ended.
+    async fn hold(&mut self, task: &TaskId, why: &str) {
+        if self.level.is_some() {
+            let ending = Ending::not_started(Outcome::Skipped, CANCELLED.into());
+            return self.end(task, ending).await;
+        }
+        if self.guards.is_empty() {
+            self.retries += 1;
+        }
+        if self.retries > RETRIES {
+            let ending = Ending::not_started(Outcome::Failed, format!("cannot be started: {why}"));
+            return self.end(task, ending).await;
+        }
+        self.course.hold(task);
+    }
+
+    async fn end(&mut self, task: &TaskId, ending: Ending) {
+        self.course.ended(task, ending.outcome == Outcome::Passed);
+        self.settle(task, ending).await;
+    }
+
+    /// The one outcome of a task.
+    async fn settle(&mut self, task: &TaskId, ending: Ending) {
+        self.outcomes.insert(task.clone(), ending.outcome);
+        self.wave.serial_ms += ending.duration_ms;
+        self.whole.serial_ms += ending.duration_ms;
+        self.cancelled |= self.level.is_some() && matches!(ending.outcome, Outcome::Cancelled | Outcome::Skipped);
+        let event = Event::TaskFinished {
+            task: task.clone(),
+            outcome: ending.outcome,
+            exit_code: ending.exit_code,
+            duration_ms: ending.duration_ms,
+            reason: ending.reason.filter(|_| ending.outcome != Outcome::Passed),
+            log: ending.started.then(|| self.shown_log(task)),
+        };
+        self.recorder.record(event).await;
+    }
+
+    /// The level only goes up.
+    fn obey(&mut self, request: &Request) {
+        match &request.tasks {
+            None => {
+                self.level = self.level.max(Some(request.level));
+                self.course.halt(CANCELLED);
+                for guard in self.guards.values() {
+                    raise(guard, request.level);
+                }
+            }
+            Some(tasks) => {
+                for task in tasks {
+                    if !self.course.withdraw(task, "cancelled before it was started")
+                        && let Some(guard) = self.guards.get(task)
+                    {
+                        raise(guard, request.level);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn finish(self) -> io::Result<()> {
+        let event = Event::RunFinished {
+            summary: self.count(self.outcomes.keys()),
+            wall_ms: self.whole.wall_ms(),
+            serial_ms: self.whole.serial_ms,
+            exit_code: self.exit_code(),
+        };
+        self.recorder.record(event).await;
+        let paths = self.paths.clone();
+        let journal = self.recorder.close().await?;
+        tokio::task::spawn_blocking(move || history::write_summary(&paths, journal.length())).await?;
+        Ok(())
+    }
+
+    fn exit_code(&self) -> u8 {
+        let all_well =
+            self.outcomes.iter().all(|(task, outcome)| *outcome == Outcome::Passed || self.course.awaits_person(task));
+        match (self.cancelled, all_well) {
+            (true, _) => 130,
+            (false, true) => 0,
+            (false, false) => 1,
+        }
+    }
+
+    fn count<'a>(&self, tasks: impl Iterator<Item = &'a TaskId>) -> Counts {
+        let mut counts: Counts = Outcome::ALL.into_iter().map(|outcome| (outcome, 0)).collect();
+        for outcome in tasks.filter_map(|task| self.outcomes.get(task)) {
+            *counts.entry(*outcome).or_default() += 1;
+        }
+        counts
+    }
+
+    fn label(&self, wave: usize) -> Option<String> {
+        self.order.schedule.waves.get(wave).and_then(|wave| wave.wave.clone())
+    }
+
+    /// A log's path as events show it.
+    fn shown_log(&self, task: &TaskId) -> String {
+        let log = self.paths.log(task);
+        log.strip_prefix(&self.order.root).unwrap_or(&log).display().to_string()
+    }
+}
+
+/// The only attempt of a task in a run.
+const ATTEMPT: u32 = 1;
+const CANCELLED: &str = "the run was cancelled";
+
+/// What every process of an attempt carries in its environment.
+fn mark(order: &Order, task: &TaskId) -> String {
+    format!("{}/{task}/{ATTEMPT}", order.run)
+}
+
+fn raise(guard: &watch::Sender<Option<Level>>, level: Level) {
+    guard.send_modify(|present| *present = (*present).max(Some(level)));
+}
+
+fn wave_ref(wave: &ScheduledWave) -> WaveRef {
+    let starting = wave.tasks.iter().map(|task| (&task.id, &task.title, &task.file));
+    let skipped = wave.skipped.iter().map(|task| (&task.id, &task.title, &task.file));
+    let tasks = starting.chain(skipped).map(|(id, title, file)| TaskRef {
+        id: id.clone(),
+        title: title.clone(),
+        file: file.clone(),
+    });
+    WaveRef { wave: wave.wave.clone(), tasks: tasks.collect() }
+}
+
+/// The end of a session or of the system asks politely, as a user does. A terminal that goes is no reason to end.
+fn listen_to_signals(mail: &mpsc::Sender<Input>) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mail = mail.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hang_up.recv() => continue,
+            }
+            if mail.send(Input::Signal).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+fn listen_to_requests(paths: &RunPaths, mail: &mpsc::Sender<Input>) {
+    let (send, mut requests) = mpsc::channel(16);
+    tokio::spawn(request::listen(paths.clone(), send));
+    let mail = mail.clone();
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            if mail.send(Input::Request(request)).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The supervisor's side of one guard.
+struct Attendance {
+    task: TaskId,
+    job: Job,
+    child: Child,
+    level: watch::Receiver<Option<Level>>,
+    mail: mpsc::Sender<Input>,
+}
+
+impl Attendance {
+    /// Hands the job over, passes reports on, and tells how it ended, whatever becomes of the guard.
+    async fn attend(mut self) {
+        let last = self.converse().await;
+        let _ = self.child.wait().await;
+        let last = match last {
+            Some(report) => report,
+            None => Report::Ended(self.without_a_word().await),
+        };
+        let _ = self.mail.send(Input::Guard(self.task.clone(), last)).await;
+    }
+
+    /// Up to the guard's last report; `None` where it ended without one.
+    async fn converse(&mut self) -> Option<Report> {
+        let mut input = self.child.stdin.take()?;
+        let mut reports = BufReader::new(self.child.stdout.take()?).lines();
+        // A guard that does not read its job ends without a word, which is dealt with.
+        let _ = input.write_all(&line(&self.job)?).await;
+        loop {
+            tokio::select! {
+                report = reports.next_line() => {
+                    match serde_json::from_str(&report.ok()??).ok()? {
+                        last @ (Report::Ended(_) | Report::Busy(_)) => return Some(last),
+                        report => self.mail.send(Input::Guard(self.task.clone(), report)).await.ok()?,
+                    }
+                }
+                Ok(()) = self.level.changed() => {
+                    let level = *self.level.borrow_and_update();
+                    if let Some(raise) = level.and_then(|level| line(&Raise { level })) {
+                        let _ = input.write_all(&raise).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The guard was killed: what it had finished counts, what it left alive is ended.
+    async fn without_a_word(&self) -> Ending {
+        let result = self.job.result.clone();
+        let mark = self.job.env.get(system::MARK).cloned().unwrap_or_default();
+        let cleaned = tokio::task::spawn_blocking(move || {
+            read_result(&result).or_else(|| {
+                system::kill_all_marked(&mark);
+                None
+            })
+        });
+        cleaned.await.ok().flatten().unwrap_or_else(|| Ending {
+            started: true,
+            ..Ending::not_started(Outcome::Failed, "its guard was killed; its processes were ended".into())
+        })
+    }
+}
+
+fn line(message: &impl serde::Serialize) -> Option<Vec<u8>> {
+    let mut line = serde_json::to_vec(message).ok()?;
+    line.push(b'\n');
+    Some(line)
+}

@@ -1,0 +1,9 @@
+//! Running, from outside: real supervisors, real guards, real processes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+
+mod bench;
+mod cancel;
+mod ends;
+mod output;
+mod waves;
