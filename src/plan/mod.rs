@@ -30,6 +30,28 @@ pub struct Feature {
     pub waves: Vec<Wave>,
 }
 
+impl Feature {
+    /// Its tasks, wave by wave.
+    pub fn tasks(&self) -> impl Iterator<Item = &PlannedTask> {
+        self.waves.iter().flat_map(|wave| &wave.tasks)
+    }
+
+    /// The task of this id; where none has it to the letter, the only one that has it without case.
+    pub fn task_named(&self, id: &str) -> Option<&PlannedTask> {
+        let to_the_letter = self.tasks().find(|task| *task.id == *id && !id.is_empty());
+        let mut without_case = self.tasks().filter(|task| task.id.eq_ignore_ascii_case(id) && !id.is_empty());
+        to_the_letter.or_else(|| without_case.next().filter(|_| without_case.next().is_none()))
+    }
+
+    /// Would a run of everything have something to do, or to say, that is not up to a person?
+    pub fn is_open(&self) -> bool {
+        let in_waves = self.waves.iter().filter(|wave| wave.label.is_some()).flat_map(|wave| &wave.tasks);
+        let is_open =
+            |task: &PlannedTask| matches!(task.state, State::Ready | State::Waiting(_) | State::Unrunnable(_));
+        in_waves.into_iter().any(is_open)
+    }
+}
+
 /// The tasks of one feature that may run at the same time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wave {

@@ -36,6 +36,12 @@ impl TaskId {
         if first_fits && all_fit && text.len() <= LONGEST { Ok(Self(text.into())) } else { Err(UnsafeId(text.into())) }
     }
 
+    /// An id for a task that has none that is safe, made from letters, digits and `-`: it can never start, but a run
+    /// has to name it to say so.
+    pub(crate) fn without_one(name: &str) -> Self {
+        Self::new(&format!("no-id.{name}")).unwrap_or_else(|_| Self("no-id".into()))
+    }
+
     /// The id's text.
     pub fn as_str(&self) -> &str {
         &self.0
