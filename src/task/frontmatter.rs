@@ -3,6 +3,7 @@
 //! Reading key by key is what makes one broken value cost that value only: a YAML reader that is given the whole block
 //! rejects it for an `assignee: @name` that nobody here asks for.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::yaml::{self, Broken, Node};
@@ -66,9 +67,10 @@ impl<'t> Frontmatter<'t> {
 
     /// The second and later places of keys that stand more than once, each with the first place.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (&str, Span, Span)> {
-        self.entries.iter().enumerate().filter_map(|(place, entry)| {
-            let first = self.entries.iter().take(place).find(|earlier| earlier.name == entry.name)?;
-            Some((entry.name, entry.key, first.key))
+        let mut first_places = BTreeMap::new();
+        self.entries.iter().filter_map(move |entry| {
+            let first = *first_places.entry(entry.name).or_insert(entry.key);
+            (first != entry.key).then_some((entry.name, entry.key, first))
         })
     }
 

@@ -12,6 +12,9 @@ use crate::task::{
 /// How far into the body a title is looked for: a Markdown parser would read all of a body of 50 MB first.
 const TITLE_WITHIN: usize = 64 << 10;
 
+/// More of them say nothing new, and a file may hold a hundred thousand.
+const MOST_DUPLICATES: usize = 16;
+
 /// What is lost with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -259,8 +262,8 @@ impl<'t> Reader<'t> {
             let message = "the frontmatter has no closing `---`: other tools see no task here";
             self.problem(Code::InvalidFrontmatter, Severity::Error, message, opening);
         }
-        let duplicates: Vec<_> =
-            self.frontmatter.duplicates().map(|(key, second, first)| (key.to_owned(), second, first)).collect();
+        let duplicates = self.frontmatter.duplicates().take(MOST_DUPLICATES);
+        let duplicates: Vec<_> = duplicates.map(|(key, second, first)| (key.to_owned(), second, first)).collect();
         for (key, second, first) in duplicates {
             let message = format!("`{key}` stands twice; the first one counts");
             self.problem(Code::InvalidFrontmatter, Severity::Warning, message, second);
