@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::plan::{Schedule, ScheduledTask};
-use crate::task::{OwnCommand, Task, TaskId};
+use crate::task::{self, Extent, OwnCommand, Task, TaskId};
 use crate::workspace::{Command as Configured, Config, Run, Stdin};
 
 /// The file that says what runs a task.
@@ -150,7 +150,7 @@ impl Source<'_> {
         }
         let file = root.join(&task.file);
         match std::fs::read(&file) {
-            Ok(bytes) => Ok(Some(body_of(&bytes).to_vec())),
+            Ok(bytes) => Ok(Some(body_of(&bytes).into_bytes())),
             Err(source) => Err(Error::Body { task: task.id.clone(), file, source }),
         }
     }
@@ -198,17 +198,80 @@ impl Values<'_> {
 }
 
 /// What follows the frontmatter; the whole file where there is none.
-fn body_of(bytes: &[u8]) -> &[u8] {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
-    if lines.next().map(<[u8]>::trim_ascii_end) != Some(b"---") {
-        return text;
+fn body_of(bytes: &[u8]) -> String {
+    let text = task::decode(bytes);
+    match task::extent(text.as_bytes()) {
+        Extent::Closed(body) => text.get(body..).unwrap_or_default().into(),
+        Extent::None | Extent::Open => text.into_owned(),
     }
-    while let Some(line) = lines.next() {
-        if line.trim_ascii_end() == b"---" {
-            let rest: usize = lines.map(<[u8]>::len).sum();
-            return text.get(text.len() - rest..).unwrap_or_default();
-        }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use super::*;
+    use crate::plan::ScheduledWave;
+
+    fn schedule(title: &str, mode: Option<&str>) -> Schedule {
+        let task = ScheduledTask {
+            id: TaskId::new("T-1").unwrap(),
+            title: title.into(),
+            file: "tasks/T-1.md".into(),
+            after: Vec::new(),
+            mode: mode.map(Into::into),
+            estimated_minutes: None,
+        };
+        let wave = ScheduledWave { wave: Some("2".into()), tasks: vec![task], skipped: Vec::new() };
+        Schedule { feature: "F".into(), title: "The feature".into(), waves: vec![wave] }
     }
-    text
+
+    fn config(yaml: &str) -> Config {
+        Config::parse(yaml).unwrap()
+    }
+
+    fn argv(config: &Config, schedule: &Schedule) -> Result<Vec<String>, Error> {
+        let commands = resolve(config, Path::new("/w"), schedule, |_| None)?;
+        Ok(commands.into_values().next().unwrap().argv)
+    }
+
+    #[test]
+    fn placeholders_become_whole_arguments() {
+        let config =
+            config("run: {command: 'agent --do {id} {title} \'{\"a\": {x}}\' {file}:{feature}:{wave}:{workspace}'}");
+        let argv = argv(&config, &schedule("say \"hi\"; rm -rf {id} $HOME", None)).unwrap();
+        let wanted = ["agent", "--do", "T-1", "say \"hi\"; rm -rf {id} $HOME", "{\"a\": {x}}", "tasks/T-1.md:F:2:/w"];
+        assert_eq!(argv, wanted);
+    }
+
+    #[test]
+    fn a_mode_comes_before_the_rest() {
+        let config = config("run: {command: [any]}\nmodes: {direct: {command: [special]}}");
+        assert_eq!(argv(&config, &schedule("t", Some("direct"))).unwrap(), ["special"]);
+        assert_eq!(argv(&config, &schedule("t", Some("other"))).unwrap(), ["any"]);
+        assert_eq!(argv(&config, &schedule("t", None)).unwrap(), ["any"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_lines_that_work() {
+        let message = argv(&Config::default(), &schedule("t", None)).unwrap_err().to_string();
+        assert!(message.contains("/w/feature-build.yaml"), "{message}");
+        let (_, lines) = message.split_once("\n\n").unwrap();
+        assert_eq!(lines.trim_end().lines().count(), 3);
+        assert_eq!(argv(&config(lines), &schedule("t", None)).unwrap(), ["cat", "tasks/T-1.md"]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_command_is_refused() {
+        let schedule = schedule("t", None);
+        assert!(matches!(argv(&config("run: {command: 'a \"b'}"), &schedule), Err(Error::NotSplittable { .. })));
+        assert!(matches!(argv(&config("run: {command: []}"), &schedule), Err(Error::Empty { .. })));
+        assert!(matches!(argv(&config("run: {command: '  '}"), &schedule), Err(Error::Empty { .. })));
+    }
+
+    #[test]
+    fn the_body_is_what_follows_the_frontmatter() {
+        assert_eq!(body_of(b"---\r\nid: A\r\n---\r\n# Do\r\n"), "# Do\r\n");
+        assert_eq!(body_of(b"# Do\n"), "# Do\n");
+    }
 }

@@ -3,12 +3,14 @@
 mod cancel;
 mod check;
 mod completions;
+mod follow;
 mod log;
 mod lsp;
 mod run;
 mod schema;
 mod status;
 mod waves;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,6 +60,27 @@ impl Context {
         crate::workspace::find_root(&self.directory)
             .with_context(|| format!("looking for the workspace of {}", self.directory.display()))
     }
+
+    /// Where the state of its runs lies.
+    fn state_dir(&self) -> anyhow::Result<PathBuf> {
+        let root = self.root()?;
+        let config = crate::workspace::Config::load(&root)?;
+        Ok(crate::workspace::state_dir(&root, &config))
+    }
+}
+
+/// Prints to standard output. A reader that is gone, as in `| head`, has seen what it wanted: no error.
+fn print(text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if !is_lost_output(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_lost_output(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
 }
 
 /// Runs the command line of this process. An error of a command is printed to standard error and exits with 2.

@@ -1,14 +1,94 @@
 //! `feature-build run`.
 
+use std::io::Write as _;
+use std::num::NonZeroU32;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::Context;
+use super::follow::{Format, start_and_follow};
+use crate::agent;
+use crate::plan::{Asked, Feature, Schedule, Selection, select};
+use crate::run::{self, Options, Outcome};
+use crate::workspace::{Index, state_dir};
 
 /// Run the waves of a feature: the tasks of a wave at the same time.
+///
+/// Without --feature the one open feature is run; without --next, --wave or --task every wave of it that is not done.
+/// The run goes on when the terminal is closed; Ctrl-C ends it, twice at once.
+///
+/// Exit code: 0 all passed, 1 some task did not, 2 usage or configuration, 130 cancelled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  feature-build run --feature FEAT-1 --wave 1")]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The feature to run.
+    #[arg(long, value_name = "ID")]
+    feature: Option<String>,
+    /// Only the first wave that is not done.
+    #[arg(long, conflicts_with_all = ["wave", "task"])]
+    next: bool,
+    /// Only this wave.
+    #[arg(long, value_name = "WAVE", conflicts_with = "task")]
+    wave: Option<String>,
+    /// Only this task; may be given several times.
+    #[arg(long, value_name = "ID")]
+    task: Vec<String>,
+    /// Run tasks that are done, too.
+    #[arg(long)]
+    redo: bool,
+    /// How many tasks run at the same time at the most [default: the whole wave, at most 16].
+    #[arg(long, value_name = "N")]
+    max_parallel: Option<NonZeroU32>,
+    /// After a failure run later waves too; only tasks that depend on one that did not pass are skipped.
+    #[arg(long)]
+    keep_going: bool,
+    /// How to show the run.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Start the run, print its id, and do not follow it.
+    #[arg(long, conflicts_with = "format")]
+    detach: bool,
+}
 
-pub(super) fn main(_context: &Context, _args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+impl Args {
+    fn selection(&self) -> Selection {
+        let asked = match (&self.wave, self.next, self.task.as_slice()) {
+            (Some(wave), ..) => Asked::Wave(wave.clone()),
+            (None, true, _) => Asked::NextWave,
+            (None, false, []) => Asked::Everything,
+            (None, false, tasks) => Asked::Tasks(tasks.to_vec()),
+        };
+        Selection { feature: self.feature.clone(), asked, redo: self.redo }
+    }
+}
+
+pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    let root = context.root()?;
+    let index = index(&root)?;
+    let config = index.config();
+    let features: Vec<&Feature> = index.features().collect();
+    let schedule: Schedule = select(&features, &args.selection())?;
+    let commands = agent::resolve(config, &root, &schedule, |file| index.task(file))?;
+    let options = Options { max_parallel: args.max_parallel, keep_going: args.keep_going, ..Options::default() };
+    let start = || run::start(&root, config, &schedule, &commands, &options);
+    if args.detach {
+        let run = start()?;
+        // The run is on; a reader that is gone changes nothing.
+        let _ = writeln!(std::io::stdout(), "{run}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    start_and_follow(&state_dir(&root, config), args.format, start)
+}
+
+/// The workspace as it stands, earlier runs taken in: a task whose latest attempt passed counts as done. A broken
+/// configuration stops here: nothing runs by the half of it that could be read.
+fn index(root: &Path) -> anyhow::Result<Index> {
+    let mut index = Index::build(root);
+    if let Some(error) = index.config_error() {
+        return Err(error.clone().into());
+    }
+    let latest = run::latest_attempts(&state_dir(root, index.config()));
+    let passed = latest.into_iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
+    index.set_passed(passed.map(|(task, _)| task).collect());
+    Ok(index)
 }

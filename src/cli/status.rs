@@ -1,14 +1,213 @@
 //! `feature-build status`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::Context;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-/// Show runs in progress and the last results.
+use super::{Context, print, words};
+use crate::run::{self, Counts, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
+
+/// Show the runs in progress, and how the last one ended.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  feature-build status")]
-pub(super) struct Args {}
+#[command(after_help = "Example:\n  feature-build status --format json")]
+pub(super) struct Args {
+    /// How to show them.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
 
-pub(super) fn main(_context: &Context, _args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What `status --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Status {
+    /// The runs in progress, the newest first, and behind them the newest of those that are over.
+    runs: Vec<Run>,
+}
+
+/// One run.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Run {
+    /// Its id.
+    run: String,
+    /// `running`, `finished` or `died`.
+    state: &'static str,
+    /// The feature's id.
+    feature: String,
+    /// The feature's title.
+    title: String,
+    /// When it started (RFC 3339, UTC).
+    started: String,
+    /// How many tasks have which outcome so far.
+    summary: Counts,
+    /// How long it took; `null` where it has not finished.
+    wall_ms: Option<u64>,
+    /// What `run` answered; `null` where it has not finished.
+    exit_code: Option<u8>,
+    /// Its waves in order.
+    waves: Vec<Wave>,
+}
+
+/// One wave of a run.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Wave {
+    /// Its label.
+    wave: Option<String>,
+    /// Its tasks.
+    tasks: Vec<Task>,
+}
+
+/// One task of a run.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Task {
+    /// Its id.
+    id: String,
+    /// Its title.
+    title: String,
+    /// `pending`, `running` or `finished`.
+    state: &'static str,
+    /// Since when it runs (RFC 3339, UTC).
+    since: Option<String>,
+    /// What it said last.
+    progress: Option<String>,
+    /// How it ended.
+    outcome: Option<Outcome>,
+    /// Its process's exit code.
+    exit_code: Option<i32>,
+    /// How long it took.
+    duration_ms: Option<u64>,
+    /// Why it did not pass.
+    reason: Option<String>,
+    /// Its log.
+    log: Option<String>,
+}
+
+pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    let state_dir = context.state_dir()?;
+    let shown: Vec<(RunSummary, View)> = chosen(&state_dir)
+        .into_iter()
+        .map(|summary| {
+            let view = view(&state_dir, &summary);
+            (summary, view)
+        })
+        .collect();
+    match args.format {
+        Format::Json => {
+            let status = Status { runs: shown.iter().map(|(summary, view)| describe(summary, view)).collect() };
+            print(&format!("{}\n", serde_json::to_string(&status)?))?;
+        }
+        Format::Text if shown.is_empty() => print("nothing has run in this workspace yet\n")?,
+        Format::Text => {
+            let text: Vec<String> = shown.iter().flat_map(|(summary, view)| lines(summary, view)).collect();
+            print(&format!("{}\n", text.join("\n")))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn chosen(state_dir: &Path) -> Vec<RunSummary> {
+    let (mut running, over): (Vec<_>, Vec<_>) =
+        run::runs(state_dir).into_iter().partition(|run| run.state == RunState::Running);
+    running.extend(over.into_iter().next());
+    running
+}
+
+fn view(state_dir: &Path, summary: &RunSummary) -> View {
+    let records = run::read_journal(&RunPaths::of(state_dir, &summary.run).journal()).unwrap_or_default();
+    let mut view = View::of(&records);
+    if summary.state == RunState::Died {
+        view.supervisor_died();
+    }
+    view
+}
+
+fn state_name(state: RunState) -> &'static str {
+    match state {
+        RunState::Running => "running",
+        RunState::Finished => "finished",
+        RunState::Died => "died",
+    }
+}
+
+fn describe(summary: &RunSummary, view: &View) -> Run {
+    let waves = view.waves.iter();
+    Run {
+        run: summary.run.to_string(),
+        state: state_name(summary.state),
+        feature: summary.feature.clone(),
+        title: summary.title.clone(),
+        started: summary.started.clone(),
+        summary: view.summary.clone(),
+        wall_ms: summary.wall_ms,
+        exit_code: summary.exit_code,
+        waves: waves
+            .map(|wave| Wave { wave: wave.wave.clone(), tasks: wave.tasks.iter().map(describe_task).collect() })
+            .collect(),
+    }
+}
+
+fn describe_task(task: &TaskView) -> Task {
+    let mut described = Task {
+        id: task.id.to_string(),
+        title: task.title.clone(),
+        state: "pending",
+        since: None,
+        progress: task.progress.clone(),
+        outcome: None,
+        exit_code: None,
+        duration_ms: None,
+        reason: None,
+        log: task.log.clone(),
+    };
+    match &task.state {
+        TaskState::Pending => {}
+        TaskState::Running { since } => {
+            described.state = "running";
+            described.since = Some(since.clone());
+        }
+        TaskState::Finished { outcome, exit_code, duration_ms, reason } => {
+            described.state = "finished";
+            described.outcome = Some(*outcome);
+            described.exit_code = *exit_code;
+            described.duration_ms = Some(*duration_ms);
+            described.reason.clone_from(reason);
+        }
+    }
+    described
+}
+
+fn lines(summary: &RunSummary, view: &View) -> Vec<String> {
+    let feature = words::feature_name(&summary.feature, &summary.title);
+    let how = match (summary.state, summary.wall_ms) {
+        (RunState::Running, _) => format!("{}/{} done", view.done(), view.tasks().count()),
+        (RunState::Died, _) => "its supervisor died".into(),
+        (RunState::Finished, wall_ms) => {
+            format!("{} in {}", words::counts(&summary.summary), words::duration(wall_ms.unwrap_or_default()))
+        }
+    };
+    let mut lines = vec![format!("run {} of {feature}: {}, {how}", summary.run, state_name(summary.state))];
+    for wave in &view.waves {
+        lines.push(words::wave_name(wave.wave.as_deref()));
+        lines.extend(wave.tasks.iter().map(task_line));
+    }
+    lines
+}
+
+fn task_line(task: &TaskView) -> String {
+    match &task.state {
+        TaskState::Pending => format!("    {} waits", task.id),
+        TaskState::Finished { .. } => words::finished_task(task),
+        TaskState::Running { since } => {
+            let said = task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("  ▶ {} runs since {since}{said}", task.id)
+        }
+    }
 }

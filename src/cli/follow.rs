@@ -1,0 +1,132 @@
+//! A terminal that follows a run: what it shows, and what Ctrl-C does.
+
+mod live;
+mod plain;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::NOT_PASSED;
+use crate::run::{self, FollowError, Follower, Level, Record, RunId, RunPaths, StartError, View};
+
+/// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
+const LOST_OUTPUT: u8 = 141;
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// Live lines in a terminal, else plain ones.
+    Text,
+    /// One event a line, as the journal has it.
+    Json,
+}
+
+/// Something that shows a run as its records come.
+trait Show {
+    /// Shows what a record changed; the view has taken it in already.
+    fn show(&mut self, record: &Record, view: &View) -> io::Result<()>;
+    /// Time has passed.
+    fn tick(&mut self) {}
+    /// A word besides the run's records.
+    fn say(&mut self, words: &str) -> io::Result<()>;
+}
+
+/// The records themselves.
+struct Json;
+
+impl Show for Json {
+    fn show(&mut self, record: &Record, _view: &View) -> io::Result<()> {
+        let mut output = io::stdout().lock();
+        serde_json::to_writer(&mut output, record)?;
+        output.write_all(b"\n")?;
+        output.flush()
+    }
+
+    fn say(&mut self, words: &str) -> io::Result<()> {
+        writeln!(io::stderr(), "{words}")
+    }
+}
+
+/// Starts a run and follows it to its end: the exit code is the run's.
+pub(super) fn start_and_follow(
+    state_dir: &Path,
+    format: Format,
+    start: impl FnOnce() -> Result<RunId, StartError>,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Listened to before the run exists: a Ctrl-C that comes early is obeyed when it does.
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let run = start()?;
+        follow(state_dir, &run, format, &mut signals).await
+    })
+}
+
+/// Ctrl-C and SIGTERM. SIGHUP keeps its meaning: the terminal is gone, and this process with it; the run is not.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+async fn follow(state_dir: &Path, run: &RunId, format: Format, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+    let mut shown: Box<dyn Show> = match format {
+        Format::Json => Box::new(Json),
+        Format::Text if io::stdout().is_terminal() => Box::new(live::Live::new()),
+        Format::Text => Box::new(plain::Plain),
+    };
+    let mut follower = Follower::new(RunPaths::of(state_dir, run).dir());
+    let mut view = View::default();
+    let mut ticks = tokio::time::interval(live::REDRAW);
+    let mut asked: Option<Level> = None;
+    loop {
+        let result = tokio::select! {
+            record = follower.next() => match record {
+                Ok(Some(record)) => {
+                    view.apply(&record);
+                    shown.show(&record, &view)
+                }
+                Ok(None) => break,
+                Err(error @ FollowError::SupervisorDied { .. }) => {
+                    let _ = shown.say(&format!("feature-build: {error}"));
+                    return Ok(ExitCode::from(NOT_PASSED));
+                }
+                Err(error) => return Err(error.into()),
+            },
+            () = signals.next() => {
+                let (level, words) = match asked {
+                    None => (Level::Terminate, "cancelling: each task is asked to end; once more ends them at once"),
+                    Some(_) => (Level::Kill, "ending every task at once"),
+                };
+                asked = Some(level);
+                run::cancel(state_dir, run, None, level).with_context(|| format!("cancelling run {run}"))?;
+                shown.say(words)
+            }
+            _ = ticks.tick() => {
+                shown.tick();
+                Ok(())
+            }
+        };
+        if result.is_err() {
+            // Whoever read the output is gone. That ends the view; the run goes on.
+            return Ok(ExitCode::from(LOST_OUTPUT));
+        }
+    }
+    Ok(view.finished.map_or(ExitCode::from(NOT_PASSED), |finished| ExitCode::from(finished.exit_code)))
+}

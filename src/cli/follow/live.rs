@@ -1,0 +1,94 @@
+//! A run in a terminal: one live line a task under a bar for the wave; what is over scrolls away above them.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::words;
+use super::{Show, plain};
+use crate::run::{Event, Record, View};
+use crate::task::TaskId;
+
+/// How often the live lines are drawn again.
+pub(super) const REDRAW: Duration = Duration::from_millis(120);
+
+pub(super) struct Live {
+    screen: MultiProgress,
+    wave: Option<ProgressBar>,
+    tasks: HashMap<TaskId, ProgressBar>,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+        Self { screen, wave: None, tasks: HashMap::new() }
+    }
+
+    fn begin_wave(&mut self, wave: Option<&str>, tasks: usize) {
+        let bar = self.screen.add(ProgressBar::new(tasks as u64));
+        bar.set_style(style("{prefix} {bar:24} {pos}/{len} done, {elapsed}"));
+        bar.set_prefix(words::wave_name(wave));
+        self.wave = Some(bar);
+    }
+
+    fn begin_task(&mut self, task: &TaskId) {
+        let line = self.screen.add(ProgressBar::new_spinner());
+        line.set_style(style("  {spinner} {prefix} {elapsed:>4}  {wide_msg}"));
+        line.set_prefix(task.to_string());
+        self.tasks.insert(task.clone(), line);
+    }
+
+    fn end_task(&mut self, task: &TaskId) {
+        if let Some(line) = self.tasks.remove(task) {
+            line.finish_and_clear();
+            self.screen.remove(&line);
+            if let Some(wave) = &self.wave {
+                wave.inc(1);
+            }
+        }
+    }
+
+    fn end_wave(&mut self) {
+        if let Some(bar) = self.wave.take() {
+            bar.finish_and_clear();
+            self.screen.remove(&bar);
+        }
+    }
+}
+
+/// A template that is wrong would show in every test of this; the library's own is better than no line.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+impl Show for Live {
+    fn show(&mut self, record: &Record, view: &View) -> io::Result<()> {
+        match &record.event {
+            Event::WaveStarted { wave, tasks } => self.begin_wave(wave.as_deref(), tasks.len()),
+            Event::TaskStarted { task, .. } => return Ok(self.begin_task(task)),
+            Event::TaskProgress { task, text } => {
+                if let Some(line) = self.tasks.get(task) {
+                    line.set_message(text.clone());
+                }
+                return Ok(());
+            }
+            Event::TaskFinished { task, .. } => self.end_task(task),
+            Event::WaveFinished { .. } | Event::RunFinished { .. } => self.end_wave(),
+            Event::RunStarted { .. } => {}
+        }
+        for line in plain::lines(&record.event, view) {
+            self.say(&words::coloured(&line))?;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        self.wave.iter().chain(self.tasks.values()).for_each(ProgressBar::tick);
+    }
+
+    fn say(&mut self, words: &str) -> io::Result<()> {
+        self.screen.println(words)
+    }
+}

@@ -1,0 +1,155 @@
+//! How runs, waves, tasks and times are put into words.
+
+use std::time::Duration;
+
+use crate::run::{Counts, Finished, Outcome, TaskState, TaskView, View, WaveView, safe};
+
+/// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
+pub(super) fn duration(milliseconds: u64) -> String {
+    let seconds = Duration::from_millis(milliseconds).as_secs();
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
+        60_000..3_600_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// `1 task`, `3 tasks`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// `2 passed, 1 failed`.
+pub(super) fn counts(counts: &Counts) -> String {
+    let some: Vec<String> =
+        counts.iter().filter(|(_, count)| **count > 0).map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    if some.is_empty() { "nothing yet".into() } else { some.join(", ") }
+}
+
+/// `wave 2a`.
+pub(super) fn wave_name(label: Option<&str>) -> String {
+    label.map_or_else(|| "no wave".into(), |label| format!("wave {}", safe::line(label.as_bytes())))
+}
+
+/// The sign that stands before an outcome.
+pub(super) fn mark(outcome: Outcome) -> char {
+    match outcome {
+        Outcome::Passed => '✓',
+        Outcome::Failed | Outcome::TimedOut | Outcome::Lost => '✗',
+        Outcome::Cancelled => '■',
+        Outcome::Skipped => '-',
+    }
+}
+
+/// The line that announces a run.
+pub(super) fn run_title(view: &View) -> String {
+    let run = view.run.as_ref().map(ToString::to_string).unwrap_or_default();
+    let waves = count(view.waves.len(), "wave");
+    format!(
+        "run {run}: {}, {} in {waves}",
+        feature_name(&view.feature, &view.title),
+        count(view.tasks().count(), "task")
+    )
+}
+
+/// A feature's id, and its title where that says more.
+pub(super) fn feature_name(id: &str, title: &str) -> String {
+    let (id, title) = (safe::line(id.as_bytes()), safe::line(title.as_bytes()));
+    if title.is_empty() || id == title { id } else { format!("{id} ({title})") }
+}
+
+/// A task that is over, with its outcome, duration and cause.
+pub(super) fn finished_task(task: &TaskView) -> String {
+    let TaskState::Finished { outcome, duration_ms, reason, .. } = &task.state else {
+        return format!("    {}", task.id);
+    };
+    let mut line = format!("  {} {} {outcome}", mark(*outcome), task.id);
+    if *outcome != Outcome::Skipped {
+        line.push_str(&format!(" in {}", duration(*duration_ms)));
+    }
+    if let Some(reason) = reason.as_ref().filter(|reason| *reason != outcome.as_str()) {
+        line.push_str(&format!(": {}", safe::line(reason.as_bytes())));
+    }
+    let log = task.log.as_ref().filter(|_| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
+    log.map_or(line.clone(), |log| format!("{line} (log: {log})"))
+}
+
+/// A wave that is over: a headline, and each of its tasks.
+pub(super) fn wave_summary(view: &View, label: Option<&str>) -> Vec<String> {
+    let wave = view.waves.iter().find(|wave| wave.wave.as_deref() == label);
+    wave.map(summary_of).unwrap_or_default()
+}
+
+/// A run that is over: every task, wave by wave, and a headline. Where there is one wave, that has just been said.
+pub(super) fn run_summary(view: &View) -> Vec<String> {
+    let Some(finished) = &view.finished else { return Vec::new() };
+    let mut lines = Vec::new();
+    if view.waves.len() > 1 {
+        lines.push("summary:".to_string());
+        lines.extend(view.waves.iter().flat_map(summary_of));
+    }
+    let run = view.run.as_ref().map(ToString::to_string).unwrap_or_default();
+    lines.push(format!("run {run}: {}", ending(finished)));
+    lines
+}
+
+fn summary_of(wave: &WaveView) -> Vec<String> {
+    let how = wave.finished.as_ref().map_or_else(|| "not started".into(), ending);
+    let headline = format!("{}: {how}", wave_name(wave.wave.as_deref()));
+    std::iter::once(headline).chain(wave.tasks.iter().map(finished_task)).collect()
+}
+
+/// `2 passed, 1 failed in 12 m 03 s, 2.7 times faster than one after another`.
+fn ending(finished: &Finished) -> String {
+    let mut words = format!("{} in {}", counts(&finished.summary), duration(finished.wall_ms));
+    if let Some(times) = times_faster(finished) {
+        words.push_str(&format!(", {times} times faster than one after another"));
+    }
+    words
+}
+
+/// `None` where there is nothing to compare: less than two tasks' worth of time was saved.
+#[allow(clippy::cast_precision_loss)] // milliseconds of a run are far below 2^52
+fn times_faster(finished: &Finished) -> Option<String> {
+    let times = finished.serial_ms as f64 / finished.wall_ms.max(1) as f64;
+    (times >= 1.05).then(|| format!("{times:.1}"))
+}
+
+/// The line with its mark in colour, where the user has not asked for none.
+pub(super) fn coloured(line: &str) -> String {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let code = match line.trim_start().chars().next() {
+        Some('✓') => "32",
+        Some('✗') => "31",
+        Some('■') => "33",
+        _ => return line.into(),
+    };
+    if no_color {
+        return line.into();
+    }
+    let indent = line.len() - line.trim_start().len();
+    let (before, rest) = line.split_at(indent);
+    let mut chars = rest.chars();
+    let mark = chars.next().map(String::from).unwrap_or_default();
+    format!("{before}\x1b[{code}m{mark}\x1b[0m{}", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        let words = [0, 999, 3_250, 59_999, 60_000, 723_000, 3_720_000].map(duration);
+        assert_eq!(words, ["0 ms", "999 ms", "3.2 s", "59.9 s", "1 m 00 s", "12 m 03 s", "1 h 02 m"]);
+    }
+
+    #[test]
+    fn only_what_is_faster_is_called_so() {
+        let finished = |wall_ms, serial_ms| Finished { summary: Counts::new(), wall_ms, serial_ms, exit_code: 0 };
+        assert_eq!(times_faster(&finished(1_000, 2_700)).as_deref(), Some("2.7"));
+        assert_eq!(times_faster(&finished(1_000, 1_000)), None);
+        assert_eq!(times_faster(&finished(0, 0)), None);
+    }
+}
