@@ -4,11 +4,13 @@ mod cancel;
 mod check;
 mod completions;
 mod follow;
+mod format;
 mod log;
 mod lsp;
 mod run;
 mod schema;
 mod status;
+mod terminal;
 mod waves;
 mod words;
 
@@ -16,6 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::run::{Outcome, latest_attempts};
+use crate::workspace::{Index, state_dir};
 
 /// Exit code: some task did not pass, or `check` found an error.
 const NOT_PASSED: u8 = 1;
@@ -66,6 +71,15 @@ impl Context {
         let root = self.root()?;
         let config = crate::workspace::Config::load(&root)?;
         Ok(crate::workspace::state_dir(&root, &config))
+    }
+
+    /// All task files of that workspace, with what their latest attempts say.
+    fn index(&self) -> anyhow::Result<Index> {
+        let mut index = Index::build(&self.root()?);
+        let attempts = latest_attempts(&state_dir(index.root(), index.config()));
+        let passed = attempts.into_iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
+        index.set_passed(passed.map(|(id, _)| id).collect());
+        Ok(index)
     }
 }
 

@@ -1,14 +1,180 @@
 //! `feature-build waves`.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::Context;
+use anyhow::bail;
+
+use super::format::{self, StateName, slashed};
+use super::terminal::{Look, Paint, print_json, shown};
+use super::words::count;
+use super::{Context, print};
+use crate::plan::{Feature, PlannedTask, State, Wave};
 
 /// Show features, waves and tasks with their states.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  feature-build waves --format json")]
-pub(super) struct Args {}
+#[command(after_help = "Example:\n  feature-build waves --feature FEAT-1\n  feature-build waves --format json")]
+pub(super) struct Args {
+    /// Only this feature.
+    #[arg(long, value_name = "FEATURE")]
+    feature: Option<String>,
+    /// Only features in which something is left to do.
+    #[arg(long)]
+    open: bool,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
 
-pub(super) fn main(_context: &Context, _args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object; see `feature-build schema waves`.
+    Json,
+}
+
+pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    let index = context.index()?;
+    let all: Vec<&Feature> = index.features().collect();
+    let features = match &args.feature {
+        Some(name) => vec![crate::plan::feature_named(&all, name)?],
+        None => all.into_iter().filter(|feature| !args.open || is_left(feature)).collect(),
+    };
+    match args.format {
+        Format::Json => print_json(&format::Waves { features: features.into_iter().map(feature_json).collect() }),
+        Format::Text if features.is_empty() => bail!("no task files in {}", index.root().display()),
+        Format::Text => {
+            print(&text(&features, Paint::of_stdout()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn is_left(feature: &Feature) -> bool {
+    feature.tasks().any(|task| !matches!(task.state, State::Done | State::Dropped))
+}
+
+fn feature_json(feature: &Feature) -> format::Feature {
+    format::Feature {
+        id: feature.id.to_string(),
+        title: feature.title.to_string(),
+        dialect: feature.dialect,
+        waves: feature.waves.iter().map(wave_json).collect(),
+    }
+}
+
+fn wave_json(wave: &Wave) -> format::Wave {
+    format::Wave {
+        wave: wave.label.as_ref().map(ToString::to_string),
+        tasks: wave.tasks.iter().map(|task| task_json(wave, task)).collect(),
+    }
+}
+
+fn task_json(wave: &Wave, task: &PlannedTask) -> format::Task {
+    format::Task {
+        id: task.id.to_string(),
+        title: task.title.to_string(),
+        file: slashed(&task.file),
+        status: task.status.to_string(),
+        state: state_name(&task.state),
+        reason: reason(wave, task),
+        depends_on: task.depends_on.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn state_name(state: &State) -> StateName {
+    match state {
+        State::Done => StateName::Done,
+        State::Dropped => StateName::Dropped,
+        State::Ready => StateName::Ready,
+        State::Waiting(_) => StateName::Waiting,
+        State::NeedsPerson(_) => StateName::NeedsPerson,
+        State::Unrunnable(_) => StateName::Unrunnable,
+    }
+}
+
+fn reason(wave: &Wave, task: &PlannedTask) -> Option<String> {
+    match &task.state {
+        State::Done | State::Dropped => None,
+        State::Ready => wave.label.is_none().then(|| "no wave: runs only by --task".into()),
+        State::Waiting(ids) => Some(format!("waits for {}", ids.join(", "))),
+        State::NeedsPerson(why) | State::Unrunnable(why) => Some(why.to_string()),
+    }
+}
+
+fn text(features: &[&Feature], paint: Paint) -> String {
+    let mut text = String::new();
+    for feature in features {
+        feature_text(&mut text, feature, paint);
+    }
+    text + &summary(features) + "\n"
+}
+
+fn feature_text(text: &mut String, feature: &Feature, paint: Paint) {
+    let id = shown(&feature.id);
+    let title = if feature.title == feature.id { String::new() } else { format!("  {}", shown(&feature.title)) };
+    let dialect = paint.paint(Look::Dim, &format!("({})", feature.dialect.as_str()));
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}{title}  {dialect}", paint.paint(Look::Bold, &id));
+    let width = feature.tasks().map(|task| shown_id(task).chars().count()).max().unwrap_or(0).min(WIDEST_ID);
+    for wave in &feature.waves {
+        let heading = match &wave.label {
+            Some(label) => format!("wave {label}"),
+            None => "no wave (run only by --task)".into(),
+        };
+        let _ = writeln!(text, "  {heading}");
+        for task in &wave.tasks {
+            let _ = writeln!(text, "    {}", task_text(wave, task, width, paint).trim_end());
+        }
+    }
+    text.push('\n');
+}
+
+/// A longer id moves its own line only.
+const WIDEST_ID: usize = 40;
+/// The width of `needs-person`, the longest state.
+const STATE_WIDTH: usize = 12;
+
+fn task_text(wave: &Wave, task: &PlannedTask, width: usize, paint: Paint) -> String {
+    let (mark, look) = mark(&task.state);
+    let state = paint.paint(look, &format!("{:STATE_WIDTH$}", state_word(&task.state)));
+    let why = reason(wave, task).filter(|_| wave.label.is_some() || !matches!(task.state, State::Ready));
+    let why = why.map(|why| paint.paint(Look::Dim, &format!("  ({})", shown(&why)))).unwrap_or_default();
+    let title = if task.title == task.id { String::new() } else { shown(&task.title) };
+    format!("{} {:width$}  {state}  {title}{why}", paint.paint(look, mark), shown_id(task))
+}
+
+/// The id; the file where there is none.
+fn shown_id(task: &PlannedTask) -> String {
+    if task.id.is_empty() { slashed(&task.file) } else { shown(&task.id) }
+}
+
+fn mark(state: &State) -> (&'static str, Look) {
+    match state {
+        State::Done => ("✓", Look::Green),
+        State::Dropped => ("-", Look::Dim),
+        State::Ready => ("▶", Look::Blue),
+        State::Waiting(_) => ("…", Look::Yellow),
+        State::NeedsPerson(_) => ("?", Look::Yellow),
+        State::Unrunnable(_) => ("✗", Look::Red),
+    }
+}
+
+fn state_word(state: &State) -> &'static str {
+    state.as_str()
+}
+
+fn summary(features: &[&Feature]) -> String {
+    let waves = features.iter().flat_map(|feature| &feature.waves).filter(|wave| wave.label.is_some()).count();
+    let mut states: BTreeMap<StateName, (&str, usize)> = BTreeMap::new();
+    for task in features.iter().flat_map(|feature| feature.tasks()) {
+        states.entry(state_name(&task.state)).or_insert((task.state.as_str(), 0)).1 += 1;
+    }
+    let tasks = states.values().map(|(_, number)| number).sum();
+    let parts: Vec<String> = states.values().map(|(name, number)| format!("{number} {name}")).collect();
+    let counts = [count(features.len(), "feature"), count(waves, "wave"), count(tasks, "task")].join(", ");
+    if parts.is_empty() { counts } else { format!("{counts}: {}", parts.join(", ")) }
 }

@@ -11,7 +11,9 @@ mod select;
 mod tables;
 
 pub use catalog::{Catalog, Replanned};
-pub use select::{Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, select};
+pub use select::{
+    Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
+};
 
 use crate::task::{Dialect, RelPath, Span, TaskId, WaveLabel};
 

@@ -175,8 +175,11 @@ fn feature_of<'a>(features: &[&'a Feature], selection: &Selection) -> Result<&'a
     }
 }
 
-/// By its id; else, where only one fits, by its id or title without case, or by the last part of its id.
-fn feature_named<'a>(features: &[&'a Feature], name: &str) -> Result<&'a Feature, SelectError> {
+/// Finds a feature by its id; else, where only one fits, by its id or title without case, or by the last part of its id.
+///
+/// # Errors
+/// [`SelectError::UnknownFeature`] where none or several fit.
+pub fn feature_named<'a>(features: &[&'a Feature], name: &str) -> Result<&'a Feature, SelectError> {
     let lower = name.to_lowercase();
     let fits: [&dyn Fn(&Feature) -> bool; 4] = [
         &|feature| *feature.id == *name,

@@ -1,0 +1,141 @@
+//! The machine formats of `waves` and `check`: contracts, described by the schemas that are made from these types.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::task::{Code, Dialect, Severity};
+
+/// What `waves --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "waves", deny_unknown_fields)]
+pub(super) struct Waves {
+    /// Features in the order of their ids.
+    pub(super) features: Vec<Feature>,
+}
+
+/// Tasks that were planned together.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Feature {
+    /// What `--feature` takes.
+    pub(super) id: String,
+    /// For people.
+    pub(super) title: String,
+    /// The planning tool that wrote its tasks.
+    pub(super) dialect: Dialect,
+    /// In the order in which they run; the tasks without a wave last.
+    pub(super) waves: Vec<Wave>,
+}
+
+/// Tasks that may run at the same time.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Wave {
+    /// Its label; `null` for the tasks outside every wave, which run only by `--task`.
+    pub(super) wave: Option<String>,
+    /// In the order of their ids.
+    pub(super) tasks: Vec<Task>,
+}
+
+/// One task.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Task {
+    /// As written; empty where the file has none.
+    pub(super) id: String,
+    /// For people.
+    pub(super) title: String,
+    /// Relative to the root, with `/`.
+    pub(super) file: String,
+    /// As written.
+    pub(super) status: String,
+    /// Whether it can run.
+    pub(super) state: StateName,
+    /// Why it cannot, for people; `null` where there is nothing to say.
+    pub(super) reason: Option<String>,
+    /// The ids of the known tasks that it depends on.
+    pub(super) depends_on: Vec<String>,
+}
+
+/// Whether a task can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StateName {
+    /// Its file says so, or its latest attempt passed.
+    Done,
+    /// Given up.
+    Dropped,
+    /// Nothing stands in the way.
+    Ready,
+    /// Others have to be done before.
+    Waiting,
+    /// Somebody has to do it.
+    NeedsPerson,
+    /// A problem stops it.
+    Unrunnable,
+}
+
+/// What `check --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "check", deny_unknown_fields)]
+pub(super) struct Check {
+    /// In the order of their files and places.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// One problem.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Problem {
+    /// Its stable name.
+    pub(super) code: Code,
+    /// How much it matters.
+    pub(super) severity: Severity,
+    /// For people.
+    pub(super) message: String,
+    /// Relative to the root, with `/`.
+    pub(super) file: String,
+    /// Where in it.
+    pub(super) range: Range,
+    /// Its other ends.
+    pub(super) related: Vec<Related>,
+}
+
+/// Another end of a problem.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Related {
+    /// Relative to the root, with `/`.
+    pub(super) file: String,
+    /// Where in it.
+    pub(super) range: Range,
+    /// What is there.
+    pub(super) message: String,
+}
+
+/// A part of a file, its end exclusive.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Range {
+    /// First character.
+    pub(super) start: Position,
+    /// One past the last.
+    pub(super) end: Position,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Position {
+    /// From 0.
+    pub(super) line: u32,
+    /// From 0, in UTF-16 code units.
+    pub(super) character: u32,
+}
+
+/// A path as the machine formats show it: with `/` on every system.
+pub(super) fn slashed(file: &Path) -> String {
+    file.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
