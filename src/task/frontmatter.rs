@@ -150,21 +150,14 @@ fn locate(text: &str) -> Option<(Range<usize>, Closing)> {
 /// Without a closing mark the block ends where the text plainly is a body: at the first blank line.
 fn end_of_unclosed(text: &str, start: usize) -> usize {
     let mut lines = Lines { text, at: start };
-    while let Some(line) = lines.next() {
-        if text.get(line.clone()).is_some_and(|line| line.trim().is_empty()) {
-            return line.start;
-        }
-    }
-    text.len()
+    let blank = lines.find(|line| text.get(line.clone()).is_some_and(|line| line.trim().is_empty()));
+    blank.map_or(text.len(), |line| line.start)
 }
 
 fn entries(text: &str, block: Range<usize>) -> Vec<Entry<'_>> {
     let mut found: Vec<Entry<'_>> = Vec::new();
-    let mut lines = Lines { text, at: block.start };
-    while let Some(line) = lines.next() {
-        if line.start >= block.end {
-            break;
-        }
+    let lines = Lines { text, at: block.start }.take_while(|line| line.start < block.end);
+    for line in lines {
         let content = text.get(line.clone()).unwrap_or_default();
         let Some((name, key, colon)) = key_of(content) else { continue };
         if let Some(last) = found.last_mut() {

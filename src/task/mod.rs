@@ -16,6 +16,7 @@ mod yaml;
 
 pub use body::{Body, Criterion, Heading};
 pub use decode::decode;
+pub(crate) use decode::{boundary_before, boundary_behind};
 pub use dialect::{
     BacklogFacts, Milestone, OwnKeys, Surroundings, dialect_of, needs_body, parse, read_milestone, read_statuses,
     summary_of,

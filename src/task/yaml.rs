@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Span, Spanned};
+use super::{Span, Spanned, boundary_before, boundary_behind};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,9 +169,9 @@ fn node(raw: serde_yaml::Spanned<Raw>, text: &str, base: usize) -> Node {
 /// The byte range that the library states, held inside the text and on character boundaries whatever it says.
 fn byte_range(span: serde_yaml::Span, text: &str) -> std::ops::Range<usize> {
     let start = span.byte_offset().and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0);
-    let start = text.floor_char_boundary(start);
+    let start = boundary_before(text, start);
     let length = span.byte_len().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    start..text.ceil_char_boundary(start.saturating_add(length)).max(start)
+    start..boundary_behind(text, start.saturating_add(length)).max(start)
 }
 
 fn broken(error: &serde_yaml::Error, text: &str, base: usize) -> Broken {

@@ -9,7 +9,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use crate::task::{Dialect, OwnKeys, Span};
+use crate::task::{Dialect, OwnKeys, Span, boundary_before, boundary_behind};
 
 /// The name of the file, in the root.
 pub const FILE_NAME: &str = "feature-build.yaml";
@@ -177,8 +177,8 @@ fn without_place(error: &serde_yaml::Error) -> String {
 
 fn span_in(location: serde_yaml::Location, text: &str) -> Span {
     let offset = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
-    let start = text.floor_char_boundary(offset(location.span().byte_offset()));
-    let end = text.ceil_char_boundary(start.saturating_add(offset(location.span().byte_len())));
+    let start = boundary_before(text, offset(location.span().byte_offset()));
+    let end = boundary_behind(text, start.saturating_add(offset(location.span().byte_len())));
     let shown = text.get(start..end).map_or(0, |shown| shown.trim_end().len());
     Span::new(start, start + shown)
 }

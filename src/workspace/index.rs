@@ -56,7 +56,7 @@ struct Backlog {
 
 /// What one file says.
 enum Said {
-    Task(Task),
+    Task(Arc<Task>),
     Feature(FeatureFile),
 }
 
@@ -330,7 +330,7 @@ impl Index {
             self.known.remove(file);
         }
         match said {
-            Some(Said::Task(task)) => self.catalog.set_task(file, Some(Arc::new(task))),
+            Some(Said::Task(task)) => self.catalog.set_task(file, Some(task)),
             Some(Said::Feature(feature)) => self.catalog.set_feature_file(file, Some(Arc::new(feature))),
             None if self.places.role(file) == Some(Role::FeatureFile) => self.catalog.set_feature_file(file, None),
             None => self.catalog.set_task(file, None),
@@ -340,7 +340,7 @@ impl Index {
     /// Reads one file, from its editor or from disk. `None` where it is gone or no task.
     fn read(&self, file: &RelPath, role: Role) -> Option<Said> {
         match role {
-            Role::Task(dialect) => self.read_task(file, dialect).map(Said::Task),
+            Role::Task(dialect) => self.read_task(file, dialect).map(|task| Said::Task(Arc::new(task))),
             Role::FeatureFile => Some(Said::Feature(FeatureFile::parse(file, &self.small_text(file)?))),
             Role::Config | Role::BacklogFacts | Role::Summary => None,
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder_text;
 use super::reader::{Found, Loss, Reader};
-use crate::task::{Dialect, FeatureRef, RelPath, Span, Spanned, Standing, Task};
+use crate::task::{Dialect, FeatureRef, RelPath, Span, Spanned, Standing, Task, boundary_before};
 
 /// A longer objective is cut: a title is one line.
 const LONGEST_TITLE: usize = 160;
@@ -84,7 +84,7 @@ fn objective(body: &str) -> Option<Box<str>> {
     let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
     let end = words.find(". ").map_or(words.len(), |end| end + 1);
     let sentence = words.get(..end)?.trim_end_matches('.');
-    let cut = sentence.get(..sentence.floor_char_boundary(LONGEST_TITLE))?;
+    let cut = sentence.get(..boundary_before(sentence, LONGEST_TITLE))?;
     (!cut.is_empty()).then(|| cut.into())
 }
 

@@ -6,7 +6,7 @@ use crate::task::frontmatter::Frontmatter;
 use crate::task::yaml::{Broken, Node, Value};
 use crate::task::{
     Code, Dialect, FeatureRef, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task, WaveLabel, body,
-    wave,
+    boundary_before, wave,
 };
 
 /// How far into the body a title is looked for: a Markdown parser would read all of a body of 50 MB first.
@@ -96,13 +96,13 @@ impl<'t> Reader<'t> {
 
     /// The first heading of the body.
     pub(super) fn heading(&self) -> Option<Box<str>> {
-        let near = self.text.get(..self.text.floor_char_boundary(self.frontmatter.body + TITLE_WITHIN))?;
+        let near = self.text.get(..boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN))?;
         body::first_heading(near, self.frontmatter.body).map(|heading| heading.value)
     }
 
     /// The beginning of the body, as far as a title may stand.
     pub(super) fn body(&self) -> &'t str {
-        let end = self.text.floor_char_boundary(self.frontmatter.body + TITLE_WITHIN);
+        let end = boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN);
         self.text.get(self.frontmatter.body..end).unwrap_or_default()
     }
 
