@@ -31,16 +31,25 @@ pub(super) struct Abilities {
     pub(super) action_literals: bool,
     /// A message may carry actions: it shows them, and its owner said that it does not block meanwhile.
     pub(super) interactive_messages: bool,
+    /// The server tells by a message that a run failed: not where the client does so itself.
+    pub(super) failure_messages: bool,
     /// It wants every event of every run.
     pub(super) events: bool,
 }
 
 /// What an owner of a client may set in `initializationOptions`. Unknown keys are other servers' business.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Wishes {
     events: bool,
     interactive_messages: bool,
+    failure_messages: bool,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { events: false, interactive_messages: false, failure_messages: true }
+    }
 }
 
 impl Abilities {
@@ -67,6 +76,7 @@ impl Abilities {
                 .and_then(|text| text.code_action.as_ref()?.code_action_literal_support.as_ref())
                 .is_some(),
             interactive_messages: wishes.interactive_messages && message_actions.is_some(),
+            failure_messages: wishes.failure_messages,
             events: wishes.events,
         }
     }

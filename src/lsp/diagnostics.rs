@@ -1,6 +1,6 @@
 //! Diagnostics: the problems of `check` and the failures of last runs, published as the difference of two states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use super::proto::{Encoding, LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use crate::plan::PlannedTask;
 use crate::run::Outcome;
-use crate::task::{Problem, RelPath, Severity};
+use crate::task::{Code, Problem, RelPath, Severity};
 use crate::workspace::Index;
 
 /// Who says it.
@@ -32,8 +32,8 @@ pub(super) struct Sources<'a> {
     pub(super) lines: &'a dyn Fn(&Path) -> Option<Arc<LineTable>>,
     /// The URI of a file of the workspace, as the editor spells it.
     pub(super) uri: &'a dyn Fn(&Path) -> Option<Uri>,
-    /// The problems of a file: those with the nearest ids looked for, or those without.
-    pub(super) problems: &'a dyn Fn(&Path) -> Vec<Problem>,
+    /// Messages of unknown dependencies with the nearest known ids added, as far as they were looked for.
+    pub(super) nearest: &'a HashMap<Box<str>, Box<str>>,
     /// What a column counts.
     pub(super) encoding: Encoding,
 }
@@ -41,7 +41,7 @@ pub(super) struct Sources<'a> {
 impl Sources<'_> {
     /// The diagnostics of a file; where lines of closed files are needed that are not at hand, which.
     pub(super) fn of_file(&self, file: &RelPath) -> Result<Vec<Diagnostic>, Vec<RelPath>> {
-        let problems = (self.problems)(file);
+        let problems = self.index.problems(file);
         let failure = self.failure(file);
         if problems.is_empty() && failure.is_none() {
             return Ok(Vec::new());
@@ -58,6 +58,12 @@ impl Sources<'_> {
         let of_problems = problems.iter().map(|problem| self.of_problem(problem, &lines));
         let of_failure = failure.map(|(task, ended)| self.of_failure(task, ended, &lines));
         Ok(of_problems.chain(of_failure).collect())
+    }
+
+    /// Has the file unknown dependencies whose nearest ids were not looked for yet?
+    pub(super) fn wants_nearest_ids(&self, file: &Path) -> bool {
+        let unknown = |problem: &Problem| problem.code == Code::UnknownDependency;
+        self.index.problems(file).iter().any(|problem| unknown(problem) && !self.nearest.contains_key(&problem.message))
     }
 
     fn failure(&self, file: &Path) -> Option<(&PlannedTask, &Ended)> {
@@ -82,7 +88,7 @@ impl Sources<'_> {
             }),
             code: Some(NumberOrString::String(problem.code.as_str().into())),
             source: Some(SOURCE.into()),
-            message: problem.message.to_string(),
+            message: self.nearest.get(&problem.message).unwrap_or(&problem.message).to_string(),
             related_information: some(related.collect()),
             ..Diagnostic::default()
         }
@@ -139,10 +145,13 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
+/// The diagnostics of one text, with the number of the text where it is open.
+type Published = (Vec<Diagnostic>, Option<i32>);
+
 /// What waits to be published: one entry a file, the newest, so that an editor that does not read costs no memory.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    waiting: Mutex<BTreeMap<Uri, (Vec<Diagnostic>, Option<i32>)>>,
+    waiting: Mutex<BTreeMap<Uri, Published>>,
     filled: Notify,
 }
 

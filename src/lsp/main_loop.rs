@@ -53,6 +53,8 @@ const LENS_GATHER: Duration = Duration::from_millis(50);
 const REFRESH_ANSWER: Duration = Duration::from_secs(5);
 /// More changed files than this are read by reading the workspace anew, which is done in parallel.
 const MANY_FILES: usize = 500;
+/// How many messages with nearest ids are kept.
+const MOST_NEAREST: usize = 4096;
 /// An index that is there sooner needs no progress bar.
 const QUICK_BUILD: Duration = Duration::from_millis(200);
 

@@ -63,11 +63,13 @@ impl LineTable {
         Self { index: LineIndex::new(text), mark: 0 }
     }
 
-    /// The table of a file's bytes, as a span into them is counted.
-    pub(super) fn of_file(bytes: &[u8]) -> Self {
-        const MARK: &[u8] = b"\xef\xbb\xbf";
-        let (mark, bytes) = bytes.strip_prefix(MARK).map_or((0, bytes), |rest| (3, rest));
-        Self { index: LineIndex::new(&String::from_utf8_lossy(bytes)), mark }
+    /// The table of a file's text as the house decodes it: with its byte order mark, which its spans count.
+    pub(super) fn of_disk(text: &str) -> Self {
+        const MARK: char = '\u{feff}';
+        match text.strip_prefix(MARK) {
+            Some(rest) => Self { index: LineIndex::new(rest), mark: 3 },
+            None => Self::new(text),
+        }
     }
 
     /// The editor's range of a span. What lies beyond the text is its end.
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_counts_in_the_file_only() {
-        let table = LineTable::of_file(b"\xef\xbb\xbfab\ncd");
+        let table = LineTable::of_disk("\u{feff}ab\ncd");
         assert_eq!(table.position(4, Encoding::Utf16), at(0, 1));
         assert_eq!(table.position(7, Encoding::Utf16), at(1, 1));
     }

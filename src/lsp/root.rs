@@ -12,7 +12,7 @@ use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use super::watch::FileWatch;
 use crate::run::{self, Outcome, RunId, RunState, runs_dir};
-use crate::task::{RelPath, TaskId};
+use crate::task::{self, Code, Problem, RelPath, TaskId};
 use crate::workspace::{Changed, Index, state_dir};
 
 /// A file longer than this is cut before its lines are counted: all that has a range stands in the frontmatter.
@@ -46,6 +46,8 @@ pub(super) struct Root {
     pub(super) lines: HashMap<RelPath, Arc<LineTable>>,
     /// Closed files whose lines are being read.
     pub(super) reading_lines: BTreeSet<RelPath>,
+    /// Messages of unknown dependencies with the nearest known ids added: looked for when the user pauses.
+    pub(super) nearest: HashMap<Box<str>, Box<str>>,
     /// What was published last, where it is not empty.
     pub(super) published: BTreeMap<RelPath, (Uri, Vec<Diagnostic>)>,
     /// Watches files, where the editor does not.
@@ -69,10 +71,8 @@ pub(super) enum Slot {
 pub(super) struct Backlog {
     /// Files whose open text changed, or that were closed.
     pub(super) texts: BTreeSet<RelPath>,
-    /// Files that changed on disk.
+    /// Files and folders that changed on disk.
     pub(super) files: BTreeSet<RelPath>,
-    /// So much changed that it is read anew.
-    pub(super) rebuild: bool,
 }
 
 /// What another thread does with the index.
@@ -80,10 +80,10 @@ pub(super) struct Backlog {
 pub(super) enum Work {
     /// Read the workspace for the first time, with its history of runs.
     Build,
-    /// Read the workspace anew.
+    /// Read the workspace anew: too much changed to read it file by file.
     Rebuild,
-    /// Read these files again; those of the first list were closed in the editor.
-    Reload(BTreeSet<RelPath>, BTreeSet<RelPath>),
+    /// Read these files again: open ones, and closed ones.
+    Reload { open: BTreeSet<RelPath>, closed: BTreeSet<RelPath> },
 }
 
 /// What comes back.
@@ -96,6 +96,8 @@ pub(super) struct Done {
     pub(super) reread: BTreeSet<RelPath>,
     /// Lines of files with problems.
     pub(super) lines: HashMap<RelPath, Arc<LineTable>>,
+    /// Messages of problems, with the nearest known ids added.
+    pub(super) nearest: HashMap<Box<str>, Box<str>>,
     /// The history of runs, read once.
     pub(super) history: Option<History>,
 }
@@ -127,6 +129,7 @@ impl Root {
             open: BTreeMap::new(),
             lines: HashMap::new(),
             reading_lines: BTreeSet::new(),
+            nearest: HashMap::new(),
             published: BTreeMap::new(),
             watch: None,
             run_watch: None,
@@ -148,11 +151,14 @@ impl Root {
         path.strip_prefix(&self.path).or_else(|_| path.strip_prefix(&self.shown)).ok().map(Into::into)
     }
 
-    /// Could task files be in this folder? Only folders are asked about: whatever state the runs write is none.
-    pub(super) fn may_hold_tasks(&self, folder: &Path) -> bool {
+    /// Must the index hear of a change of this path? A path without ending may be a folder that came or went with all
+    /// that is in it; what runs and git write is none. While the index is away it cannot say what concerns it.
+    pub(super) fn concerns(&self, file: &Path) -> bool {
         let state = self.state_dir.strip_prefix(&self.path).unwrap_or(&self.state_dir);
-        let below_git = folder.components().any(|part| part.as_os_str() == ".git");
-        !folder.as_os_str().is_empty() && !folder.starts_with(state) && !below_git
+        if file.as_os_str().is_empty() || file.starts_with(state) || file.starts_with(".git") {
+            return false;
+        }
+        file.extension().is_none() || self.index().is_none_or(|index| index.concerns(file))
     }
 
     /// The URI of a file: the editor's own where it is open.
@@ -189,24 +195,31 @@ impl Root {
 impl Backlog {
     /// Has the index to go away again to hear it?
     pub(super) fn has_files(&self) -> bool {
-        self.rebuild || !self.files.is_empty()
+        !self.files.is_empty()
     }
 }
 
 /// Does the work. Blocking.
 pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
     match (work, index) {
-        (Work::Reload(closed, changed), Some(mut index)) => {
+        (Work::Reload { open, closed }, Some(mut index)) => {
             let mut touched = Changed::default();
             for file in &closed {
-                merge(&mut touched, index.set_text(file, None));
+                merge(&mut touched, index.set_text(file, None)); // what was open until now is the disk's again
             }
-            for file in &changed {
+            for file in open.iter().chain(&closed) {
                 merge(&mut touched, index.reload(file));
             }
-            let reread: BTreeSet<RelPath> = closed.into_iter().chain(changed).collect();
+            let reread: BTreeSet<RelPath> = open.into_iter().chain(closed).collect();
             touched.files.extend(reread.iter().cloned());
-            Done { index, changed: Some(touched), reread, lines: HashMap::new(), history: None }
+            Done {
+                index,
+                changed: Some(touched),
+                reread,
+                lines: HashMap::new(),
+                nearest: HashMap::new(),
+                history: None,
+            }
         }
         (work, _) => build(root, matches!(work, Work::Build)),
     }
@@ -220,6 +233,7 @@ fn build(root: &Path, first: bool) -> Done {
         index.set_passed(history.ended.iter().filter_map(passed).collect());
     }
     let problems = index.all_problems();
+    let nearest = problems.iter().flat_map(|file| nearest_ids(&index, &file.file, &file.problems)).collect();
     let related = problems.iter().flat_map(|file| &file.problems).flat_map(|problem| &problem.related);
     let mut files: BTreeSet<RelPath> = related.map(|(place, _)| place.file.clone()).collect();
     files.extend(problems.iter().map(|file| file.file.clone()));
@@ -227,7 +241,7 @@ fn build(root: &Path, first: bool) -> Done {
         history.iter().flat_map(|history| &history.ended).filter(|(_, ended)| ended.outcome != Outcome::Passed);
     files.extend(not_passed.filter_map(|(task, _)| index.file_of(task.as_str()).cloned()));
     let lines = read_lines(root, files);
-    Done { index, changed: None, reread: BTreeSet::new(), lines, history }
+    Done { index, changed: None, reread: BTreeSet::new(), lines, nearest, history }
 }
 
 fn history(root: &Path, state_dir: &Path) -> History {
@@ -245,6 +259,15 @@ fn history(root: &Path, state_dir: &Path) -> History {
     History { ended, live, known }
 }
 
+/// The messages of a file's unknown dependencies, with the nearest known ids added. Costs a look at every id.
+pub(super) fn nearest_ids(index: &Index, file: &Path, problems: &[Problem]) -> Vec<(Box<str>, Box<str>)> {
+    let unknown = problems.iter().filter(|problem| problem.code == Code::UnknownDependency);
+    let mut unknown: Vec<Problem> = unknown.cloned().collect();
+    let plain: Vec<Box<str>> = unknown.iter().map(|problem| problem.message.clone()).collect();
+    index.add_nearest_ids(file, &mut unknown);
+    plain.into_iter().zip(unknown.into_iter().map(|problem| problem.message)).collect()
+}
+
 /// The end of a log; `None` where it cannot be read: the outcome is told without it. Blocking.
 pub(super) fn read_excerpt(log: &Path, root: &Path) -> Option<Arc<Excerpt>> {
     output::read(log, root).ok().map(Arc::new)
@@ -257,7 +280,7 @@ pub(super) fn read_lines(root: &Path, files: BTreeSet<RelPath>) -> HashMap<RelPa
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(root.join(file));
         let _ = opened.and_then(|opened| opened.take(READ_FOR_LINES).read_to_end(&mut bytes));
-        Arc::new(LineTable::of_file(&bytes))
+        Arc::new(LineTable::of_disk(&task::decode(&bytes)))
     };
     files.into_iter().map(|file| (file.clone(), read(&file))).collect()
 }

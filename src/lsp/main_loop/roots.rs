@@ -146,6 +146,7 @@ impl State {
         root.index = Slot::Here(done.index);
         root.lines.retain(|file, _| !done.reread.contains(file));
         root.lines.extend(done.lines);
+        root.nearest.extend(done.nearest);
         let everything = done.changed.is_none();
         if everything {
             // A new index knows neither open texts nor what passed.
@@ -203,10 +204,10 @@ impl State {
             return;
         }
         let files = std::mem::take(&mut root.backlog.files);
-        let rebuild = std::mem::take(&mut root.backlog.rebuild) || files.len() > MANY_FILES;
+        let rebuild = files.len() > MANY_FILES;
         let (open, closed): (BTreeSet<_>, BTreeSet<_>) =
             files.into_iter().partition(|file| root.open.contains_key(file));
-        let work = if rebuild { Work::Rebuild } else { Work::Reload(closed, open) };
+        let work = if rebuild { Work::Rebuild } else { Work::Reload { open, closed } };
         self.send_index_away(path, work);
     }
 }

@@ -96,7 +96,7 @@ impl State {
             Some(finished) => finished.exit_code != 0 && finished.exit_code != CANCELLED,
             None => true,
         };
-        if !fails {
+        if !fails || !self.abilities.failure_messages {
             return;
         }
         let message = format!("{}: {}", progress::title(view), progress::summary(view));

@@ -83,6 +83,13 @@ impl State {
         if let Some(document) = self.documents.get_mut(uri) {
             document.touched = false;
         }
+        // The index reads the configuration from disk only: half-typed it would forget every task.
+        let Some(place) = self.places.get(uri).cloned() else { return };
+        let Some(root) = self.roots.get_mut(&place.root) else { return };
+        if root.index().is_none_or(|index| index.task(&place.file).is_none()) {
+            root.backlog.files.insert(place.file);
+            self.reload_backlog(&place.root);
+        }
     }
 
     pub(super) fn closed(&mut self, uri: &Uri) {
@@ -108,19 +115,9 @@ impl State {
         let Some(root) = self.roots.get_mut(path) else { return };
         let mut new_folder = false;
         for changed in paths {
-            let Some(file) = root.relative(changed) else { continue };
-            match root.index() {
-                Some(index) if index.concerns(&file) => root.backlog.files.insert(file),
-                // While the index is away it cannot say what concerns it.
-                None if has_task_ending(&file) => root.backlog.files.insert(file),
-                // A folder came or went with all that is in it.
-                _ if file.extension().is_none() && root.may_hold_tasks(&file) => {
-                    new_folder |= FileWatch::is_deep(path, changed);
-                    root.backlog.rebuild = true;
-                    true
-                }
-                _ => false,
-            };
+            let Some(file) = root.relative(changed).filter(|file| root.concerns(file)) else { continue };
+            new_folder |= FileWatch::is_deep(path, changed);
+            root.backlog.files.insert(file);
         }
         if new_folder && root.watch.take().is_some() {
             self.watch_files(path);
@@ -152,9 +149,4 @@ fn place_of(path: &Path) -> Option<Place> {
     let file = canonical.join(path.file_name()?);
     let shown = shown_root(&root, folder, &canonical);
     Some(Place { file: file.strip_prefix(&root).ok()?.into(), root, shown })
-}
-
-fn has_task_ending(file: &Path) -> bool {
-    let ending = file.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| ["md", "yml", "yaml"].contains(&ending))
 }

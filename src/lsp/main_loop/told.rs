@@ -6,19 +6,16 @@ impl State {
     pub(super) fn publish_all(&mut self, path: &Path) {
         let Some(root) = self.roots.get(path) else { return };
         let files = root.all_told_files();
-        self.publish_with(path, files, true);
+        self.publish(path, files);
     }
 
     /// Publishes the diagnostics of these files where they are not what was published last.
     pub(super) fn publish(&mut self, path: &Path, files: impl IntoIterator<Item = RelPath>) {
-        self.publish_with(path, files, false);
-    }
-
-    pub(super) fn publish_with(&mut self, path: &Path, files: impl IntoIterator<Item = RelPath>, paused: bool) {
         let Some(root) = self.roots.get_mut(path) else { return };
         let Slot::Here(index) = &root.index else { return };
         let mut missing = BTreeSet::new();
         let mut different = Vec::new();
+        let mut unsure = Vec::new();
         for file in files {
             let document = root.open.get(&file).and_then(|uri| self.documents.get(uri));
             let sources = Sources {
@@ -29,9 +26,12 @@ impl State {
                     None => root.lines.get(file).cloned(),
                 },
                 uri: &|file: &Path| root.uri_of(file),
-                problems: &|file: &Path| index.problems(file),
+                nearest: &root.nearest,
                 encoding: self.abilities.encoding,
             };
+            if sources.wants_nearest_ids(&file) {
+                unsure.push((path.to_path_buf(), file.clone()));
+            }
             let diagnostics = match sources.of_file(&file) {
                 Ok(diagnostics) => diagnostics,
                 Err(needed) => {
@@ -57,7 +57,10 @@ impl State {
             }
             self.outbox.put(uri, diagnostics, version);
         }
-        let _ = paused;
+        if !unsure.is_empty() {
+            self.unsure.extend(unsure);
+            self.pause = Some(Instant::now() + PAUSE);
+        }
         self.read_lines(path, missing);
     }
 
@@ -95,14 +98,36 @@ impl State {
 
     /// When [`State::tidy`] is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.lenses_due.filter(|_| !self.refreshing)
+        let lenses = self.lenses_due.filter(|_| !self.refreshing);
+        [lenses, self.pause].into_iter().flatten().min()
     }
 
     /// Does what was put off.
     pub(super) fn tidy(&mut self) {
-        self.lenses_due = None;
-        if self.lenses_differ() {
-            self.refresh_lenses();
+        let now = Instant::now();
+        if self.lenses_due.is_some_and(|due| due <= now) && !self.refreshing {
+            self.lenses_due = None;
+            if self.lenses_differ() {
+                self.refresh_lenses();
+            }
+        }
+        if self.pause.is_some_and(|due| due <= now) {
+            self.pause = None;
+            self.look_for_nearest_ids();
+        }
+    }
+
+    /// Adds the nearest known ids to the messages of unknown dependencies.
+    fn look_for_nearest_ids(&mut self) {
+        for (path, file) in std::mem::take(&mut self.unsure) {
+            let Some(root) = self.roots.get_mut(&path) else { continue };
+            let Some(index) = root.index() else { continue }; // told again when it is back
+            let found = root::nearest_ids(index, &file, &index.problems(&file));
+            if root.nearest.len() > MOST_NEAREST {
+                root.nearest.clear();
+            }
+            root.nearest.extend(found);
+            self.publish(&path, [file]);
         }
     }
 
