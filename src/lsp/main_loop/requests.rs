@@ -174,8 +174,10 @@ impl State {
             if let Some((run, _)) = root.runs.live_task(task.id.as_str()) {
                 return Err(format!("{} already runs (run {run})", task.id));
             }
-            if root.starting.contains_key(&task.id) {
-                return Err(format!("{} is already being started", target.words()));
+            match root.starting.get(&task.id) {
+                Some(Some(run)) => return Err(format!("{} already runs (run {run})", target.words())),
+                Some(None) => return Err(format!("{} is already being started", target.words())),
+                None => {}
             }
         }
         let files = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| task.file.as_str());

@@ -1,0 +1,391 @@
+//! An editor for tests: owns the real binary over real framing, waits for messages that fit, answers the server's
+//! requests, and never waits for a time, only for a condition with a generous deadline.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Long enough for a slow machine under load; a test that passes never waits for it.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_feature-build");
+
+/// A workspace of its own, gone with the test.
+pub struct Workspace {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// An empty one. Its name has what URIs must encode.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("with space \u{fc}");
+        std::fs::create_dir_all(&root).unwrap();
+        Self { _folder: folder, root }
+    }
+
+    /// One with a configuration whose tasks run `sh tools/agent.sh ID`, which is this script.
+    pub fn with_agent(script: &str) -> Self {
+        let workspace = Self::new();
+        workspace.write("feature-build.yaml", "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\ngrace_seconds: 1\n");
+        workspace.write("tools/agent.sh", script);
+        workspace
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.root.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// A task of GuardKit's dialect, in feature `FEAT-1`.
+    pub fn task(&self, id: &str, wave: u32, more: &str) -> String {
+        let file = format!("tasks/backlog/feat/{id}.md");
+        self.write(&file, &task_text(id, wave, more));
+        file
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
+    pub fn uri(&self, file: &str) -> String {
+        uri(&self.root.join(file))
+    }
+
+    /// The argument of a command.
+    pub fn target(&self, more: Value) -> Value {
+        let mut target = json!({ "root": uri(&self.root), "feature": "FEAT-1" });
+        target.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        target
+    }
+}
+
+pub fn task_text(id: &str, wave: u32, more: &str) -> String {
+    format!(
+        "---\nid: {id}\ntitle: Task {id}\nstatus: backlog\nfeature_id: FEAT-1\nwave: {wave}\n{more}---\n\n# Task {id}\n"
+    )
+}
+
+pub fn uri(path: &Path) -> String {
+    let mut uri = String::from("file://");
+    for byte in path.to_str().unwrap().bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+/// What a server request is answered with.
+type Answers = Box<dyn Fn(&str, &Value) -> Value>;
+
+/// The editor.
+pub struct Editor {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    messages: Receiver<Value>,
+    /// Messages that came while another was waited for.
+    kept: VecDeque<Value>,
+    answers: Answers,
+    next_id: i64,
+    versions: std::collections::HashMap<String, i32>,
+    /// The answer to `initialize`.
+    pub capabilities: Value,
+}
+
+/// Everything that the server can use.
+pub fn able() -> Value {
+    json!({
+        "general": { "positionEncodings": ["utf-16"] },
+        "window": {
+            "workDoneProgress": true,
+            "showDocument": { "support": true },
+            "showMessage": { "messageActionItem": { "additionalPropertiesSupport": false } }
+        },
+        "workspace": {
+            "codeLens": { "refreshSupport": true },
+            "didChangeWatchedFiles": { "dynamicRegistration": true },
+            "workspaceFolders": true
+        },
+        "textDocument": { "codeAction": { "codeActionLiteralSupport": { "codeActionKind": { "valueSet": [""] } } } }
+    })
+}
+
+impl Editor {
+    /// An able editor that has opened the workspace.
+    pub fn open(workspace: &Workspace) -> Self {
+        Self::start(&[workspace.root()], able(), json!({}))
+    }
+
+    /// An editor with these folders, abilities and initialization options.
+    pub fn start(folders: &[&Path], capabilities: Value, options: Value) -> Self {
+        let mut editor = Self::spawn();
+        let folders: Vec<Value> =
+            folders.iter().map(|folder| json!({ "uri": uri(folder), "name": "folder" })).collect();
+        let params = json!({
+            "processId": null, "rootUri": null, "workspaceFolders": folders,
+            "capabilities": capabilities, "initializationOptions": options
+        });
+        editor.capabilities = editor.request("initialize", params)["capabilities"].clone();
+        editor.notify("initialized", json!({}));
+        editor
+    }
+
+    /// The server alone.
+    pub fn spawn() -> Self {
+        let mut child = Command::new(BINARY)
+            .args(["lsp", "--stdio"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, messages) = channel();
+        std::thread::spawn(move || {
+            let mut stdout = stdout;
+            while let Some(message) = read_message(&mut stdout) {
+                if send.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let stdin = child.stdin.take();
+        Self {
+            child,
+            stdin,
+            messages,
+            kept: VecDeque::new(),
+            answers: Box::new(|method, _| match method {
+                "window/showDocument" => json!({ "success": true }),
+                _ => Value::Null,
+            }),
+            next_id: 0,
+            versions: std::collections::HashMap::new(),
+            capabilities: Value::Null,
+        }
+    }
+
+    /// Answers the server's requests like this.
+    pub fn answer_with(&mut self, answers: impl Fn(&str, &Value) -> Value + 'static) {
+        self.answers = Box::new(answers);
+    }
+
+    pub fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
+    /// Sends a request; the answer comes with [`Editor::answer`].
+    pub fn ask(&mut self, method: &str, params: Value) -> i64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        id
+    }
+
+    /// The result of a request.
+    pub fn answer(&mut self, id: i64) -> Value {
+        let response = self.response(id);
+        assert!(response.get("error").is_none(), "request {id} failed: {response}");
+        response["result"].clone()
+    }
+
+    /// The whole response of a request.
+    pub fn response(&mut self, id: i64) -> Value {
+        self.wait("an answer", |message| message.get("method").is_none() && message["id"] == id)
+    }
+
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.ask(method, params);
+        self.answer(id)
+    }
+
+    pub fn command(&mut self, command: &str, argument: Value) -> Value {
+        self.request("workspace/executeCommand", json!({ "command": command, "arguments": [argument] }))
+    }
+
+    pub fn open_text(&mut self, uri: &str, text: &str) {
+        self.versions.insert(uri.into(), 1);
+        let item = json!({ "uri": uri, "languageId": "markdown", "version": 1, "text": text });
+        self.notify("textDocument/didOpen", json!({ "textDocument": item }));
+    }
+
+    /// Opens a file of a workspace as it is on disk.
+    pub fn open_file(&mut self, workspace: &Workspace, file: &str) -> String {
+        let uri = workspace.uri(file);
+        let text = std::fs::read_to_string(workspace.path(file)).unwrap();
+        self.open_text(&uri, &text);
+        uri
+    }
+
+    pub fn change(&mut self, uri: &str, changes: Value) {
+        let version = self.versions.get_mut(uri).unwrap();
+        *version += 1;
+        let identifier = json!({ "uri": uri, "version": *version });
+        self.notify("textDocument/didChange", json!({ "textDocument": identifier, "contentChanges": changes }));
+    }
+
+    pub fn lenses(&mut self, uri: &str) -> Vec<Value> {
+        let answer = self.request("textDocument/codeLens", json!({ "textDocument": { "uri": uri } }));
+        answer.as_array().unwrap().clone()
+    }
+
+    pub fn titles(&mut self, uri: &str) -> Vec<String> {
+        let title = |lens: &Value| lens["command"]["title"].as_str().unwrap().to_string();
+        self.lenses(uri).iter().map(title).collect()
+    }
+
+    /// Asks for lenses each time the server says that they changed, until they fit.
+    pub fn titles_until(&mut self, uri: &str, fits: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let titles = self.titles(uri);
+            if fits(&titles) {
+                return titles;
+            }
+            assert!(Instant::now() < deadline, "the lenses stay {titles:?}");
+            self.wait("a refresh of lenses", |message| message["method"] == "workspace/codeLens/refresh");
+        }
+    }
+
+    /// The first diagnostics of a file, from now on or kept, that fit.
+    pub fn diagnostics(&mut self, uri: &str, fits: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let message = self.wait(&format!("diagnostics of {uri}"), |message| {
+            message["method"] == "textDocument/publishDiagnostics"
+                && message["params"]["uri"] == uri
+                && fits(message["params"]["diagnostics"].as_array().unwrap())
+        });
+        message["params"]["diagnostics"].as_array().unwrap().clone()
+    }
+
+    /// The next message of a method.
+    pub fn next(&mut self, method: &str) -> Value {
+        self.wait(method, |message| message["method"] == method)["params"].clone()
+    }
+
+    /// The next `$/progress` that fits.
+    pub fn progress(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        self.wait("progress", |message| message["method"] == "$/progress" && fits(&message["params"]["value"]))["params"]
+            .clone()
+    }
+
+    /// Waits for a message that fits; others are kept.
+    pub fn wait(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        if let Some(at) = self.kept.iter().position(&fits) {
+            return self.kept.remove(at).unwrap();
+        }
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let message = match self.messages.recv_timeout(left) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => panic!("waited for {what}; kept: {:#?}", self.kept),
+                Err(RecvTimeoutError::Disconnected) => panic!("the server ended while {what} was waited for"),
+            };
+            self.answer_request(&message);
+            if fits(&message) {
+                return message;
+            }
+            self.kept.push_back(message);
+        }
+    }
+
+    /// What came so far, after a round trip: what the server had to say before its answer is there.
+    pub fn heard(&mut self) -> Vec<Value> {
+        self.request("textDocument/codeLens", json!({ "textDocument": { "uri": "untitled:x" } }));
+        self.kept.drain(..).collect()
+    }
+
+    fn answer_request(&mut self, message: &Value) {
+        let (Some(method), Some(id)) = (message["method"].as_str(), message.get("id")) else { return };
+        let result = (self.answers)(method, &message["params"]);
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": result }));
+    }
+
+    fn send(&mut self, message: &Value) {
+        let body = message.to_string();
+        let stdin = self.stdin.as_mut().unwrap();
+        write!(stdin, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// Closes the editor's end without a word.
+    pub fn hang_up(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for the server's end.
+    pub fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    /// `shutdown` and `exit`, as the protocol wants it.
+    pub fn quit(mut self) {
+        self.request("shutdown", Value::Null);
+        self.notify("exit", Value::Null);
+        assert_eq!(self.end().code(), Some(0));
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_message(stdout: &mut impl BufRead) -> Option<Value> {
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        if stdout.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("Content-Length: ") {
+            length = value.parse().ok();
+        }
+    }
+    let mut body = vec![0; length?];
+    stdout.read_exact(&mut body).ok()?;
+    Some(serde_json::from_slice(&body).expect("nothing but the protocol on standard output"))
+}
+
+/// Waits until something is so.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not so");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,343 @@
+//! Runs: started by a click, by a terminal, by another server; followed, cancelled, survived.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{BINARY, Editor, Workspace, able, eventually};
+use crate::{SCRIPTED, wait_for};
+
+const RUN_WAVE: &str = "featureBuild/runWave";
+
+/// Three tasks of one wave that wait for a file each.
+fn waiting_wave() -> (Workspace, String) {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    for number in 1..=3 {
+        let id = format!("TASK-A-{number:03}");
+        workspace.task(&id, 1, "");
+        workspace.write(&format!("tools/{id}.sh"), &wait_for(&format!("go-{id}")));
+    }
+    (workspace, "tasks/backlog/feat/TASK-A-001.md".into())
+}
+
+fn let_go(workspace: &Workspace, numbers: impl IntoIterator<Item = u32>) {
+    for number in numbers {
+        workspace.write(&format!("go-TASK-A-{number:03}"), "");
+    }
+}
+
+fn run_wave(editor: &mut Editor, workspace: &Workspace) -> String {
+    let answer = editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    answer["run"].as_str().unwrap_or_else(|| panic!("nothing was started: {answer}")).to_string()
+}
+
+#[test]
+fn a_click_runs_the_wave_and_lens_and_progress_follow_it() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let click = editor.lenses(&uri)[0]["command"].clone();
+    let answer = editor
+        .request("workspace/executeCommand", json!({ "command": click["command"], "arguments": click["arguments"] }));
+    assert!(answer["run"].is_string(), "{answer}");
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/3 done \u{b7} Cancel");
+
+    let created = editor.next("window/workDoneProgress/create");
+    let begin = editor.progress(|value| value["kind"] == "begin");
+    assert_eq!(begin["token"], created["token"], "create comes before begin");
+    assert_eq!(begin["value"]["cancellable"], true);
+    assert_eq!(begin["value"]["percentage"], 0);
+    assert_eq!(begin["value"]["title"], "wave 1 of FEAT-1");
+
+    let_go(&workspace, [1]);
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 1/3 done \u{b7} Cancel");
+    let report =
+        editor.progress(|value| value["message"].as_str().is_some_and(|text| text.starts_with("1/3 \u{b7} TASK-A-00")));
+    assert_eq!(report["value"]["percentage"], 33);
+    let_go(&workspace, [2, 3]);
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().starts_with("3 passed in "), "{end}");
+    let titles = editor.titles_until(&uri, |titles| titles[0].starts_with('\u{2713}'));
+    assert!(titles[0].starts_with("\u{2713} passed in "), "{titles:?}");
+    assert_eq!(titles.len(), 1, "nothing is left to run: {titles:?}");
+    for report in editor.heard().iter().filter(|message| message["params"]["value"]["kind"] == "report") {
+        assert!(report["params"]["value"]["percentage"].is_u64(), "each report has a percentage: {report}");
+    }
+    editor.quit();
+}
+
+#[test]
+fn a_wave_that_already_runs_is_told_and_not_started_again() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    editor.open_file(&workspace, &file);
+    let command = |target| json!({ "command": RUN_WAVE, "arguments": [target] });
+    let both =
+        [(); 2].map(|()| editor.ask("workspace/executeCommand", command(workspace.target(json!({ "wave": "1" })))));
+    let both = both.map(|id| editor.answer(id));
+    assert_eq!(both.iter().filter(|answer| answer["run"].is_string()).count(), 1, "a double click: {both:?}");
+    let again = editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert_eq!(again["run"], Value::Null);
+    assert!(again["reason"].as_str().unwrap().contains("wave 1 of FEAT-1"), "{again}");
+    editor.wait("the message about it", |message| {
+        message["method"] == "window/showMessage" && message["params"]["message"] == again["reason"]
+    });
+    assert!(again["reason"].as_str().unwrap().contains("already runs"), "{again}");
+    let task = editor.command("featureBuild/runTask", workspace.target(json!({ "task": "TASK-A-002" })));
+    assert!(task["reason"].as_str().unwrap().contains("TASK-A-002 already runs"), "{task}");
+    let_go(&workspace, 1..=3);
+    editor.progress(|value| value["kind"] == "end");
+    assert_eq!(std::fs::read_dir(workspace.path(".feature-build/runs")).unwrap().count(), 1);
+    editor.quit();
+}
+
+#[test]
+fn the_custom_request_answers_like_the_command() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    let wrong = editor.request(RUN_WAVE, workspace.target(json!({ "wave": "7" })));
+    assert_eq!(wrong["run"], Value::Null);
+    assert!(wrong["reason"].as_str().unwrap().contains("wave \"7\""), "{wrong}");
+    let started = editor.request(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert!(started["run"].is_string(), "{started}");
+    editor.progress(|value| value["kind"] == "end");
+    let id = editor.ask(RUN_WAVE, json!({ "wave": "1" }));
+    assert_eq!(editor.response(id)["error"]["code"], -32602, "no root named");
+    let id = editor.ask("workspace/executeCommand", json!({ "command": "featureBuild/none", "arguments": [] }));
+    assert_eq!(editor.response(id)["error"]["code"], -32602);
+    editor.quit();
+}
+
+#[test]
+fn without_a_configuration_the_answer_says_what_to_write() {
+    let workspace = Workspace::new();
+    workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    let answer = editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert_eq!(answer["run"], Value::Null);
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.contains("feature-build.yaml") && reason.contains("command:"), "{reason}");
+    editor.quit();
+}
+
+#[test]
+fn unsaved_changes_refuse_the_run_and_name_the_file() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    let other = workspace.task("TASK-B-001", 2, "");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let elsewhere = editor.open_file(&workspace, &other);
+    let at = json!({ "line": 8, "character": 0 });
+    let edit = json!([{ "range": { "start": at, "end": at }, "text": "more" }]);
+    editor.change(&uri, edit.clone());
+    let answer = editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert_eq!(answer["run"], Value::Null);
+    assert!(answer["reason"].as_str().unwrap().contains(&file), "{answer}");
+    // Another task's unsaved changes are no reason, nor are changes that were undone or saved.
+    editor.change(&elsewhere, edit);
+    let undo = json!({ "start": at, "end": { "line": 8, "character": 4 } });
+    editor.change(&uri, json!([{ "range": undo, "text": "" }]));
+    assert!(editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })))["run"].is_string());
+    editor.progress(|value| value["kind"] == "end");
+    editor.quit();
+}
+
+#[test]
+fn a_run_is_cancelled_by_its_lens_and_by_its_progress() {
+    for by_lens in [true, false] {
+        let (workspace, file) = waiting_wave();
+        let mut editor = Editor::open(&workspace);
+        let uri = editor.open_file(&workspace, &file);
+        run_wave(&mut editor, &workspace);
+        let begin = editor.progress(|value| value["kind"] == "begin");
+        editor.titles_until(&uri, |titles| titles[0].ends_with("Cancel"));
+        if by_lens {
+            let click = editor.lenses(&uri)[0]["command"].clone();
+            let answer = editor.command(click["command"].as_str().unwrap(), click["arguments"][0].clone());
+            assert_eq!(answer["cancelled"].as_array().unwrap().len(), 1, "{answer}");
+        } else {
+            editor.notify("window/workDoneProgress/cancel", json!({ "token": begin["token"] }));
+        }
+        let end = editor.progress(|value| value["kind"] == "end");
+        assert!(end["value"]["message"].as_str().unwrap().contains("3 cancelled"), "{end}");
+        let titles = editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("cancelled")));
+        assert!(titles.contains(&"\u{2717} cancelled \u{b7} Open log".to_string()), "{titles:?}");
+        let shouted = editor.heard().iter().any(|message| message["method"] == "window/showMessage");
+        assert!(!shouted, "who cancels needs no error message");
+        editor.quit();
+    }
+}
+
+#[test]
+fn a_killed_server_changes_nothing_for_a_run_and_a_new_one_shows_its_end() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    editor.progress(|value| value["kind"] == "begin");
+    editor.kill();
+    let_go(&workspace, [1]);
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 1/3 done \u{b7} Cancel");
+    editor.progress(|value| value["kind"] == "begin");
+    let_go(&workspace, [2, 3]);
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().starts_with("3 passed"), "{end}");
+    editor.quit();
+    // And one that comes after the end knows it from the history.
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    assert!(editor.titles(&uri)[0].starts_with("\u{2713} passed in "));
+    editor.quit();
+}
+
+#[test]
+fn ending_a_server_properly_changes_nothing_for_a_run() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    editor.quit();
+    let_go(&workspace, 1..=3);
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    editor.titles_until(&uri, |titles| titles[0].starts_with("\u{2713} passed"));
+    editor.quit();
+}
+
+#[test]
+fn two_servers_on_one_root_show_the_same_run() {
+    let (workspace, file) = waiting_wave();
+    let mut one = Editor::open(&workspace);
+    let mut other = Editor::open(&workspace);
+    let uri = other.open_file(&workspace, &file);
+    assert_eq!(other.titles(&uri)[0], "\u{25b6} Run wave 1 (3 tasks)");
+    run_wave(&mut one, &workspace);
+    other.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/3 done \u{b7} Cancel");
+    let refused = other.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert_eq!(refused["run"], Value::Null, "{refused}");
+    let_go(&workspace, 1..=3);
+    for editor in [&mut one, &mut other] {
+        editor.progress(|value| value["kind"] == "end");
+    }
+    other.titles_until(&uri, |titles| titles[0].starts_with("\u{2713} passed"));
+    one.quit();
+    other.quit();
+}
+
+#[test]
+fn a_run_of_a_terminal_shows_in_the_editor() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    assert_eq!(editor.titles(&uri)[0], "\u{25b6} Run wave 1 (3 tasks)");
+    let mut terminal = Command::new(BINARY)
+        .args(["run", "--feature", "FEAT-1", "--wave", "1"])
+        .current_dir(workspace.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/3 done \u{b7} Cancel");
+    editor.progress(|value| value["kind"] == "begin");
+    let_go(&workspace, 1..=3);
+    editor.progress(|value| value["kind"] == "end");
+    assert!(terminal.wait().unwrap().success());
+    editor.quit();
+}
+
+#[test]
+fn every_event_is_told_to_a_client_that_asks() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({ "events": true }));
+    let run = run_wave(&mut editor, &workspace);
+    let last = editor.wait("the run's end", |message| message["params"]["event"] == "run-finished");
+    let heard: Vec<Value> = editor.heard().into_iter().chain([last]).collect();
+    let events: Vec<&Value> = heard
+        .iter()
+        .filter(|message| message["method"] == "featureBuild/event")
+        .map(|message| &message["params"])
+        .collect();
+    for (number, event) in (1..).zip(&events) {
+        assert_eq!(event["seq"], number, "none is missing, in their order");
+        assert_eq!(event["run"], run);
+        assert_eq!(event["root"], workspace.root().to_str().unwrap());
+    }
+    let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    for name in ["run-started", "wave-started", "task-started", "task-finished", "wave-finished", "run-finished"] {
+        assert!(names.contains(&name), "{name} is missing: {names:?}");
+    }
+    editor.quit();
+}
+
+#[test]
+fn no_event_is_told_to_a_client_that_does_not_ask() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    editor.progress(|value| value["kind"] == "end");
+    assert!(!editor.heard().iter().any(|message| message["method"] == "featureBuild/event"));
+    editor.quit();
+}
+
+#[test]
+fn a_feature_runs_its_waves_in_order() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    workspace.task("TASK-A-002", 2, "depends_on: [TASK-A-001]\n");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let answer = editor.command("featureBuild/runFeature", workspace.target(json!({})));
+    assert!(answer["run"].is_string(), "{answer}");
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().starts_with("2 passed"), "{end}");
+    editor.titles_until(&uri, |titles| titles == [titles[0].clone()] && titles[0].starts_with('\u{2713}'));
+    editor.quit();
+}
+
+/// Forty runs in progress, of real processes: a hundred would take the machine minutes, and each costs the server the
+/// same. Lenses and edits are compared with those of the same server before the runs.
+#[test]
+fn many_runs_in_progress_leave_lenses_and_edits_fast() {
+    const RUNS: usize = 40;
+    let workspace = Workspace::with_agent("while [ ! -e go ]; do echo still here; sleep 0.2; done\n");
+    for number in 0..=RUNS {
+        workspace.task(&format!("TASK-A-{number:03}"), 1, "");
+    }
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, "tasks/backlog/feat/TASK-A-000.md");
+    editor.lenses(&uri);
+    let round = |editor: &mut Editor| {
+        let at = json!({ "line": 8, "character": 0 });
+        editor.change(&uri, json!([{ "range": { "start": at, "end": at }, "text": "x" }]));
+        let began = Instant::now();
+        editor.lenses(&uri);
+        began.elapsed()
+    };
+    let median = |editor: &mut Editor| {
+        let mut times: Vec<Duration> = (0..41).map(|_| round(editor)).collect();
+        times.sort();
+        times[20]
+    };
+    let before = median(&mut editor);
+    for number in 1..=RUNS {
+        let task = format!("TASK-A-{number:03}");
+        let answer = editor.command("featureBuild/runTask", workspace.target(json!({ "task": task })));
+        assert!(answer["run"].is_string(), "{answer}");
+    }
+    let during = median(&mut editor);
+    workspace.write("go", "");
+    println!("edit to lens: {before:?} without runs, {during:?} with {RUNS} runs");
+    // Not a measurement: with the runs' events in the way of the editor's messages this took seconds.
+    assert!(during < Duration::from_millis(500), "{before:?} became {during:?}");
+    eventually("all runs end", || {
+        let runs = std::fs::read_dir(workspace.path(".feature-build/runs")).unwrap();
+        runs.flatten()
+            .all(|run| std::fs::read_to_string(run.path().join("journal.jsonl")).unwrap().contains("\"run-finished\""))
+    });
+    editor.quit();
+}
