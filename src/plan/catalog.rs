@@ -60,6 +60,7 @@ impl Catalog {
         let mut waiting = self.tables.take_dirty();
         let mut seen = BTreeSet::new();
         let mut names = BTreeSet::new();
+        let mut before = BTreeMap::new();
         while let Some(group) = waiting.pop_first() {
             let new = plan(&self.tables, &group);
             seen.insert(group.clone());
@@ -68,11 +69,14 @@ impl Catalog {
             let partners = old.partners.iter().chain(&new.partners);
             waiting.extend(partners.filter(|partner| !seen.contains(*partner)).cloned());
             names.extend(self.change_name(&group, &old, &new));
+            note_problems(&mut before, &old, &new);
             self.replace(group, &old, new, &mut replanned);
         }
         for name in names {
             self.share_out(&name, &mut replanned);
         }
+        before.retain(|file, problems| self.problems(file) != problems.as_slice());
+        replanned.files = before.into_keys().collect();
         replanned
     }
 
@@ -125,7 +129,7 @@ impl Catalog {
             let Some(wanted) = self.dependency_at(file, problem.span) else { continue };
             let nearest = nearest::nearest(wanted, self.tables.ids());
             if !nearest.is_empty() {
-                problem.message = format!("{}; did you mean {}?", problem.message, nearest.join(" or ")).into();
+                problem.message = format!("{}; did you mean {}?", problem.message, nearest::one_of(&nearest)).into();
             }
         }
     }
@@ -150,11 +154,8 @@ impl Catalog {
         Some(GroupKey::Named(Dialect::GuardKit, id))
     }
 
-    /// Puts a new plan in the place of the old one and notes what is different.
+    /// Puts a new plan in the place of the old one and notes which features are different.
     fn replace(&mut self, group: GroupKey, old: &Planned, mut new: Planned, replanned: &mut Replanned) {
-        let files: BTreeSet<&RelPath> = old.problems.keys().chain(new.problems.keys()).collect();
-        let changed = files.into_iter().filter(|file| old.problems.get(*file) != new.problems.get(*file));
-        replanned.files.extend(changed.cloned());
         if let (Some(id), Some(feature)) = (self.ids.get(&group), &mut new.feature) {
             feature.id = id.clone();
         }
@@ -211,6 +212,17 @@ impl Catalog {
         if self.by_id.get(&id) == Some(group) {
             self.by_id.remove(&id);
         }
+    }
+}
+
+/// Keeps the old problems of the files that may have others now. A file may go from one feature to another with its
+/// problems unchanged, so they are compared only when all is planned.
+fn note_problems(before: &mut BTreeMap<RelPath, Vec<Problem>>, old: &Planned, new: &Planned) {
+    for (file, problems) in old.problems.iter().filter(|(file, problems)| new.problems.get(*file) != Some(problems)) {
+        before.insert(file.clone(), problems.clone());
+    }
+    for file in new.problems.keys().filter(|file| old.problems.get(*file) != new.problems.get(*file)) {
+        before.entry(file.clone()).or_default();
     }
 }
 

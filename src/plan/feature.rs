@@ -50,7 +50,9 @@ pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
         report.cycles(&cycles, at);
         report.later_dependencies(&members, &links, &cycles, &waves, at);
         report.wave_mismatch(member, statement_of_waves.map(AsRef::as_ref));
-        report.missing_wave(member, &waves);
+        if statement_of_waves.is_none() {
+            report.missing_wave(member, &waves);
+        }
     }
     report.overlaps(&members, &waves);
     for file in tables.feature_files_of(group) {
@@ -525,12 +527,12 @@ impl Report {
                 }
                 let waits = member.is_open() && target.is_open();
                 let severity = if waits { Severity::Warning } else { Severity::Information };
-                let which = if later == wave { "the same wave" } else { "a later wave" };
-                let message = format!(
-                    "{} depends on {} of {which} ({later}, its own is {wave})",
-                    member.entry.id(),
-                    dependency.text
-                );
+                let which = if later == wave {
+                    format!("its own wave {wave}")
+                } else {
+                    format!("the later wave {later}, its own is {wave}")
+                };
+                let message = format!("{} depends on {} of {which}", member.entry.id(), dependency.text);
                 let related =
                     vec![(target.wave_place(), format!("{} stands in wave {later}", target.entry.id()).into())];
                 self.add(dependency.place.clone(), Code::DependencyNotEarlier, severity, message, related);
@@ -594,8 +596,7 @@ impl Report {
 
     /// A task that was forgotten would never run with its feature: that must be told.
     fn missing_wave(&mut self, member: &Member, waves: &Waves) {
-        let is_told =
-            member.statement.is_some() || member.task.problems.iter().any(|problem| problem.code == Code::InvalidWave);
+        let is_told = member.task.problems.iter().any(|problem| problem.code == Code::InvalidWave);
         if !waves.declared || member.wave.is_some() || !member.is_open() || is_told {
             return;
         }
@@ -656,7 +657,7 @@ impl Report {
     ) {
         let place = || Place { file: Arc::clone(&file.file), span: id.span };
         let severity = |open| if open { Severity::Warning } else { Severity::Information };
-        let Some(entry) = tables.find(&id.value).filter(|entry| entry.task.dialect == Dialect::GuardKit) else {
+        let Some(entry) = tables.find_listed(&id.value) else {
             let message = format!("{} is listed here, but no task file has this id", id.value);
             self.add(place(), Code::WaveMismatch, severity(standing == Standing::Open), message, Vec::new());
             return;

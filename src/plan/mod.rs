@@ -9,6 +9,8 @@ mod names;
 mod nearest;
 mod select;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use catalog::{Catalog, Replanned};
 pub use select::{

@@ -16,6 +16,16 @@ pub(super) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) ->
     found.into_iter().take(MOST).map(|(_, name)| name).collect()
 }
 
+/// `A`, `A or B`, `A, B or C`.
+pub(super) fn one_of(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        Some((last, _)) => (*last).into(),
+        None => String::new(),
+    }
+}
+
 /// A name without case, with a bit for each letter or digit in it.
 struct Letters {
     text: String,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::nearest::nearest;
+use super::nearest::{nearest, one_of};
 use super::{Feature, PlannedTask, State, Wave};
 use crate::task::{TaskId, WaveLabel};
 
@@ -150,7 +150,7 @@ pub enum SelectError {
 }
 
 fn hint(nearest: &[String]) -> String {
-    if nearest.is_empty() { String::new() } else { format!("; did you mean {}?", nearest.join(" or ")) }
+    if nearest.is_empty() { String::new() } else { format!("; did you mean {}?", one_of(nearest)) }
 }
 
 fn with_flag(features: &[String]) -> String {
@@ -297,7 +297,12 @@ impl<'a> Chosen<'a> {
             }
             scheduled
         });
-        Schedule { feature: self.feature.id.to_string(), title: self.feature.title.to_string(), waves: waves.collect() }
+        let says_something = |wave: &ScheduledWave| !wave.tasks.is_empty() || !wave.skipped.is_empty();
+        Schedule {
+            feature: self.feature.id.to_string(),
+            title: self.feature.title.to_string(),
+            waves: waves.filter(says_something).collect(),
+        }
     }
 }
 

@@ -190,6 +190,7 @@ impl Tables {
 
     fn touch(&mut self, entry: &Entry, tell_dependents: bool) {
         self.dirty.insert(entry.home.clone());
+        self.dirty.extend(self.listing_groups(entry.id()));
         self.stale.extend(entry.identity.clone());
         if tell_dependents {
             self.touch_references(&entry.keys);
@@ -274,12 +275,13 @@ impl Tables {
                 self.touch_references(&keys);
             }
         }
-        self.dirty.extend(self.listing_groups(identity));
+        if let Key::Exact(id) = identity {
+            self.dirty.extend(self.listing_groups(id));
+        }
     }
 
     /// A feature file tells whether the tasks that it lists exist.
-    fn listing_groups(&self, identity: &Key) -> Vec<GroupKey> {
-        let Key::Exact(id) = identity else { return Vec::new() };
+    fn listing_groups(&self, id: &str) -> Vec<GroupKey> {
         let files =
             self.listings.get(id).into_iter().flatten().filter_map(|listing| self.feature_files.get(&listing.file));
         files.map(|file| GroupKey::Named(Dialect::GuardKit, file.id.value.clone())).collect()
@@ -378,6 +380,11 @@ impl Tables {
         found.next()
     }
 
+    /// The GuardKit task of an id.
+    pub(super) fn find_listed(&self, id: &str) -> Option<&Entry> {
+        self.counting(&Key::Exact(id.into())).into_iter().find(|entry| entry.task.dialect == Dialect::GuardKit)
+    }
+
     fn counting(&self, key: &Key) -> Vec<&Entry> {
         let files = self.claims.get(key).into_iter().flatten();
         files.filter_map(|file| self.entries.get(file)).filter(|entry| self.counts(entry)).collect()
@@ -423,8 +430,8 @@ impl Tables {
     fn is_named_by_a_task(&self, id: &str, feature: &str) -> bool {
         let mut claimants = self.claims.get(&Key::Exact(id.into())).into_iter().flatten();
         claimants.any(|file| {
-            let feature_of = self.entries.get(file).map(|entry| &entry.task.feature);
-            matches!(feature_of, Some(FeatureRef::Named(name)) if &*name.value == feature)
+            let task = self.entries.get(file).map(|entry| &entry.task).filter(|task| task.dialect == Dialect::GuardKit);
+            matches!(task.map(|task| &task.feature), Some(FeatureRef::Named(name)) if &*name.value == feature)
         })
     }
 
