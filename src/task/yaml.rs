@@ -163,7 +163,18 @@ fn node(raw: serde_yaml::Spanned<Raw>, text: &str, base: usize) -> Node {
     if matches!(value, Value::Text(_)) {
         end = range.start + spelling().len();
     }
-    Node { value, span: Span::new(base + range.start, base + end) }
+    let end = (base + end).max(end_of_last(&value));
+    Node { value, span: Span::new(base + range.start, end) }
+}
+
+/// The library gives a list or map the range of its first character; it reaches to its last value.
+fn end_of_last(value: &Value) -> usize {
+    let last = match value {
+        Value::List(items) => items.last(),
+        Value::Map(entries) => entries.last().map(|(_, value)| value),
+        Value::Null | Value::Text(_) => None,
+    };
+    last.map_or(0, |last| last.span.end as usize)
 }
 
 /// The byte range that the library states, held inside the text and on character boundaries whatever it says.
@@ -268,6 +279,12 @@ mod tests {
         for item in items.iter().filter_map(Node::as_text) {
             assert_eq!(&text[item.span.range()], &*item.value);
         }
+    }
+
+    #[test]
+    fn a_list_reaches_to_its_last_value() {
+        let text = "wave: [1, 2]\n";
+        assert_eq!(shown(text, read(text, 0).unwrap().get("wave").unwrap()), "[1, 2");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Places {
                 Some(role @ Role::Task(Dialect::Own)) => take(file, role),
                 _ => None,
             };
-            walk(root, git_walk(&root.join(within)), &own, &found);
+            walk(root, git_walk(root, &root.join(within)), &own, &found);
         }
         found.into_inner().unwrap_or_default()
     }
@@ -167,12 +167,23 @@ fn raw_walk(start: &Path) -> WalkBuilder {
     walk
 }
 
-/// A walk as git sees the folder, for a user's own globs.
-fn git_walk(start: &Path) -> WalkBuilder {
-    let mut walk = WalkBuilder::new(start);
+/// A walk as git sees the folder, for a user's own globs. It begins at the root, for what git ignores may be an ancestor
+/// of `within`.
+fn git_walk(root: &Path, within: &Path) -> WalkBuilder {
+    let mut walk = WalkBuilder::new(root);
     walk.hidden(false).require_git(false).follow_links(false).threads(threads());
-    walk.filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".feature-build" | "node_modules")));
+    let within = within.to_path_buf();
+    walk.filter_entry(move |entry| {
+        let is_machinery = matches!(entry.file_name().to_str(), Some(".git" | ".feature-build" | "node_modules"));
+        !is_machinery && (entry.path().starts_with(&within) || within.starts_with(entry.path()))
+    });
     walk
+}
+
+/// Would a walk as git sees the root find this file?
+pub(super) fn git_sees(root: &Path, file: &Path) -> bool {
+    let path = root.join(file);
+    git_walk(root, &path).build().flatten().any(|entry| entry.path() == path)
 }
 
 /// The walk waits for the disk more than it computes, but more than a few threads only wait for each other.

@@ -320,6 +320,10 @@ impl Index {
 
     fn read_now(&self, file: &RelPath) -> Option<Said> {
         let role = self.places.role(file)?;
+        let is_new_of_own = role == Role::Task(Dialect::Own) && !self.known.contains(file);
+        if is_new_of_own && !discover::git_sees(&self.root, file) {
+            return None;
+        }
         self.read(file, role)
     }
 

@@ -148,6 +148,12 @@ fn a_dialect_of_ones_own_is_read_as_the_configuration_says() {
     ]);
     let mut index = workspace.index();
     assert_eq!(states(&index), ["T-1: ready", "T-2: waiting"]);
+    index.reload(Path::new("work/ignored/3.md"));
+    index.reload(Path::new("work/ignored"));
+    assert_eq!(states(&index), ["T-1: ready", "T-2: waiting"], "git ignores it");
+    workspace.write("work/a/4.md", "---\nticket: T-4\nstage: 1\n---\n");
+    index.reload(Path::new("work/a/4.md"));
+    assert_eq!(states(&index), ["T-1: ready", "T-4: ready", "T-2: waiting"]);
     workspace.write("feature-build.yaml", "dialect: gsd\n");
     index.reload(Path::new("feature-build.yaml"));
     assert_eq!(states(&index), Vec::<String>::new());

@@ -75,7 +75,7 @@ pub fn needs_body(text: &str, dialect: Dialect, own: Option<&OwnKeys>) -> bool {
         Dialect::GuardKit | Dialect::BacklogMd => "title",
         Dialect::Own => own.map_or("title", |keys| &keys.title),
     };
-    Frontmatter::find(text).is_some_and(|frontmatter| !frontmatter.has(title))
+    Frontmatter::find(text).is_some_and(|frontmatter| Reader::new(text, frontmatter).title(title).is_none())
 }
 
 /// The folder of a file, as `/`-separated text.

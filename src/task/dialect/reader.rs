@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::task::frontmatter::Frontmatter;
 use crate::task::yaml::{Broken, Node, Value};
 use crate::task::{
-    Code, Dialect, FeatureRef, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task, WaveLabel, body,
-    boundary_before, wave,
+    Code, Dialect, FeatureRef, NoWave, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task,
+    WaveLabel, body, boundary_before, wave,
 };
 
 /// How far into the body a title is looked for: a Markdown parser would read all of a body of 50 MB first.
@@ -141,12 +141,18 @@ impl<'t> Reader<'t> {
     }
 
     fn wave_of(&mut self, key: &str) -> Option<Spanned<WaveLabel>> {
-        let written = self.text(key, Loss::Place)?;
-        match WaveLabel::read(&written.value) {
-            Ok(label) => label.map(|label| Spanned::new(label, written.span)),
+        let node = self.node(key, Loss::Place)?;
+        let read = match &node.value {
+            Value::Null => return None,
+            Value::Text(text) => WaveLabel::read(text),
+            Value::List(_) | Value::Map(_) => Err(NoWave),
+        };
+        match read {
+            Ok(label) => label.map(|label| Spanned::new(label, node.span)),
             Err(error) => {
-                let message = format!("`{key}: {}` is read as no wave: {error}", written.value);
-                self.problem(Code::InvalidWave, Severity::Warning, message, written.span);
+                let written = self.text.get(node.span.range()).unwrap_or_default();
+                let message = format!("`{key}: {written}` is read as no wave: {error}");
+                self.problem(Code::InvalidWave, Severity::Warning, message, node.span);
                 None
             }
         }
@@ -366,6 +372,15 @@ mod tests {
             let text = format!("---\nfeature: {nothing}\n---\n");
             assert_eq!(reader(&text).text("feature", Loss::Detail), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn the_first_key_with_a_wave_counts_and_what_is_none_is_told() {
+        let text = "---\nwave: [1, 2]\nparallel_group: wave-2\n---\n";
+        let mut reader = reader(text);
+        assert_eq!(reader.wave(&["wave", "parallel_group"]).unwrap().value.as_str(), "2");
+        let [problem] = reader.problems.as_slice() else { panic!("{:?}", reader.problems) };
+        assert_eq!((problem.code, problem.severity), (Code::InvalidWave, Severity::Warning));
     }
 
     #[test]
