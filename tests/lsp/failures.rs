@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Editor, Workspace, able, uri};
+use crate::harness::{Answer, Editor, Workspace, able, uri};
 use crate::{SCRIPTED, wait_for};
 
 const FAILING: &str = "echo compiling\necho 'src/a.rs:2:5: this is wrong'\necho the end\nexit 3\n";
@@ -100,9 +100,9 @@ fn a_failed_run_is_a_message_with_an_action_only_for_clients_that_want_it() {
     let (workspace, _) = failing_wave();
     let mut editor = Editor::start(&[workspace.root()], able(), json!({ "interactiveMessages": true }));
     editor.answer_with(|method, params| match method {
-        "window/showMessageRequest" => params["actions"][0].clone(),
-        "window/showDocument" => json!({ "success": true }),
-        _ => Value::Null,
+        "window/showMessageRequest" => Answer::Result(params["actions"][0].clone()),
+        "window/showDocument" => Answer::Result(json!({ "success": true })),
+        _ => Answer::Result(Value::Null),
     });
     run_wave(&mut editor, &workspace);
     let asked = editor.next("window/showMessageRequest");
@@ -143,5 +143,50 @@ fn a_log_is_opened_by_the_editor_or_named() {
     assert!(answer["uri"].as_str().unwrap().starts_with(&uri(&log)), "{answer}");
     let told = editor.next("window/showMessage");
     assert!(told["message"].as_str().unwrap().contains("TASK-A-001.log"), "{told}");
+    editor.quit();
+}
+
+#[test]
+fn each_way_to_name_a_place_leads_to_it() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.write("src/a.rs", "one\ntwo\nthree\nfour\n");
+    let file = workspace.task("TASK-A-001", 1, "");
+    let output = [
+        "src/a.rs:1:1: first",
+        "error: second",
+        "  --> src/a.rs:2:3",
+        "  File \"src/a.rs\", line 3",
+        "::error file=src/a.rs,line=4,col=2::fourth",
+        "/etc/passwd:1:1: outside",
+        "src/none.rs:1:1: nowhere",
+    ];
+    let script = format!("cat <<'END'\n{}\nthe end\nEND\nexit 1\n", output.join("\n"));
+    workspace.write("tools/TASK-A-001.sh", &script);
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    let told = failure(&mut editor, &workspace.uri(&file));
+    let related = told["relatedInformation"].as_array().unwrap();
+    let places: Vec<(u64, u64)> = related[1..]
+        .iter()
+        .map(|one| {
+            assert_eq!(one["location"]["uri"], workspace.uri("src/a.rs"));
+            let start = &one["location"]["range"]["start"];
+            (start["line"].as_u64().unwrap(), start["character"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(places, [(0, 0), (1, 2), (2, 0), (3, 1)]);
+    editor.quit();
+}
+
+#[test]
+fn a_task_that_cannot_be_started_is_listed_with_its_reason() {
+    let workspace = Workspace::new();
+    workspace.write("feature-build.yaml", "run:\n  command: [no-such-program-anywhere]\n");
+    let file = workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    let told = editor.diagnostics(&workspace.uri(&file), |all| !all.is_empty());
+    let message = told[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("TASK-A-001 failed") && message.contains("no-such-program-anywhere"), "{message}");
     editor.quit();
 }

@@ -91,7 +91,14 @@ pub fn uri(path: &Path) -> String {
 }
 
 /// What a server request is answered with.
-type Answers = Box<dyn Fn(&str, &Value) -> Value>;
+type Answers = Box<dyn Fn(&str, &Value) -> Answer>;
+
+/// An answer to a server request.
+pub enum Answer {
+    Result(Value),
+    Error,
+    Silence,
+}
 
 /// The editor.
 pub struct Editor {
@@ -171,8 +178,8 @@ impl Editor {
             messages,
             kept: VecDeque::new(),
             answers: Box::new(|method, _| match method {
-                "window/showDocument" => json!({ "success": true }),
-                _ => Value::Null,
+                "window/showDocument" => Answer::Result(json!({ "success": true })),
+                _ => Answer::Result(Value::Null),
             }),
             next_id: 0,
             versions: std::collections::HashMap::new(),
@@ -181,7 +188,7 @@ impl Editor {
     }
 
     /// Answers the server's requests like this.
-    pub fn answer_with(&mut self, answers: impl Fn(&str, &Value) -> Value + 'static) {
+    pub fn answer_with(&mut self, answers: impl Fn(&str, &Value) -> Answer + 'static) {
         self.answers = Box::new(answers);
     }
 
@@ -312,8 +319,14 @@ impl Editor {
 
     fn answer_request(&mut self, message: &Value) {
         let (Some(method), Some(id)) = (message["method"].as_str(), message.get("id")) else { return };
-        let result = (self.answers)(method, &message["params"]);
-        self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": result }));
+        match (self.answers)(method, &message["params"]) {
+            Answer::Result(result) => self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": result })),
+            Answer::Error => {
+                let error = json!({ "code": -32603, "message": "no" });
+                self.send(&json!({ "jsonrpc": "2.0", "id": id, "error": error }));
+            }
+            Answer::Silence => {}
+        }
     }
 
     fn send(&mut self, message: &Value) {

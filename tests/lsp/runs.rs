@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{BINARY, Editor, Workspace, able, eventually};
+use crate::harness::{Answer, BINARY, Editor, Workspace, able, eventually};
 use crate::{SCRIPTED, wait_for};
 
 const RUN_WAVE: &str = "featureBuild/runWave";
@@ -296,6 +296,84 @@ fn a_feature_runs_its_waves_in_order() {
     let end = editor.progress(|value| value["kind"] == "end");
     assert!(end["value"]["message"].as_str().unwrap().starts_with("2 passed"), "{end}");
     editor.titles_until(&uri, |titles| titles == [titles[0].clone()] && titles[0].starts_with('\u{2713}'));
+    editor.quit();
+}
+
+#[test]
+fn each_run_has_a_token_of_its_own_and_reports_come_at_most_ten_times_a_second() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    for number in 1..=16 {
+        workspace.task(&format!("TASK-A-{number:03}"), 1, "");
+        workspace.task(&format!("TASK-B-{number:03}"), 2, "");
+    }
+    let mut editor = Editor::open(&workspace);
+    let mut tokens = Vec::new();
+    for wave in ["1", "2"] {
+        let began = Instant::now();
+        let answer = editor.command(RUN_WAVE, workspace.target(json!({ "wave": wave })));
+        assert!(answer["run"].is_string(), "{answer}");
+        tokens.push(editor.progress(|value| value["kind"] == "end")["token"].clone());
+        let tenths = began.elapsed().as_millis() / 100;
+        let heard = editor.heard();
+        let reports = heard.iter().filter(|message| message["params"]["value"]["kind"] == "report").count();
+        assert!(reports as u128 <= tenths + 1, "{reports} reports in {tenths} tenths of a second");
+    }
+    assert_ne!(tokens[0], tokens[1]);
+    editor.quit();
+}
+
+#[test]
+fn a_client_that_refuses_progress_gets_none() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    editor.answer_with(|method, _| match method {
+        "window/workDoneProgress/create" => Answer::Error,
+        _ => Answer::Result(Value::Null),
+    });
+    let uri = editor.open_file(&workspace, &file);
+    editor.lenses(&uri);
+    run_wave(&mut editor, &workspace);
+    editor.titles_until(&uri, |titles| titles[0].starts_with('\u{2713}'));
+    assert!(!editor.heard().iter().any(|message| message["method"] == "$/progress"));
+    editor.quit();
+}
+
+/// The server's requests have no time-out: one that is never answered must hold up nothing else.
+#[test]
+fn a_client_that_answers_nothing_is_served() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    workspace.write("tools/TASK-A-001.sh", "echo the end\nexit 3\n");
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({ "interactiveMessages": true }));
+    editor.answer_with(|_, _| Answer::Silence);
+    let uri = editor.open_file(&workspace, &file);
+    assert_eq!(editor.titles(&uri).len(), 2);
+    run_wave(&mut editor, &workspace);
+    editor.diagnostics(&uri, |all| all.len() == 1 && all[0]["message"].as_str().unwrap().contains("the end"));
+    editor.next("window/showMessageRequest");
+    assert!(editor.titles(&uri).iter().any(|title| title.contains("Open log")));
+    editor.quit();
+}
+
+#[test]
+fn a_run_reads_the_configuration_from_disk() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, "feature-build.yaml");
+    let at = json!({ "line": 0, "character": 0 });
+    editor.change(&uri, json!([{ "range": { "start": at, "end": at }, "text": "# more\n" }]));
+    let answer = editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert!(answer["reason"].as_str().unwrap().contains("feature-build.yaml has unsaved changes"), "{answer}");
+    // Saved with something that cannot be read: told at its place, and gone when it is right again.
+    workspace.write("feature-build.yaml", "rum:\n  command: [x]\n");
+    editor.notify("textDocument/didSave", json!({ "textDocument": { "uri": uri } }));
+    let told = editor.diagnostics(&uri, |all| !all.is_empty());
+    assert_eq!(told[0]["code"], "invalid-configuration");
+    workspace.write("feature-build.yaml", "run:\n  command: [\"true\"]\n");
+    editor.notify("textDocument/didSave", json!({ "textDocument": { "uri": uri } }));
+    editor.diagnostics(&uri, <[Value]>::is_empty);
     editor.quit();
 }
 

@@ -183,3 +183,34 @@ fn requests_before_the_index_is_there_are_answered_when_it_is_and_can_be_cancell
     assert!(first["error"]["code"] == -32800 || first["result"].is_array(), "{first}");
     editor.quit();
 }
+
+#[test]
+fn the_end_of_input_ends_the_server_while_requests_wait() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    for number in 0..300 {
+        workspace.task(&format!("TASK-A-{number:03}"), 1, "");
+    }
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, "tasks/backlog/feat/TASK-A-000.md");
+    for _ in 0..20 {
+        editor.ask("textDocument/codeLens", json!({ "textDocument": { "uri": uri } }));
+    }
+    editor.hang_up();
+    editor.end();
+}
+
+#[test]
+fn a_cycle_is_told_with_its_other_ends_in_closed_files() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let one = workspace.task("TASK-A-001", 1, "depends_on: [TASK-A-002]\n");
+    let other = workspace.task("TASK-A-002", 1, "depends_on: [TASK-A-001]\n");
+    let mut editor = Editor::open(&workspace);
+    let cycle = |all: &[Value]| all.iter().any(|one| one["code"] == "dependency-cycle");
+    let told = editor.diagnostics(&workspace.uri(&one), cycle);
+    let told = told.iter().find(|one| one["code"] == "dependency-cycle").unwrap();
+    let related = told["relatedInformation"].as_array().unwrap();
+    assert!(related.iter().any(|place| place["location"]["uri"] == workspace.uri(&other)), "{told}");
+    assert_eq!(told["range"]["start"]["line"], 6);
+    editor.diagnostics(&workspace.uri(&other), cycle);
+    editor.quit();
+}

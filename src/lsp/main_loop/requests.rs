@@ -79,7 +79,9 @@ impl State {
             Some(CodeLens { range, command: Some(command), data: None })
         };
         let _ = answer.send(offers.offers.iter().filter_map(lens).collect());
-        self.lenses_sent.insert(uri, (version, fingerprint(offers)));
+        if version.is_some() {
+            self.lenses_sent.insert(uri, (version, fingerprint(offers)));
+        }
     }
 
     /// A command in a root that is open.

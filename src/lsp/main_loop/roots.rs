@@ -144,10 +144,10 @@ impl State {
         };
         root.state_dir = state_dir(path, done.index.config());
         root.index = Slot::Here(done.index);
-        root.lines.retain(|file, _| !done.reread.contains(file));
+        let everything = done.changed.is_none();
+        root.lines.retain(|file, _| !everything && !done.reread.contains(file));
         root.lines.extend(done.lines);
         root.nearest.extend(done.nearest);
-        let everything = done.changed.is_none();
         if everything {
             // A new index knows neither open texts nor what passed.
             let open: Vec<RelPath> = root.open.keys().cloned().collect();

@@ -45,7 +45,8 @@ impl State {
         let files: Vec<RelPath> = self.files_of(path, &news.tasks);
         self.publish(path, files);
         self.lenses_stale();
-        if news.over {
+        // A run without a first record never was one: its folder was left by somebody who could not start it.
+        if news.over && view.run.is_some() {
             self.tell_end(path, view);
         }
     }

@@ -121,7 +121,11 @@ impl State {
     fn look_for_nearest_ids(&mut self) {
         for (path, file) in std::mem::take(&mut self.unsure) {
             let Some(root) = self.roots.get_mut(&path) else { continue };
-            let Some(index) = root.index() else { continue }; // told again when it is back
+            let Some(index) = root.index() else {
+                self.unsure.insert((path, file)); // it is away for a moment
+                self.pause = Some(Instant::now() + PAUSE);
+                continue;
+            };
             let found = root::nearest_ids(index, &file, &index.problems(&file));
             if root.nearest.len() > MOST_NEAREST {
                 root.nearest.clear();
