@@ -294,4 +294,34 @@ mod tests {
         assert_eq!(text_of(source, "id").unwrap(), "A b");
         assert_eq!(text_of(source, "title").unwrap(), "one two");
     }
+
+    /// Every value of the corpus that is read without the library is what the library reads.
+    #[test]
+    fn the_fast_path_is_true_on_the_corpus() {
+        let corpus = std::env::var_os("FEATURE_BUILD_CORPUS").unwrap_or_else(|| "../shared/corpus".into());
+        let files = ignore::WalkBuilder::new(&corpus).standard_filters(false).build().flatten();
+        let markdown = files.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "md"));
+        let mut compared = 0;
+        for entry in markdown {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            compared += compare_with_library(&crate::task::decode(&bytes));
+        }
+        if compared == 0 {
+            eprintln!("skipped: no corpus at {}; set FEATURE_BUILD_CORPUS", corpus.display());
+        }
+    }
+
+    fn compare_with_library(text: &str) -> usize {
+        let Some(frontmatter) = Frontmatter::find(text) else { return 0 };
+        let mut compared = 0;
+        for entry in &frontmatter.entries {
+            let behind = &text[entry.first_line.end..entry.chunk.end];
+            let fast = yaml::read_line(&text[entry.first_line.clone()], entry.first_line.start);
+            let Some(fast) = fast.filter(|_| only_blank_or_comment(behind)) else { continue };
+            let slow = yaml::read(&text[entry.chunk.clone()], entry.chunk.start).unwrap();
+            assert_eq!(slow.entries().next().map(|(_, node)| &node.value), Some(&fast.value), "{}", entry.name);
+            compared += 1;
+        }
+        compared
+    }
 }
