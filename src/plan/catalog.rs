@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::feature::{Planned, plan};
-use super::tables::{GroupKey, Tables};
+use super::tables::{Entry, GroupKey, Tables};
 use super::{Feature, nearest};
 use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, TaskId};
 
@@ -127,7 +127,8 @@ impl Catalog {
     pub fn add_nearest_ids(&self, file: &Path, problems: &mut [Problem]) {
         for problem in problems.iter_mut().filter(|problem| problem.code == Code::UnknownDependency) {
             let Some(wanted) = self.dependency_at(file, problem.span) else { continue };
-            let nearest = nearest::nearest(wanted, self.tables.ids());
+            let own = self.tables.entry(file).map_or("", Entry::id);
+            let nearest = nearest::nearest(wanted, self.tables.ids().filter(|id| *id != own));
             if !nearest.is_empty() {
                 problem.message = format!("{}; did you mean {}?", problem.message, nearest::one_of(&nearest)).into();
             }

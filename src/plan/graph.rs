@@ -195,6 +195,8 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, clippy::needless_range_loop)]
+
     use super::*;
     use proptest::prelude::*;
 

@@ -8,12 +8,17 @@ const MOST: usize = 3;
 /// The names that an author may have meant, the nearest first.
 pub(super) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = Letters::of(wanted);
-    let limit = (wanted.length / 4).clamp(1, 4);
+    let limit = limit(wanted.length);
     let mut found: Vec<(usize, &str)> =
         known.filter_map(|name| Some((wanted.distance(&Letters::of(name), limit)?, name))).collect();
     found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| natural(a.1, b.1)));
     found.dedup();
     found.into_iter().take(MOST).map(|(_, name)| name).collect()
+}
+
+/// How many edits may lie between what was written and what was meant.
+fn limit(length: usize) -> usize {
+    (length / 3).clamp(1, 4)
 }
 
 /// `A`, `A or B`, `A, B or C`.
@@ -70,7 +75,7 @@ mod tests {
         /// Passing over names that cannot be near must not lose one that is.
         #[test]
         fn the_short_cut_loses_nothing(wanted in "[a-cé]{0,9}", name in "[a-cé]{0,9}") {
-            let limit = (wanted.chars().count() / 4).clamp(1, 4);
+            let limit = limit(wanted.chars().count());
             let near = strsim::osa_distance(&wanted, &name) <= limit;
             assert_eq!(!nearest(&wanted, std::iter::once(&*name)).is_empty(), near);
         }

@@ -1,0 +1,7 @@
+//! The reading commands from outside: the real binary over small workspaces.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod check;
+mod schema;
+mod waves;
+mod workspace;

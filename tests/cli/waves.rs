@@ -1,0 +1,100 @@
+//! `feature-build waves`.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::workspace::{Workspace, assert_fits, task};
+
+#[test]
+fn people_see_features_waves_and_states() {
+    let printed = Workspace::with_everything().run(&["waves"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    insta::assert_snapshot!("text", printed.out);
+}
+
+#[test]
+fn machines_get_what_the_schema_says() {
+    let workspace = Workspace::with_everything();
+    let waves = workspace.json(&["waves", "--format", "json"]);
+    assert_fits(&workspace, "waves", &waves);
+    let feature = &waves["features"][0];
+    assert_eq!((&feature["id"], &feature["dialect"]), (&json!("FEAT-1"), &json!("guardkit")));
+    let labels: Vec<_> = feature["waves"].as_array().unwrap().iter().map(|wave| wave["wave"].clone()).collect();
+    assert_eq!(labels, [json!("1"), json!("2"), json!("10"), json!(null)]);
+    assert_eq!(
+        feature["waves"][1]["tasks"][0],
+        json!({
+            "id": "TASK-003",
+            "title": "Title of TASK-003",
+            "file": "tasks/backlog/f/TASK-003.md",
+            "status": "backlog",
+            "state": "waiting",
+            "reason": "waits for TASK-002",
+            "depends_on": ["TASK-002", "TASK-001"],
+        })
+    );
+}
+
+#[test]
+fn one_feature_can_be_named() {
+    let workspace = Workspace::with_everything();
+    workspace.write("tasks/backlog/TASK-100.md", "---\nid: TASK-100\nstatus: backlog\n---\n");
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let waves = workspace.json(arguments);
+        waves["features"].as_array().unwrap().iter().map(|feature| feature["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&["waves", "--format", "json"]), ["FEAT-1", "TASK-100"]);
+    assert_eq!(ids(&["waves", "--format", "json", "--feature", "feat-1"]), ["FEAT-1"]);
+    let printed = workspace.run(&["waves", "--feature", "FEAT-2"]);
+    assert_eq!(printed.code, 2);
+    assert!(printed.err.contains("no feature \"FEAT-2\" here; did you mean FEAT-1?"), "{}", printed.err);
+}
+
+#[test]
+fn another_workspace_can_be_meant() {
+    let (here, there) = (Workspace::new(&[]), Workspace::with_everything());
+    let folder = there.path().join("tasks/backlog");
+    let waves = here.json(&["-C", folder.to_str().unwrap(), "waves", "--format", "json"]);
+    assert_eq!(waves["features"][0]["id"], "FEAT-1");
+}
+
+#[test]
+fn a_workspace_without_tasks_is_told() {
+    let workspace = Workspace::new(&[("README.md", "---\nid: no-task\n---\n")]);
+    let printed = workspace.run(&["waves"]);
+    assert!(printed.err.contains("no task files in"), "{}", printed.err);
+    assert_eq!(printed.code, 2);
+    assert_eq!(workspace.json(&["waves", "--format", "json"]), json!({ "features": [] }));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let workspace = Workspace::new(&[]);
+    // More than a pipe holds, so that the command is still writing when its reader leaves.
+    for number in 0..1500 {
+        let keys = format!("wave: {}\nstatus: backlog", number % 7);
+        workspace.write(&format!("tasks/backlog/f/T{number}.md"), &task(&format!("TASK-{number}"), &keys));
+    }
+    for arguments in [&["waves"][..], &["waves", "--format", "json"], &["completions", "bash"], &["schema", "event"]] {
+        let mut child = workspace.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = [0; 1];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let mut errors = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
+        assert_eq!(errors, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn nothing_from_a_file_can_move_the_cursor() {
+    let text = "---\nid: TASK-1\ntitle: \"red \\e[31m and \\a bell\"\nstatus: backlog\nwave: 1\n---\n";
+    let workspace = Workspace::new(&[("tasks/backlog/f/TASK-1.md", text)]);
+    for arguments in [&["waves"][..], &["check"]] {
+        let printed = workspace.run(arguments);
+        assert!(!printed.out.contains(['\u{1b}', '\u{7}']), "{:?}", printed.out);
+    }
+    assert!(workspace.run(&["waves"]).out.contains("red "));
+}
