@@ -230,6 +230,10 @@ mod tests {
         Config::parse(yaml).unwrap()
     }
 
+    fn of(command: Configured) -> Config {
+        Config { run: Run { command: Some(command), ..Run::default() }, ..Config::default() }
+    }
+
     fn argv(config: &Config, schedule: &Schedule) -> Result<Vec<String>, Error> {
         let commands = resolve(config, Path::new("/w"), schedule, |_| None)?;
         Ok(commands.into_values().next().unwrap().argv)
@@ -238,7 +242,7 @@ mod tests {
     #[test]
     fn placeholders_become_whole_arguments() {
         let config =
-            config("run: {command: 'agent --do {id} {title} \'{\"a\": {x}}\' {file}:{feature}:{wave}:{workspace}'}");
+            of(Configured::Line("agent --do {id} {title} '{\"a\": {x}}' {file}:{feature}:{wave}:{workspace}".into()));
         let argv = argv(&config, &schedule("say \"hi\"; rm -rf {id} $HOME", None)).unwrap();
         let wanted = ["agent", "--do", "T-1", "say \"hi\"; rm -rf {id} $HOME", "{\"a\": {x}}", "tasks/T-1.md:F:2:/w"];
         assert_eq!(argv, wanted);
@@ -264,9 +268,12 @@ mod tests {
     #[test]
     fn what_cannot_be_a_command_is_refused() {
         let schedule = schedule("t", None);
-        assert!(matches!(argv(&config("run: {command: 'a \"b'}"), &schedule), Err(Error::NotSplittable { .. })));
-        assert!(matches!(argv(&config("run: {command: []}"), &schedule), Err(Error::Empty { .. })));
-        assert!(matches!(argv(&config("run: {command: '  '}"), &schedule), Err(Error::Empty { .. })));
+        let open = of(Configured::Line("a \"b".into()));
+        assert!(matches!(argv(&open, &schedule), Err(Error::NotSplittable { .. })));
+        for empty in [Configured::Argv(Vec::new()), Configured::Argv(vec![String::new()]), Configured::Line(" ".into())]
+        {
+            assert!(matches!(argv(&of(empty), &schedule), Err(Error::Empty { .. })));
+        }
     }
 
     #[test]

@@ -382,3 +382,194 @@ impl Course {
         self.nodes.get(number).map(|node| node.stage)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::{ScheduledTask, ScheduledWave, Skipped};
+
+    /// A task of a made-up schedule: its wave, what it depends on, whether it passes when it is started.
+    #[derive(Debug, Clone)]
+    struct Made {
+        wave: usize,
+        after: BTreeSet<usize>,
+        passes: bool,
+    }
+
+    fn id(number: usize) -> TaskId {
+        TaskId::new(&format!("T{number}")).unwrap()
+    }
+
+    fn schedule(tasks: &[Made]) -> Schedule {
+        let waves = tasks.iter().map(|task| task.wave + 1).max().unwrap_or_default();
+        let mut schedule = Schedule { feature: "F".into(), title: "F".into(), waves: Vec::new() };
+        for wave in 0..waves {
+            let of_wave = tasks.iter().enumerate().filter(|(_, task)| task.wave == wave);
+            let tasks = of_wave.map(|(number, task)| ScheduledTask {
+                id: id(number),
+                title: String::new(),
+                file: String::new(),
+                after: task.after.iter().copied().map(id).collect(),
+                mode: None,
+                estimated_minutes: None,
+            });
+            schedule.waves.push(ScheduledWave {
+                wave: Some(wave.to_string()),
+                tasks: tasks.collect(),
+                skipped: Vec::new(),
+            });
+        }
+        schedule
+    }
+
+    /// Walks the course to its end, ending the running tasks in the order that `pick` chooses.
+    fn walk(
+        tasks: &[Made],
+        limit: u32,
+        keep_going: bool,
+        mut pick: impl FnMut(usize) -> usize,
+    ) -> BTreeMap<usize, bool> {
+        let mut course = Course::new(&schedule(tasks), NonZeroU32::new(limit).unwrap(), keep_going);
+        let mut running: Vec<TaskId> = Vec::new();
+        let mut outcomes = BTreeMap::new();
+        let mut open_wave = None;
+        while !course.is_over() {
+            match course.next() {
+                Some(Step::BeginWave { wave, .. }) => assert_eq!(open_wave.replace(wave), None, "one wave at a time"),
+                Some(Step::EndWave(wave)) => {
+                    assert!(running.is_empty());
+                    assert_eq!(open_wave.take(), Some(wave));
+                }
+                Some(Step::Start(task)) => {
+                    running.push(task);
+                    assert!(running.len() <= limit as usize);
+                }
+                Some(Step::Skip { task, reason }) => {
+                    assert!(!reason.is_empty());
+                    assert!(outcomes.insert(number(&task), None).is_none(), "{task} has two outcomes");
+                }
+                None if running.is_empty() => break,
+                None => {
+                    let task = running.remove(pick(running.len()));
+                    let passed = tasks[number(&task)].passes;
+                    assert!(outcomes.insert(number(&task), Some(passed)).is_none(), "{task} has two outcomes");
+                    course.ended(&task, passed);
+                }
+            }
+        }
+        assert!(course.is_over());
+        assert_eq!(outcomes.len(), tasks.len(), "every task has an outcome");
+        outcomes.into_iter().map(|(number, started)| (number, started.is_some())).collect()
+    }
+
+    fn number(id: &TaskId) -> usize {
+        id.as_str()[1..].parse().unwrap()
+    }
+
+    /// Tasks that depend on earlier ones in the list only, whose waves never go down: what planning makes.
+    fn planned() -> impl Strategy<Value = Vec<Made>> {
+        let task = (0..3_usize, proptest::collection::vec(any::<proptest::sample::Index>(), 0..3), any::<bool>());
+        proptest::collection::vec(task, 1..12).prop_map(|made| {
+            let mut wave = 0;
+            made.into_iter()
+                .enumerate()
+                .map(|(number, (step, after, passes))| {
+                    wave += step / 2;
+                    let after = after.iter().filter(|_| number > 0).map(|index| index.index(number.max(1))).collect();
+                    Made { wave, after, passes }
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn keep_going_starts_exactly_what_depends_on_nothing_that_did_not_pass(
+            tasks in planned(), limit in 1_u32..5, picks in proptest::collection::vec(any::<proptest::sample::Index>(), 12),
+        ) {
+            let mut picks = picks.into_iter();
+            let started = walk(&tasks, limit, true, |count| picks.next().unwrap().index(count));
+            let mut passed = vec![false; tasks.len()];
+            for (number, task) in tasks.iter().enumerate() {
+                let may_start = task.after.iter().all(|&other| passed[other]);
+                prop_assert_eq!(started[&number], may_start, "T{}", number);
+                passed[number] = may_start && task.passes;
+            }
+        }
+
+        #[test]
+        fn without_it_nothing_starts_after_a_wave_that_did_not_pass(tasks in planned(), limit in 1_u32..5) {
+            let started = walk(&tasks, limit, false, |_| 0);
+            let mut passed = vec![false; tasks.len()];
+            for (number, task) in tasks.iter().enumerate() {
+                let wave_before_failed = (0..number).any(|other| tasks[other].wave < task.wave && !passed[other]);
+                let may_start = !wave_before_failed && task.after.iter().all(|&other| passed[other]);
+                prop_assert_eq!(started[&number], may_start, "T{}", number);
+                passed[number] = may_start && task.passes;
+            }
+        }
+
+        #[test]
+        fn any_schedule_comes_to_its_end(
+            made in proptest::collection::vec((0..4_usize, proptest::collection::btree_set(0..10_usize, 0..4), any::<bool>()), 0..10),
+            keep_going in any::<bool>(),
+        ) {
+            let tasks: Vec<Made> =
+                made.into_iter().map(|(wave, after, passes)| Made { wave, after, passes }).collect();
+            walk(&tasks, 2, keep_going, |_| 0);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_person_is_handed_on_and_stops_nothing() {
+        let mut made = schedule(&[
+            Made { wave: 0, after: BTreeSet::new(), passes: true },
+            Made { wave: 1, after: BTreeSet::from([9]), passes: true },
+            Made { wave: 1, after: BTreeSet::new(), passes: true },
+        ]);
+        let skipped = |awaits_person| Skipped {
+            id: id(9),
+            title: String::new(),
+            file: String::new(),
+            reason: "by hand".into(),
+            awaits_person,
+        };
+        for awaits_person in [true, false] {
+            made.waves[0].skipped = vec![skipped(awaits_person)];
+            let mut course = Course::new(&made, NonZeroU32::MIN, false);
+            let mut started = Vec::new();
+            while let Some(step) = course.next() {
+                if let Step::Start(task) = step {
+                    course.ended(&task, true);
+                    started.push(number(&task));
+                }
+            }
+            assert!(course.is_over());
+            assert_eq!(started, if awaits_person { vec![0, 2] } else { vec![0] });
+            assert_eq!(course.awaits_person(&id(1)), awaits_person);
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_waits_for_another_to_end() {
+        let free = Made { wave: 0, after: BTreeSet::new(), passes: true };
+        let mut course = Course::new(&schedule(&[free.clone(), free]), NonZeroU32::new(2).unwrap(), false);
+        let steps: Vec<Step> = std::iter::from_fn(|| course.next()).collect();
+        assert_eq!(steps[1..], [Step::Start(id(0)), Step::Start(id(1))]);
+        course.hold(&id(1));
+        assert_eq!(course.next(), None);
+        assert!(!course.is_stuck());
+        course.ended(&id(0), true);
+        assert_eq!(course.next(), Some(Step::Start(id(1))));
+        course.hold(&id(1));
+        assert!(course.is_stuck());
+        course.release();
+        assert_eq!(course.next(), Some(Step::Start(id(1))));
+    }
+}

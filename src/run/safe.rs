@@ -5,7 +5,7 @@ const LONGEST: usize = 200;
 
 /// One line of output as text that is safe to show, cut at 200 characters.
 pub fn line(bytes: &[u8]) -> String {
-    let shown = text(bytes);
+    let shown = text(bytes).replace('\n', " ");
     let shown = shown.trim();
     match shown.char_indices().nth(LONGEST) {
         None => shown.into(),

@@ -48,14 +48,23 @@ impl Hub {
 
     fn remove(&self, path: &Path) {
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(of_path) = listeners.get_mut(path) else { return };
-        of_path.retain(|listener| listener.strong_count() > 0);
-        if of_path.is_empty() {
-            listeners.remove(path);
+        if self.has_no_listener(path) {
             // The file may be gone, and the watch with it.
             let _ = watcher.unwatch(path);
         }
+    }
+
+    /// Takes the dead ones out. The list is not held while the watcher is spoken to: that one answers from the thread
+    /// which, telling of a change, waits for the list.
+    fn has_no_listener(&self, path: &Path) -> bool {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(of_path) = listeners.get_mut(path) else { return false };
+        of_path.retain(|listener| listener.strong_count() > 0);
+        let none = of_path.is_empty();
+        if none {
+            listeners.remove(path);
+        }
+        none
     }
 }
 

@@ -138,6 +138,15 @@ impl Bench {
         run
     }
 
+    /// The binary, started under a limit of this shell's.
+    pub fn with_limit(&self, limit: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.path("limited");
+        fs::write(&path, format!("#!/bin/sh\n{limit}\nexec {} \"$@\"\n", binary().display())).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
+
     pub fn paths(&self, id: &RunId) -> RunPaths {
         RunPaths::of(&self.state(), id)
     }
@@ -158,17 +167,22 @@ impl Bench {
 }
 
 /// The processes whose environment names this run.
-pub fn processes_of(id: &RunId) -> Vec<String> {
+pub fn processes_of(id: &RunId) -> Vec<i32> {
     let wanted = format!("FEATURE_BUILD_RUN={id}");
+    processes_where(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable == wanted.as_bytes())
+    })
+}
+
+pub fn processes_where(fits: impl Fn(i32) -> bool) -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit())))
-        .filter(|entry| {
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            environment.split(|&byte| byte == 0).any(|variable| variable == wanted.as_bytes())
-        })
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| fits(*pid)).collect()
+}
+
+pub fn kill(pid: i32, signal: rustix::process::Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// A run that is over.

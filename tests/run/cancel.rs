@@ -1,1 +1,151 @@
-//! Written next.
+//! Ending a run, a task, a supervisor, a guard.
+
+use feature_build::run::Outcome::{Cancelled, Failed, Passed, Skipped};
+use feature_build::run::{self, FollowError, Follower, Level, RunState};
+
+use crate::bench::{Bench, id, kill, processes_where, wait_until};
+
+#[test]
+fn cancel_asks_first() {
+    let mut bench = Bench::new();
+    bench.config.grace_seconds = Some(600.0);
+    bench.wave("1").task("A", "trap 'touch asked; exit 0' TERM; touch on; while :; do sleep 0.02; done");
+    bench.wave("2").task("B", "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, None, Level::Terminate);
+    let run = bench.follow(&run);
+    assert!(bench.path("asked").exists());
+    assert_eq!(run.outcome("A"), Cancelled, "also where it exits with 0");
+    assert_eq!(run.outcome("B"), Skipped);
+    assert_eq!(run.reason("B"), "the run was cancelled");
+    assert_eq!(run.exit_code(), 130);
+}
+
+#[test]
+fn what_ignores_the_question_is_killed_after_the_grace_period() {
+    let mut bench = Bench::new();
+    bench.config.grace_seconds = Some(0.3);
+    let deaf = "trap '' TERM; while :; do sleep 0.02; done";
+    // A mate in the group that ignores it too, and a leader that ends first.
+    bench.wave("1").task("ALL", &format!("touch on-all; {deaf}"));
+    bench.task("MATE", &format!("sh -c \"{deaf}\" & touch on-mate; wait"));
+    let run = bench.start();
+    bench.wait_for_file("on-all");
+    bench.wait_for_file("on-mate");
+    bench.cancel(&run, None, Level::Terminate);
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("ALL"), Cancelled);
+    assert_eq!(run.outcome("MATE"), Cancelled);
+}
+
+#[test]
+fn a_second_cancel_kills_at_once() {
+    let mut bench = Bench::new();
+    bench.config.grace_seconds = Some(100_000.0);
+    bench.wave("1").task("A", "trap 'touch asked' TERM; touch on; while :; do sleep 0.02; done");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, None, Level::Terminate);
+    bench.wait_for_file("asked");
+    bench.cancel(&run, None, Level::Kill);
+    assert_eq!(bench.follow(&run).outcome("A"), Cancelled);
+}
+
+#[test]
+fn cancelling_one_task_leaves_the_others() {
+    let mut bench = Bench::new();
+    bench.wave("1");
+    bench.task("A", "touch on; sleep 600");
+    bench.task("B", "until [ -e go ]; do sleep 0.01; done");
+    bench.task_after("C", &["B"], "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, Some(&[id("A"), id("C")]), Level::Terminate);
+    let journal = bench.paths(&run).journal();
+    wait_until("both are cancelled", || {
+        let view = run::View::of(&run::read_journal(&journal).unwrap());
+        view.done() == 2
+    });
+    std::fs::write(bench.path("go"), "").unwrap();
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Cancelled);
+    assert_eq!(run.outcome("B"), Passed);
+    assert_eq!(run.outcome("C"), Skipped);
+    assert!(!bench.path("never").exists());
+    assert_eq!(run.exit_code(), 1);
+}
+
+#[test]
+fn a_guard_that_is_killed_leaves_nothing_behind() {
+    let mut bench = Bench::new();
+    bench
+        .wave("1")
+        .task("A", "setsid sleep 600 & touch on; sleep 600")
+        .task("B", "until [ -e go ]; do sleep 0.01; done");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    let log = bench.paths(&run).log(&id("A"));
+    let guards = processes_where(|pid| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        arguments.starts_with(b"feature-build\0__guard\0A\0")
+            && open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|target| target == log)
+    });
+    let [guard] = guards.as_slice() else { panic!("one guard: {guards:?}") };
+    kill(*guard, rustix::process::Signal::KILL);
+    wait_until("the others are not touched", || {
+        run::View::of(&run::read_journal(&bench.paths(&run).journal()).unwrap()).done() == 1
+    });
+    std::fs::write(bench.path("go"), "").unwrap();
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Failed);
+    assert_eq!(run.reason("A"), "its guard was killed; its processes were ended");
+    assert_eq!(run.outcome("B"), Passed);
+}
+
+#[test]
+fn a_supervisor_that_is_killed_is_noticed_and_its_results_are_kept() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "touch on; until [ -e go ]; do sleep 0.01; done; echo done");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    let dir = bench.paths(&run).dir().to_path_buf();
+    let supervisors = processes_where(|pid| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let wanted = [b"feature-build\0__supervise\0".as_slice(), dir.as_os_str().as_encoded_bytes()].concat();
+        arguments.starts_with(&wanted)
+    });
+    let [supervisor] = supervisors.as_slice() else { panic!("one supervisor: {supervisors:?}") };
+    kill(*supervisor, rustix::process::Signal::KILL);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let end = runtime.block_on(async {
+        let mut follower = Follower::new(&dir);
+        loop {
+            match follower.next().await {
+                Ok(Some(_)) => {}
+                other => return other,
+            }
+        }
+    });
+    assert!(matches!(end, Err(FollowError::SupervisorDied { .. })), "{end:?}");
+    assert_eq!(run::runs(&bench.state())[0].state, RunState::Died);
+    std::fs::write(bench.path("go"), "").unwrap();
+    let result = dir.join("A.1.result");
+    wait_until("the guard has written the result", || result.exists());
+    assert!(std::fs::read_to_string(result).unwrap().contains("passed"));
+    bench.check_nothing_left(&run);
+}
+
+#[test]
+fn the_same_task_never_runs_twice_at_a_time() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "mkdir busy && touch on && until [ -e go ]; do sleep 0.01; done && rmdir busy");
+    let first = bench.start();
+    bench.wait_for_file("on");
+    let second = bench.run();
+    assert_eq!(second.outcome("A"), Skipped);
+    assert_eq!(second.reason("A"), "it runs already, in another run of this workspace");
+    std::fs::write(bench.path("go"), "").unwrap();
+    assert_eq!(bench.follow(&first).outcome("A"), Passed);
+}

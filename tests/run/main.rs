@@ -6,4 +6,5 @@ mod bench;
 mod cancel;
 mod ends;
 mod output;
+mod terminal;
 mod waves;

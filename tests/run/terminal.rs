@@ -1,0 +1,327 @@
+//! The commands `run`, `status`, `log` and `cancel`, over a workspace of real files; and the seven acceptance criteria
+//! of the task that this product comes from.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use feature_build::run::{self, RunId, RunState};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::bench::{binary, kill, processes_of, rendezvous, wait_until};
+
+struct Workspace {
+    dir: tempfile::TempDir,
+}
+
+impl Workspace {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Self { dir };
+        workspace.write(
+            "feature-build.yaml",
+            "task_commands: true\ngrace_seconds: 0.5\nrun:\n  command: [cat, \"{file}\"]\n",
+        );
+        workspace
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().canonicalize().unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.root().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// A task file in the seed's own format, that runs a script.
+    fn task(&self, id: &str, wave: u32, script: &str) -> &Self {
+        self.task_with(id, wave, script, "")
+    }
+
+    fn task_with(&self, id: &str, wave: u32, script: &str, more: &str) -> &Self {
+        let run = serde_json::to_string(&["sh", "-c", script]).unwrap();
+        let text = format!(
+            "---\nid: {id}\ntitle: Task {id}\nstatus: backlog\nfeature_id: FEAT-1\nwave: {wave}\n{more}run: {run}\n---\n\n# Do {id}\n"
+        );
+        self.write(&format!("tasks/backlog/{id}.md"), &text);
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("-C").arg(self.root()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn wait_for_file(&self, name: &str) {
+        let path = self.root().join(name);
+        wait_until(&format!("{name} is there"), || path.exists());
+    }
+
+    fn state(&self) -> PathBuf {
+        self.root().join(".feature-build")
+    }
+
+    fn only_run(&self) -> RunId {
+        let runs = run::runs(&self.state());
+        assert_eq!(runs.len(), 1);
+        runs[0].run.clone()
+    }
+
+    fn wait_for_end(&self) {
+        wait_until("the run is over", || run::runs(&self.state()).iter().all(|run| run.state == RunState::Finished));
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn events(output: &Output) -> Vec<Value> {
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn finished<'a>(events: &'a [Value], task: &str) -> &'a Value {
+    events.iter().find(|event| event["event"] == "task-finished" && event["task"] == task).unwrap()
+}
+
+const ONE_FAILS: [(&str, &str); 3] = [("A", "true"), ("B", "exit 7"), ("C", "true")];
+
+fn one_fails() -> Workspace {
+    let workspace = Workspace::new();
+    for (id, script) in ONE_FAILS {
+        workspace.task(id, 1, script);
+    }
+    workspace.task("D", 2, "touch later");
+    workspace
+}
+
+#[test]
+fn seed_1_tasks_within_a_wave_execute_concurrently() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, &rendezvous("A", &["B", "C"]));
+    workspace.task("B", 1, &rendezvous("B", &["A", "C"]));
+    workspace.task("C", 1, &rendezvous("C", &["A", "B"]));
+    assert_eq!(code(&workspace.call(&["run"])), Some(0));
+}
+
+#[test]
+fn seed_2_exceptions_from_individual_tasks_do_not_crash_other_tasks_in_the_wave() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "kill -SEGV $$").task("B", 1, "sleep 0.3; touch b");
+    workspace
+        .write("tasks/backlog/C.md", "---\nid: C\nfeature_id: FEAT-1\nwave: 1\nrun: [/no/such/program]\n---\n# C\n");
+    let output = workspace.call(&["run", "--format", "json"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(workspace.root().join("b").exists());
+    assert_eq!(finished(&events(&output), "B")["outcome"], "passed");
+}
+
+#[test]
+fn seed_3_all_task_results_are_collected_and_reported() {
+    let output = one_fails().call(&["run", "--format", "json", "--wave", "1"]);
+    let events = events(&output);
+    assert_eq!(finished(&events, "A")["outcome"], "passed");
+    assert_eq!(finished(&events, "B")["outcome"], "failed");
+    assert_eq!(finished(&events, "B")["exit_code"], 7);
+    assert_eq!(finished(&events, "C")["outcome"], "passed");
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "run-finished");
+    assert_eq!(last["summary"]["passed"], 2);
+    assert_eq!(last["summary"]["failed"], 1);
+}
+
+#[test]
+fn seed_4_stop_on_failure_stops_after_the_wave_completes_not_mid_wave() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch failed; exit 1");
+    workspace.task("B", 1, "until [ -e failed ]; do sleep 0.01; done; sleep 0.2; touch b");
+    workspace.task("C", 2, "touch c");
+    let output = workspace.call(&["run", "--format", "json"]);
+    let events = events(&output);
+    assert_eq!(finished(&events, "B")["outcome"], "passed");
+    assert_eq!(finished(&events, "C")["outcome"], "skipped");
+    assert!(!workspace.root().join("c").exists());
+    assert_eq!(code(&workspace.call(&["run", "--keep-going"])), Some(1));
+    assert!(workspace.root().join("c").exists());
+}
+
+#[test]
+fn seed_5_the_wave_summary_shows_all_task_results() {
+    let output = one_fails().call(&["run"]);
+    let shown = text(&output.stdout);
+    let (_, summary) = shown.split_once("wave 1: 2 passed, 1 failed in ").expect(&shown);
+    let lines: Vec<&str> = summary.lines().skip(1).take(3).collect();
+    assert!(lines[0].starts_with("  ✓ A passed in "), "{shown}");
+    assert!(lines[1].starts_with("  ✗ B failed in ") && lines[1].contains(": exited with 7 (log: "), "{shown}");
+    assert!(lines[2].starts_with("  ✓ C passed in "), "{shown}");
+    assert!(shown.contains("  - D skipped: wave 1 did not pass"), "{shown}");
+}
+
+#[test]
+fn seed_6_tests_verify_parallel_execution_behaviour() {
+    // The rendezvous of the first criterion cannot be met one after another: so it does verify it.
+    let workspace = Workspace::new();
+    let impatient = |own: &str, other: &str| rendezvous(own, &[other]).replace("3000", "20");
+    workspace.task("A", 1, &impatient("A", "B")).task("B", 1, &format!("rm -f here-A; {}", impatient("B", "A")));
+    let output = workspace.call(&["run", "--max-parallel", "1", "--format", "json"]);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(finished(&events(&output), "A")["exit_code"], 9);
+}
+
+#[test]
+fn seed_7_no_regression_in_single_task_mode() {
+    let workspace = one_fails();
+    assert_eq!(code(&workspace.call(&["run", "--task", "A"])), Some(0));
+    assert_eq!(code(&workspace.call(&["run", "--task", "B"])), Some(1));
+    assert_eq!(code(&workspace.call(&["run", "--task", "C"])), Some(0), "its exit code speaks for that task alone");
+    assert!(!workspace.root().join("later").exists());
+}
+
+#[test]
+fn what_passed_counts_as_done_until_redo() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "echo x >> count").task("B", 2, "true");
+    assert_eq!(code(&workspace.call(&["run", "--next"])), Some(0));
+    let again = workspace.call(&["run", "--format", "json"]);
+    assert!(!text(&again.stdout).contains("\"task\":\"A\""), "{}", text(&again.stdout));
+    assert_eq!(code(&workspace.call(&["run", "--redo", "--task", "A"])), Some(0));
+    assert_eq!(fs::read_to_string(workspace.root().join("count")).unwrap(), "x\nx\n");
+}
+
+#[test]
+fn nothing_configured_is_said_with_the_file_to_write() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "true");
+    workspace.write("feature-build.yaml", "");
+    let output = workspace.call(&["run"]);
+    assert_eq!(code(&output), Some(2));
+    let error = text(&output.stderr);
+    let file = workspace.root().join("feature-build.yaml");
+    assert!(error.contains(&file.display().to_string()), "{error}");
+    let (_, lines) = error.split_once("\n\n").unwrap();
+    fs::write(file, lines).unwrap();
+    assert_eq!(code(&workspace.call(&["run"])), Some(0));
+}
+
+#[test]
+fn ctrl_c_once_asks_and_exits_with_130() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let workspace = Workspace::new();
+        workspace.task("A", 1, "trap 'touch asked; exit 0' TERM; touch on; while :; do sleep 0.02; done");
+        let mut terminal = workspace.spawn(&["run"]);
+        workspace.wait_for_file("on");
+        kill(terminal.id() as i32, signal);
+        assert_eq!(terminal.wait().unwrap().code(), Some(130));
+        assert!(workspace.root().join("asked").exists());
+        assert!(processes_of(&workspace.only_run()).is_empty());
+    }
+}
+
+#[test]
+fn ctrl_c_twice_ends_at_once() {
+    let workspace = Workspace::new();
+    workspace.write("feature-build.yaml", "task_commands: true\ngrace_seconds: 100000\n");
+    workspace.task("A", 1, "trap 'touch asked' TERM; touch on; while :; do sleep 0.02; done");
+    let mut terminal = workspace.spawn(&["run"]);
+    workspace.wait_for_file("on");
+    kill(terminal.id() as i32, Signal::INT);
+    workspace.wait_for_file("asked");
+    kill(terminal.id() as i32, Signal::INT);
+    assert_eq!(terminal.wait().unwrap().code(), Some(130));
+    assert!(processes_of(&workspace.only_run()).is_empty());
+}
+
+#[test]
+fn a_terminal_that_goes_ends_only_the_view() {
+    for signal in [Signal::HUP, Signal::KILL] {
+        let workspace = Workspace::new();
+        workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done; touch end");
+        let mut terminal = workspace.spawn(&["run"]);
+        workspace.wait_for_file("on");
+        kill(terminal.id() as i32, signal);
+        assert_eq!(terminal.wait().unwrap().code(), None);
+        assert_eq!(run::runs(&workspace.state())[0].state, RunState::Running);
+        workspace.write("go", "");
+        workspace.wait_for_file("end");
+        workspace.wait_for_end();
+        assert_eq!(run::runs(&workspace.state())[0].exit_code, Some(0));
+    }
+}
+
+#[test]
+fn an_output_that_nobody_reads_ends_only_the_view() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done; touch end");
+    let mut terminal = workspace.spawn(&["run", "--format", "json"]);
+    let mut reader = BufReader::new(terminal.stdout.take().unwrap());
+    reader.read_line(&mut String::new()).unwrap();
+    workspace.wait_for_file("on");
+    drop(reader);
+    workspace.write("go", "");
+    assert_eq!(terminal.wait().unwrap().code(), Some(141));
+    workspace.wait_for_end();
+    assert_eq!(run::runs(&workspace.state())[0].exit_code, Some(0));
+}
+
+#[test]
+fn a_detached_run_is_shown_logged_and_cancelled() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "echo hello; touch on; sleep 600").task("B", 2, "true");
+    let output = workspace.call(&["run", "--detach"]);
+    assert_eq!(code(&output), Some(0));
+    let name = text(&output.stdout).trim().to_string();
+    workspace.wait_for_file("on");
+    let status: Value = serde_json::from_slice(&workspace.call(&["status", "--format", "json"]).stdout).unwrap();
+    assert_eq!(status["runs"][0]["run"], name.as_str());
+    assert_eq!(status["runs"][0]["state"], "running");
+    assert_eq!(status["runs"][0]["waves"][0]["tasks"][0]["state"], "running");
+    assert_eq!(text(&workspace.call(&["log", "A"]).stdout), "hello\n");
+    assert_eq!(text(&workspace.call(&["log", "A", "--run", &name]).stdout), "hello\n");
+    assert_eq!(code(&workspace.call(&["cancel", "no-such-run"])), Some(2));
+    assert_eq!(code(&workspace.call(&["cancel", "--task", "A"])), Some(0));
+    workspace.wait_for_end();
+    let shown = text(&workspace.call(&["status"]).stdout);
+    assert!(shown.contains("1 cancelled, 1 skipped"), "{shown}");
+    assert_eq!(code(&workspace.call(&["cancel"])), Some(2), "nothing is in progress");
+    assert_eq!(code(&workspace.call(&["cancel", "--all"])), Some(0));
+    assert_eq!(code(&workspace.call(&["log", "B"])), Some(2));
+}
+
+#[test]
+fn the_state_ignores_itself_in_git_and_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "true");
+    assert_eq!(code(&workspace.call(&["run"])), Some(0));
+    assert_eq!(fs::read_to_string(workspace.state().join(".gitignore")).unwrap(), "*\n");
+    assert_eq!(fs::metadata(workspace.state()).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn variables_of_an_editor_do_not_reach_a_task() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "env");
+    let mut command = workspace.command(&["run"]);
+    command.env("VSCODE_PID", "1").env("ELECTRON_RUN_AS_NODE", "1").env("MINE", "yes");
+    assert_eq!(code(&command.output().unwrap()), Some(0));
+    let log = text(&workspace.call(&["log", "A"]).stdout);
+    assert!(log.contains("MINE=yes"));
+    assert!(!log.contains("VSCODE_") && !log.contains("ELECTRON_"), "{log}");
+}
