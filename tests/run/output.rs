@@ -68,7 +68,7 @@ fn a_task_has_a_process_group_of_its_own() {
 fn progress_is_the_last_line_and_safe() {
     let mut bench = Bench::new();
     let long = "x".repeat(300);
-    bench.wave("1").task("A", &format!("printf '\\033[1mbold\\033[0m\\a\\n'; until [ -e go ]; do sleep 0.01; done"));
+    bench.wave("1").task("A", "printf '\\033[1mbold\\033[0m\\a\\n'; until [ -e go ]; do sleep 0.01; done");
     bench.task("B", &format!("echo {long}; until [ -e go ]; do sleep 0.01; done"));
     let run = bench.start();
     let journal = bench.paths(&run).journal();

@@ -67,7 +67,10 @@ impl Show for Live {
     fn show(&mut self, record: &Record, view: &View) -> io::Result<()> {
         match &record.event {
             Event::WaveStarted { wave, tasks } => self.begin_wave(wave.as_deref(), tasks.len()),
-            Event::TaskStarted { task, .. } => return Ok(self.begin_task(task)),
+            Event::TaskStarted { task, .. } => {
+                self.begin_task(task);
+                return Ok(());
+            }
             Event::TaskProgress { task, text } => {
                 if let Some(line) = self.tasks.get(task) {
                     line.set_message(text.clone());

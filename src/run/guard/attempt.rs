@@ -59,7 +59,7 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         exit: None,
         orphaned: None,
     };
-    Done::Ended(attempt.to_its_end())
+    Done::Ended(attempt.see_through())
 }
 
 struct StartError {
@@ -135,7 +135,7 @@ struct Progress {
 }
 
 impl Attempt<'_> {
-    fn to_its_end(mut self) -> Ending {
+    fn see_through(mut self) -> Ending {
         while !self.is_over() {
             self.wait();
             self.decide();
