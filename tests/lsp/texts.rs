@@ -154,6 +154,7 @@ fn what_has_not_changed_is_not_published_again() {
     let end = json!({ "line": 10, "character": 0 });
     for _ in 0..10 {
         editor.change(&uri, json!([{ "range": { "start": end, "end": end }, "text": "more\n" }]));
+        editor.lenses(&uri); // what waits to be published is gathered: each edit gets its chance
     }
     // A change that is published: everything before it has been published by then.
     let at = json!({ "line": 0, "character": 3 });
