@@ -97,12 +97,8 @@ fn state_name(state: &State) -> StateName {
 }
 
 fn reason(wave: &Wave, task: &PlannedTask) -> Option<String> {
-    match &task.state {
-        State::Done | State::Dropped => None,
-        State::Ready => wave.label.is_none().then(|| "no wave: runs only by --task".into()),
-        State::Waiting(ids) => Some(format!("waits for {}", ids.join(", "))),
-        State::NeedsPerson(why) | State::Unrunnable(why) => Some(why.to_string()),
-    }
+    let outside = wave.label.is_none() && task.state == State::Ready;
+    if outside { Some("no wave: runs only by --task".into()) } else { task.state.reason() }
 }
 
 fn text(features: &[&Feature], paint: Paint) -> String {

@@ -20,6 +20,7 @@ use tower_lsp::{Client, LanguageServer};
 use super::capabilities::{self, Abilities};
 use super::commands::{Command, Target};
 use super::main_loop::{Heard, Request};
+use super::waves::{self, Runs, Waves};
 
 /// The protocol's side of the server.
 pub(super) struct Backend {
@@ -50,6 +51,16 @@ impl Backend {
     /// The custom request `featureBuild/runWave`.
     pub(super) async fn run_wave(&self, params: Value) -> Result<Value> {
         self.command(Command::RunWave, vec![params], false).await
+    }
+
+    /// The custom request `featureBuild/waves`.
+    pub(super) async fn waves(&self, asked: waves::Asked) -> Result<Waves> {
+        self.ask(|answer| Request::Waves { asked, answer }).await
+    }
+
+    /// The custom request `featureBuild/runs`.
+    pub(super) async fn runs(&self, of: Target) -> Result<Runs> {
+        self.ask(|answer| Request::Runs { root: of.root, answer }).await
     }
 
     /// `window/workDoneProgress/cancel`, which is not in the trait.

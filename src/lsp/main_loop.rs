@@ -35,6 +35,7 @@ use super::proto::{LineTable, path_of, uri_of};
 use super::root::{self, Done, Root, Slot, Work, shown_root};
 use super::runs::{Following, News};
 use super::watch::{self, FileWatch};
+use super::waves::{self, Runs, Stale, Waves};
 use crate::agent::{self, CONFIG_FILE};
 use crate::plan::{self, Asked, Schedule, Selection};
 use crate::run::{self, Level, Outcome, RunId, View};
@@ -81,6 +82,16 @@ pub(super) enum Request {
     Actions {
         params: Box<CodeActionParams>,
         answer: oneshot::Sender<Vec<CodeActionOrCommand>>,
+    },
+    /// Features, waves and tasks as they stand.
+    Waves {
+        asked: waves::Asked,
+        answer: oneshot::Sender<Waves>,
+    },
+    /// All runs of a root, which a URI or a path names.
+    Runs {
+        root: String,
+        answer: oneshot::Sender<Runs>,
     },
     /// `loud`: nobody but the user can be told why nothing was started.
     Command {
@@ -207,6 +218,9 @@ struct State {
     lenses_sent: HashMap<Uri, (Option<i32>, u64)>,
     lenses_due: Option<Instant>,
     refreshing: bool,
+    /// What a client that draws waves has to ask for again, and when it is told so.
+    waves_stale: Stale,
+    waves_due: Option<Instant>,
     /// Files whose nearest ids are looked for at the next pause.
     unsure: BTreeSet<(PathBuf, RelPath)>,
     pause: Option<Instant>,
@@ -236,6 +250,8 @@ impl State {
             lenses_sent: HashMap::new(),
             lenses_due: None,
             refreshing: false,
+            waves_stale: Stale::new(),
+            waves_due: None,
             unsure: BTreeSet::new(),
             pause: None,
         }

@@ -25,6 +25,7 @@ mod proto;
 mod root;
 mod runs;
 mod watch;
+mod waves;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ async fn converse() -> bool {
     let backend_shut_down = Arc::clone(&shut_down);
     let (service, socket) = LspService::build(|client| Backend::new(client, to_loop, backend_shut_down))
         .custom_method(commands::Command::RunWave.id(), Backend::run_wave)
+        .custom_method("featureBuild/waves", Backend::waves)
+        .custom_method("featureBuild/runs", Backend::runs)
         .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
         .finish();
     let state = tokio::spawn(main_loop::run(heard));

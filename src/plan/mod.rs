@@ -123,4 +123,13 @@ impl State {
             Self::Unrunnable(_) => "unrunnable",
         }
     }
+
+    /// Why it does not start, for people; `None` where there is nothing to say.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Done | Self::Dropped | Self::Ready => None,
+            Self::Waiting(ids) => Some(format!("waits for {}", ids.join(", "))),
+            Self::NeedsPerson(why) | Self::Unrunnable(why) => Some(why.to_string()),
+        }
+    }
 }

@@ -102,6 +102,11 @@ pub struct ConfigError {
 }
 
 impl Config {
+    /// Does it say for any task what runs it?
+    pub fn runs_something(&self) -> bool {
+        self.task_commands || self.run.command.is_some() || self.modes.values().any(|mode| mode.command.is_some())
+    }
+
     /// Reads the configuration of a root; the default one where there is no file. Blocking.
     ///
     /// # Errors

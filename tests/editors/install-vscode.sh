@@ -7,7 +7,7 @@ set -euo pipefail
 
 readonly CODE_SERVER=4.100.3
 readonly PLAYWRIGHT=1.65.1
-readonly PACKAGES=(build-essential python3 ripgrep chromium fonts-dejavu-core procps)
+readonly PACKAGES=(build-essential python3 ripgrep chromium fonts-dejavu-core fonts-noto-color-emoji procps)
 
 dest=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/feature-build/vscode}
 mkdir -p "$dest"
@@ -50,6 +50,7 @@ check_packages() {
   missing=$(missing_packages | tr '\n' ' ')
   [ -z "$missing" ] && return 0
   [ "$(id -u)" = 0 ] || die "these packages are missing, please install them: ${missing% }"
+  rm -f "$dest/.done-packages" # somebody removed one since, or the list has grown
   step packages
 }
 
@@ -105,7 +106,7 @@ step_start() {
   node "$dest/node_modules/code-server/out/node/entry.js" --version
 }
 
-[ -e "$dest/.done-start" ] && command -v chromium >/dev/null && exit 0
+[ -e "$dest/.done-start" ] && [ -z "$(missing_packages)" ] && exit 0
 
 case $(node -p process.versions.node 2>/dev/null) in
   20.*) ;;

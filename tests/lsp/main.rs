@@ -6,6 +6,7 @@ mod harness;
 mod lifecycle;
 mod runs;
 mod texts;
+mod waves;
 
 /// An agent that does what the task's own script says, and passes where it has none.
 const SCRIPTED: &str = "echo working on $1\n[ -e \"tools/$1.sh\" ] && . \"./tools/$1.sh\"\nexit 0\n";

@@ -1,13 +1,21 @@
 import { homedir } from "node:os";
 import * as vscode from "vscode";
 import { LanguageClient, type LanguageClientOptions, State, type Middleware } from "vscode-languageclient/node";
+import { Asking } from "./asking";
 import { findServer } from "./findServer";
-import { EVENT, STARTING, WAVES, WAVES_CHANGED, type EventParams, type Started, type WavesAnswer } from "./protocol";
+import {
+  EVENT,
+  RUNS,
+  STARTING,
+  WAVES_CHANGED,
+  type EventParams,
+  type RunInfo,
+  type RunsAnswer,
+  type Started,
+  type WavesChanged,
+} from "./protocol";
 import { saveTaskFiles } from "./saving";
 import type { Store } from "./store";
-
-/** How long changes are gathered before the waves are asked for again: a keystroke must not cost a whole tree. */
-const GATHER_MS = 150;
 
 /** The one client of all workspace folders. It can be started anew, with another program where the setting changed. */
 export class Client implements vscode.Disposable {
@@ -15,7 +23,7 @@ export class Client implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext;
   readonly #store: Store;
   #client: LanguageClient | undefined;
-  #asking: NodeJS.Timeout | undefined;
+  #asking: Asking | undefined;
   /** Starts and stops follow each other: two at once would leave a server that nobody owns. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -36,8 +44,14 @@ export class Client implements vscode.Disposable {
     return this.#queue;
   }
 
+  /** All runs of a workspace, the newest first. */
+  async runs(root: string): Promise<readonly RunInfo[]> {
+    const answer = await this.#client?.sendRequest<RunsAnswer>(RUNS, { root });
+    return answer?.runs ?? [];
+  }
+
   dispose(): void {
-    clearTimeout(this.#asking);
+    this.#asking?.end();
     this.log.dispose();
   }
 
@@ -50,21 +64,24 @@ export class Client implements vscode.Disposable {
     }
     const server = { command: program, args: ["lsp"], options: { cwd: homedir() } };
     const client = new LanguageClient("featureBuild", "feature-build", server, this.#options());
+    const asking = new Asking(client, this.#store);
     client.onNotification(EVENT, (event: EventParams) => {
       this.#store.takeEvent(event);
     });
-    client.onNotification(WAVES_CHANGED, () => {
-      this.#askSoon();
+    client.onNotification(WAVES_CHANGED, (changed: WavesChanged) => {
+      asking.changed(changed);
     });
     client.onDidChangeState(({ newState }) => {
       if (client !== this.#client) return;
-      if (newState === State.Running) this.#askSoon();
+      // Also where the client starts a crashed server anew by itself.
+      if (newState === State.Running) void asking.begin();
       if (newState === State.Stopped) this.#store.state = "stopped";
+      if (newState === State.Starting) this.#store.state = "starting";
     });
     this.#client = client;
+    this.#asking = asking;
     try {
       await client.start();
-      await this.#ask();
     } catch (error) {
       this.#store.state = "stopped";
       this.log.error(`Starting the server ${program} failed`, error instanceof Error ? error : String(error));
@@ -72,7 +89,7 @@ export class Client implements vscode.Disposable {
   }
 
   async #stop(): Promise<void> {
-    clearTimeout(this.#asking);
+    this.#asking?.end();
     const client = this.#client;
     this.#client = undefined;
     try {
@@ -106,32 +123,10 @@ export class Client implements vscode.Disposable {
         if (!vscode.workspace.isTrusted) return refuseWithoutTrust();
         const unsaved = await saveTaskFiles(this.#store);
         if (unsaved !== undefined) return nothing(`${unsaved} could not be saved`);
-        const answer = (await next(command, args)) as Started | null | undefined;
-        if (answer?.run === null && answer.reason !== undefined) {
-          void vscode.window.showInformationMessage(answer.reason);
-        }
-        return answer;
+        // Where nothing is started the server tells the user why.
+        return (await next(command, args)) as unknown;
       },
     };
-  }
-
-  /** Asks for the waves when the server has said nothing for a moment. */
-  #askSoon(): void {
-    clearTimeout(this.#asking);
-    this.#asking = setTimeout(() => {
-      this.#ask().catch((error: unknown) => {
-        this.log.warn(`Asking for the waves failed: ${String(error)}`);
-      });
-    }, GATHER_MS);
-  }
-
-  async #ask(): Promise<void> {
-    const client = this.#client;
-    if (client?.state !== State.Running) return;
-    const answer = await client.sendRequest<WavesAnswer>(WAVES, {});
-    if (client !== this.#client) return;
-    this.#store.setWaves(answer);
-    this.#store.state = "ready";
   }
 
   async #findProgram(): Promise<string | undefined> {

@@ -4,14 +4,14 @@ import { configure } from "./configure";
 import { followOutput } from "./followOutput";
 import { ServerCommand, type RunInfo, type Target } from "./protocol";
 import { isBad, type RunView } from "./runs";
-import { canonical } from "./saving";
+import { canonical, placeOf } from "./documents";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
 import { rowTarget, type Row } from "./wavesView";
 
 /** The palette's commands. Their ids have dots; the server's own have slashes and are registered by the client. */
 export function registerCommands(store: Store, client: Client): vscode.Disposable {
-  const commands = new Commands(store);
+  const commands = new Commands(store, client);
   const all: Record<string, (row?: Row) => unknown> = {
     "featureBuild.run": (row) => commands.run(row),
     "featureBuild.runFileWave": () => commands.runFile("wave"),
@@ -39,9 +39,11 @@ interface Choice<T> extends vscode.QuickPickItem {
 
 class Commands {
   readonly #store: Store;
+  readonly #client: Client;
 
-  constructor(store: Store) {
+  constructor(store: Store, client: Client) {
     this.#store = store;
+    this.#client = client;
   }
 
   /** Runs what a row stands for; without one the user picks feature and wave. */
@@ -101,9 +103,11 @@ class Commands {
   }
 
   async showRuns(): Promise<void> {
-    const choices = this.#store.roots.flatMap((root) =>
-      root.runs.map((run) => ({ ...runChoice(run), value: { root: root.root, run } })),
-    );
+    const choices: Choice<{ root: string; run: RunInfo }>[] = [];
+    for (const { root } of this.#store.roots()) {
+      const runs = await this.#client.runs(root);
+      choices.push(...runs.map((run) => ({ ...runChoice(run), value: { root, run } })));
+    }
     if (choices.length === 0) {
       void vscode.window.showInformationMessage("Nothing has run here yet.");
       return;
@@ -139,8 +143,8 @@ class Commands {
 
   /** The features and waves that have something to start, with their states. */
   #startable(): Choice<Target>[] {
-    return this.#store.roots.flatMap((root) =>
-      root.features.flatMap((feature) => {
+    return this.#store.roots().flatMap((root) =>
+      this.#store.features(root).flatMap((feature) => {
         const open = feature.waves.filter(
           (wave) => wave.wave !== null && wave.tasks.some((task) => task.state === "ready" || task.state === "waiting"),
         );
@@ -263,7 +267,9 @@ function runChoice(run: RunInfo): vscode.QuickPickItem {
   };
 }
 
-async function openTask({ path, task }: PlacedTask): Promise<void> {
-  const selection = new vscode.Range(task.line, 0, task.line, 0);
-  await vscode.window.showTextDocument(vscode.Uri.file(path), { selection });
+/** Opens a task's file where its lens stands. */
+async function openTask({ uri, task }: PlacedTask): Promise<void> {
+  const document = await vscode.workspace.openTextDocument(uri);
+  const at = placeOf(document, task);
+  await vscode.window.showTextDocument(document, { selection: new vscode.Range(at, at) });
 }

@@ -10,8 +10,7 @@ run:
 
 /** Opens the workspace's feature-build.yaml; where there is none, a draft of it that nothing has saved yet. */
 export async function configure(store: Store): Promise<void> {
-  const root =
-    store.roots.find((known) => known.features.length > 0)?.root ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  const root = store.roots()[0]?.root ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   if (root === undefined) {
     void vscode.window.showInformationMessage("Open a folder first.");
     return;

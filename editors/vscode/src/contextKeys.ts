@@ -12,20 +12,14 @@ export function keepContextKeys(store: Store): vscode.Disposable {
   };
   const update = (): void => {
     keep("state", store.state);
-    keep(
-      "hasTasks",
-      store.roots.some((root) => root.features.length > 0),
-    );
+    keep("hasTasks", store.hasTasks());
     keep(
       "configured",
-      store.roots.some((root) => root.configured),
+      store.roots().some((root) => root.configured),
     );
     keep("running", store.runs.live().length > 0);
     keep("failures", store.failures().length > 0);
-    keep(
-      "ran",
-      store.roots.some((root) => root.runs.length > 0),
-    );
+    keep("ran", store.runs.lastFinished() !== undefined);
   };
   update();
   return store.onDidChange(update);

@@ -24,8 +24,10 @@ export const STARTING: readonly string[] = [
 export const EVENT = "featureBuild/event";
 /** Asks for features, waves and tasks. */
 export const WAVES = "featureBuild/waves";
-/** Tells that the answer to {@link WAVES} is another one now. */
+/** Tells for which features the answer to {@link WAVES} may be another one now. */
 export const WAVES_CHANGED = "featureBuild/wavesChanged";
+/** Asks for the runs of a workspace. */
+export const RUNS = "featureBuild/runs";
 
 /** The one argument of every command: names only, nothing that can go stale between the lens and the click. */
 export interface Target {
@@ -102,15 +104,14 @@ export type EventParams = RunRecord & { readonly run: string; readonly root: str
 
 export type TaskState = "done" | "dropped" | "ready" | "waiting" | "needs-person" | "unrunnable";
 
-/** The newest attempt of a task, whichever run it was in. */
+/** The newest attempt of a task that has ended, whichever run it was in. */
 export interface LatestAttempt {
   readonly run: string;
-  /** `null`: it is going on. */
-  readonly outcome: Outcome | null;
+  readonly outcome: Outcome;
   readonly exit_code: number | null;
   readonly reason: string | null;
   readonly duration_ms: number;
-  /** Relative to the root where it lies below it, else absolute. */
+  /** An absolute path. */
   readonly log: string | null;
 }
 
@@ -123,8 +124,8 @@ export interface TaskInfo {
   readonly state: TaskState;
   readonly reason: string | null;
   readonly depends_on: readonly string[];
-  /** The line of the file where its lens stands, from 0. */
-  readonly line: number;
+  /** Where in its file its lens stands, in bytes. */
+  readonly anchor: number;
   readonly estimated_minutes: number | null;
   readonly latest: LatestAttempt | null;
 }
@@ -157,13 +158,33 @@ export interface RunInfo {
 export interface RootInfo {
   /** Its root: a canonical path. */
   readonly root: string;
+  /** The editor's URI for it: through a link, where the editor opened one. */
+  readonly uri: string;
   /** Whether something is configured that runs a task. */
   readonly configured: boolean;
   readonly features: readonly FeatureInfo[];
-  /** Its runs, the newest first. */
+}
+
+/** What {@link WAVES} is asked for; nothing named: everything. */
+export interface WavesParams {
+  readonly root?: string;
+  readonly features?: readonly string[];
+}
+
+/** The content of {@link WAVES_CHANGED}; no features named: all of the root. */
+export interface WavesChanged {
+  readonly root: string;
+  readonly features: readonly string[] | null;
+}
+
+/** The answer to {@link RUNS}. */
+export interface RunsAnswer {
+  /** The newest first. */
   readonly runs: readonly RunInfo[];
 }
 
 export interface WavesAnswer {
+  /** False while workspaces are still looked for. */
+  readonly complete: boolean;
   readonly roots: readonly RootInfo[];
 }

@@ -40,6 +40,9 @@ export function isBad(outcome: Outcome | null | undefined): boolean {
   return outcome != null && BAD.includes(outcome);
 }
 
+/** How many finished runs are kept: the server remembers every task's latest attempt. */
+const KEPT = 20;
+
 /** All runs that the server told of: a fold of their records and nothing else. */
 export class Runs {
   readonly #runs = new Map<string, RunView>();
@@ -53,12 +56,18 @@ export class Runs {
       if (view !== undefined) return undefined;
       const begun = begin(record);
       this.#runs.set(key, begun);
+      this.#forgetOld();
       return begun;
     }
     if (view === undefined || record.seq <= view.seq) return undefined;
     view.seq = record.seq;
     advance(view, record);
     return view;
+  }
+
+  #forgetOld(): void {
+    const finished = [...this.#runs].filter(([, run]) => run.finished !== undefined);
+    for (const [key] of finished.slice(0, -KEPT)) this.#runs.delete(key);
   }
 
   /** Ends the runs that have no end of their own: where the supervisor died, nobody wrote one. */
@@ -84,14 +93,16 @@ export class Runs {
     return finished.sort((a, b) => (a.finished?.at ?? 0) - (b.finished?.at ?? 0)).at(-1);
   }
 
-  /** What a run in progress does with a task. */
-  liveTask(root: string, task: string): TaskView | undefined {
+  /** What the newest run that started or will start a task does with it; skipped is no attempt. */
+  newest(root: string, task: string): { readonly run: string; readonly task: TaskView } | undefined {
+    let newest: { run: string; task: TaskView } | undefined;
     for (const run of this.#runs.values()) {
-      if (run.root !== root || run.finished !== undefined) continue;
+      if (run.root !== root) continue;
       const view = run.tasks.get(task);
-      if (view !== undefined) return view;
+      if (view === undefined || view.outcome === "skipped") continue;
+      if (newest === undefined || run.id > newest.run) newest = { run: run.id, task: view };
     }
-    return undefined;
+    return newest;
   }
 }
 

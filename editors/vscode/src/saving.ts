@@ -1,6 +1,6 @@
-import { realpath } from "node:fs/promises";
 import { basename } from "node:path";
 import * as vscode from "vscode";
+import { canonical } from "./documents";
 import type { Store } from "./store";
 
 /**
@@ -22,14 +22,4 @@ export async function saveTaskFiles(store: Store): Promise<string | undefined> {
 async function concerns(store: Store, path: string): Promise<boolean> {
   if (basename(path) === "feature-build.yaml" || path.includes("/.guardkit/features/")) return true;
   return store.taskOfFile(await canonical(path)) !== undefined;
-}
-
-/** The server names files by their canonical path; an editor may have come through a link. */
-export async function canonical(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch {
-    // A file that is not on the disk yet has only the one name.
-    return path;
-  }
 }

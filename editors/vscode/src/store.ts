@@ -5,6 +5,7 @@ import type {
   FeatureInfo,
   LatestAttempt,
   RootInfo,
+  RunInfo,
   Target,
   TaskInfo,
   WaveInfo,
@@ -21,22 +22,26 @@ export interface PlacedTask {
   readonly feature: FeatureInfo;
   readonly wave: WaveInfo;
   readonly task: TaskInfo;
-  /** Its file's absolute path. */
-  readonly path: string;
+  /** Its file, by the editor's name for the workspace. */
+  readonly uri: vscode.Uri;
 }
+
+/** At most this often listeners are told: a thousand short tasks are thousands of events. */
+const GATHER_MS = 50;
 
 /** What the views show: what the server told last. They read it, and are told when it is another. */
 export class Store implements vscode.Disposable {
   readonly runs = new Runs();
   #state: ServerState = "starting";
-  #roots: readonly RootInfo[] = [];
-  #files = new Map<string, PlacedTask>();
+  #roots = new Map<string, Root>();
+  #failures: readonly PlacedTask[] | undefined;
+  #telling: NodeJS.Timeout | undefined;
 
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #event = new vscode.EventEmitter<{ readonly run: RunView; readonly record: EventParams }>();
-  /** Something is another than before. */
+  /** Something is another than before; told a moment later, once for all that changed meanwhile. */
   readonly onDidChange = this.#changed.event;
-  /** A run went on. */
+  /** A run went on; told at once. */
   readonly onRunEvent = this.#event.event;
 
   get state(): ServerState {
@@ -46,19 +51,23 @@ export class Store implements vscode.Disposable {
   set state(state: ServerState) {
     if (this.#state === state) return;
     this.#state = state;
-    this.#changed.fire();
+    this.#tellSoon();
   }
 
-  get roots(): readonly RootInfo[] {
-    return this.#roots;
-  }
-
-  /** Takes the server's answer in. */
+  /** Takes the answer to a question for everything in. */
   setWaves(answer: WavesAnswer): void {
-    this.#roots = answer.roots;
-    this.#files = new Map([...placed(answer.roots)].map((task) => [task.path, task]));
-    for (const root of answer.roots) this.runs.settle(root.root, root.runs, Date.now());
-    this.#changed.fire();
+    this.#roots = new Map(answer.roots.map((info) => [info.root, new Root(info)]));
+    this.#tellSoon();
+  }
+
+  /** Takes the answer for some features of a root in, or for all of them; what is not in it is gone. */
+  updateWaves(root: string, features: readonly string[] | undefined, answer: WavesAnswer): void {
+    const info = answer.roots.find((told) => told.root === root);
+    const known = this.#roots.get(root);
+    if (info === undefined) this.#roots.delete(root);
+    else if (features === undefined || known === undefined) this.#roots.set(root, new Root(info));
+    else known.update(info, features);
+    this.#tellSoon();
   }
 
   /** Takes a run's next record in. */
@@ -66,40 +75,61 @@ export class Store implements vscode.Disposable {
     const run = this.runs.apply(record);
     if (run === undefined) return;
     this.#event.fire({ run, record });
-    this.#changed.fire();
+    this.#tellSoon();
+  }
+
+  /** Takes in how the runs of a root stand. */
+  takeRuns(root: string, infos: readonly RunInfo[]): void {
+    this.runs.settle(root, infos, Date.now());
+    this.#tellSoon();
+  }
+
+  roots(): RootInfo[] {
+    return [...this.#roots.values()].map((root) => root.info);
+  }
+
+  features(root: RootInfo): FeatureInfo[] {
+    return [...(this.#roots.get(root.root)?.features.values() ?? [])];
+  }
+
+  hasTasks(): boolean {
+    return [...this.#roots.values()].some((root) => root.features.size > 0);
   }
 
   /** The task that a file is; the path is a canonical one. */
   taskOfFile(path: string): PlacedTask | undefined {
-    return this.#files.get(path);
-  }
-
-  tasks(): IterableIterator<PlacedTask> {
-    return this.#files.values();
-  }
-
-  /** The task with this id in a workspace. */
-  task(root: string, id: string): PlacedTask | undefined {
-    for (const placed of this.#files.values()) {
-      if (placed.root.root === root && placed.task.id === id) return placed;
+    for (const root of this.#roots.values()) {
+      const placed = root.byPath.get(path);
+      if (placed !== undefined) return placed;
     }
     return undefined;
   }
 
-  /** The newest that is known of a task's attempts: of the run in progress, else of the last one that ended. */
+  *tasks(): Generator<PlacedTask> {
+    for (const root of this.#roots.values()) yield* root.byPath.values();
+  }
+
+  /** The task with this id in a workspace. */
+  task(root: string, id: string): PlacedTask | undefined {
+    return this.#roots.get(root)?.byId.get(id);
+  }
+
+  /** The newest that is known of a task's attempts, from this window's events or the server's memory. */
   attempt(root: string, task: TaskInfo): TaskView | undefined {
-    const live = this.runs.liveTask(root, task.id);
-    // A task that will only be skipped has still the attempt of an earlier run.
-    if (live !== undefined && !(live.state === "finished" && live.outcome === "skipped")) return live;
-    return task.latest === null ? undefined : ended(task, task.latest);
+    const told = this.runs.newest(root, task.id);
+    const { latest } = task;
+    // A run's id begins with the time of its start.
+    if (told !== undefined && (latest === null || told.run >= latest.run)) return told.task;
+    return latest === null ? undefined : ended(task, latest);
   }
 
   /** Tasks whose latest attempt did not pass and that no run tries again now. */
-  failures(): PlacedTask[] {
-    return [...this.tasks()].filter(({ root, task }) => {
+  failures(): readonly PlacedTask[] {
+    this.#failures ??= [...this.tasks()].filter(({ root, task }) => {
       const attempt = this.attempt(root.root, task);
       return attempt?.state === "finished" && isBad(attempt.outcome);
     });
+    return this.#failures;
   }
 
   estimate(run: RunView, task: string): number | undefined {
@@ -107,29 +137,80 @@ export class Store implements vscode.Disposable {
   }
 
   dispose(): void {
+    clearTimeout(this.#telling);
     this.#changed.dispose();
     this.#event.dispose();
   }
-}
 
-function* placed(roots: readonly RootInfo[]): Generator<PlacedTask> {
-  for (const root of roots) {
-    for (const feature of root.features) {
-      for (const wave of feature.waves) {
-        for (const task of wave.tasks) yield { root, feature, wave, task, path: join(root.root, task.file) };
-      }
-    }
+  #tellSoon(): void {
+    this.#failures = undefined;
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      this.#changed.fire();
+    }, GATHER_MS);
   }
 }
 
-function ended(task: TaskInfo, latest: LatestAttempt): TaskView {
-  const { id, title, file } = task;
-  return {
-    ...{ id, title, file, wave: null, state: "finished", durationMs: latest.duration_ms },
-    ...{ exitCode: latest.exit_code, reason: latest.reason },
-    ...(latest.outcome === null ? {} : { outcome: latest.outcome }),
-    ...(latest.log === null ? {} : { log: latest.log }),
-  };
+/** One workspace, with its tasks by file and by id. A change of one feature costs that feature. */
+class Root {
+  info: RootInfo;
+  readonly features: Map<string, FeatureInfo>;
+  readonly byPath = new Map<string, PlacedTask>();
+  readonly byId = new Map<string, PlacedTask>();
+
+  constructor(info: RootInfo) {
+    this.info = info;
+    this.features = new Map(info.features.map((feature) => [feature.id, feature]));
+    for (const feature of info.features) this.#add(feature);
+  }
+
+  update(info: RootInfo, asked: readonly string[]): void {
+    for (const id of asked) this.#remove(id);
+    for (const feature of info.features) {
+      this.features.set(feature.id, feature);
+      this.#add(feature);
+    }
+    this.info = { ...info, features: [] };
+    this.#sort();
+  }
+
+  #add(feature: FeatureInfo): void {
+    for (const placed of placedTasks(this.info, feature)) {
+      this.byPath.set(join(this.info.root, placed.task.file), placed);
+      this.byId.set(placed.task.id, placed);
+    }
+  }
+
+  /** A task that has moved to another feature is that one's already. */
+  #remove(id: string): void {
+    const feature = this.features.get(id);
+    if (feature === undefined) return;
+    for (const { task } of placedTasks(this.info, feature)) {
+      const path = join(this.info.root, task.file);
+      if (this.byPath.get(path)?.feature.id === id) this.byPath.delete(path);
+      if (this.byId.get(task.id)?.feature.id === id) this.byId.delete(task.id);
+    }
+    this.features.delete(id);
+  }
+
+  #sort(): void {
+    const sorted = [...this.features].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.features.clear();
+    for (const [id, feature] of sorted) this.features.set(id, feature);
+  }
+}
+
+function* placedTasks(root: RootInfo, feature: FeatureInfo): Generator<PlacedTask> {
+  const base = vscode.Uri.parse(root.uri);
+  for (const wave of feature.waves) {
+    for (const task of wave.tasks) yield { root, feature, wave, task, uri: vscode.Uri.joinPath(base, task.file) };
+  }
+}
+
+function ended({ id, title, file }: TaskInfo, latest: LatestAttempt): TaskView {
+  const { outcome, reason, exit_code: exitCode, duration_ms: durationMs, log } = latest;
+  const view: TaskView = { id, title, file, wave: null, state: "finished", outcome, reason, exitCode, durationMs };
+  return log === null ? view : { ...view, log };
 }
 
 /** A command's argument for a task. */
@@ -137,7 +218,7 @@ export function targetOf({ root, feature, task }: PlacedTask): Target {
   return { root: root.root, feature: feature.id, task: task.id };
 }
 
-/** A log's absolute path. */
+/** A log's absolute path: a journal has it relative to the root where it lies below it. */
 export function logPath(root: string, log: string): string {
   return log.startsWith("/") ? log : join(root, log);
 }

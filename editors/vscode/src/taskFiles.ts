@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { isBad } from "./runs";
-import { canonical } from "./saving";
+import { canonical, placeOf } from "./documents";
 import type { PlacedTask, Store } from "./store";
 
 type Sign = "ready" | "running" | "passed" | "failed" | "waiting";
@@ -55,7 +55,7 @@ export class TaskFiles implements vscode.Disposable {
   #mark(editor: vscode.TextEditor, task: PlacedTask | undefined): void {
     const sign = task === undefined ? undefined : this.#signOf(task);
     for (const [name, decoration] of Object.entries(this.#signs)) {
-      const here = task !== undefined && name === sign ? [new vscode.Range(task.task.line, 0, task.task.line, 0)] : [];
+      const here = task !== undefined && name === sign ? [at(editor.document, task)] : [];
       editor.setDecorations(decoration, here);
     }
   }
@@ -77,4 +77,9 @@ function gutterSign(extension: vscode.Uri, name: Sign): vscode.TextEditorDecorat
     light: { gutterIconPath: icon("light"), gutterIconSize: "75%" },
     dark: { gutterIconPath: icon("dark"), gutterIconSize: "75%" },
   });
+}
+
+function at(document: vscode.TextDocument, { task }: PlacedTask): vscode.Range {
+  const place = placeOf(document, task);
+  return new vscode.Range(place, place);
 }

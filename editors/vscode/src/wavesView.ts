@@ -26,8 +26,6 @@ export interface TaskRow extends PlacedTask {
 
 /** How often running times are drawn anew. */
 const TICK_MS = 1000;
-/** At most this often the whole view is drawn anew: a thousand short tasks are thousands of events. */
-const REDRAW_MS = 100;
 
 /** The Waves view: features, their waves, their tasks, as they stand and as they run. */
 export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposable {
@@ -37,7 +35,6 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #disposables: { dispose(): unknown }[] = [];
   #tick: NodeJS.Timeout | undefined;
-  #redraw: NodeJS.Timeout | undefined;
 
   constructor(store: Store) {
     this.#store = store;
@@ -46,7 +43,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       this.#view,
       this.#changed,
       store.onDidChange(() => {
-        this.#redrawSoon();
+        this.#redraw();
       }),
       this.#view.onDidChangeVisibility(() => {
         this.#tickWhileSeen();
@@ -56,13 +53,14 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
 
   dispose(): void {
     clearInterval(this.#tick);
-    clearTimeout(this.#redraw);
     vscode.Disposable.from(...this.#disposables).dispose();
   }
 
   getChildren(row?: Row): Row[] {
     if (row === undefined) {
-      return this.#store.roots.flatMap((root) => root.features.map((feature) => ({ kind: "feature", root, feature })));
+      return this.#store
+        .roots()
+        .flatMap((root) => this.#store.features(root).map((feature) => ({ kind: "feature", root, feature })));
     }
     if (row.kind === "feature") return row.feature.waves.map((wave) => ({ ...row, kind: "wave", wave }));
     if (row.kind === "wave") return row.wave.tasks.flatMap((task) => this.#taskRow(row.root, task.id));
@@ -80,14 +78,11 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     return placed === undefined ? [] : [{ kind: "task", ...placed }];
   }
 
-  #redrawSoon(): void {
-    this.#redraw ??= setTimeout(() => {
-      this.#redraw = undefined;
-      this.#changed.fire(undefined);
-      this.#showBadge();
-      this.#showMessage();
-      this.#tickWhileSeen();
-    }, REDRAW_MS);
+  #redraw(): void {
+    this.#changed.fire(undefined);
+    this.#showBadge();
+    this.#showMessage();
+    this.#tickWhileSeen();
   }
 
   #showBadge(): void {
@@ -102,7 +97,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       this.#view.message = "Restricted Mode: tasks are shown, nothing runs until this folder is trusted.";
       return;
     }
-    const bare = this.#store.roots.find((root) => !root.configured && root.features.length > 0);
+    const bare = this.#store.roots().find((root) => !root.configured && this.#store.features(root).length > 0);
     this.#view.message = bare === undefined ? "" : "Nothing says yet what runs a task: write feature-build.yaml.";
   }
 
@@ -137,7 +132,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
 
   /** With several workspaces each feature says where it lies. */
   #describe(root: RootInfo, words: string): string {
-    if (this.#store.roots.length < 2) return words;
+    if (this.#store.roots().length < 2) return words;
     return `${words} · ${root.root.slice(root.root.lastIndexOf("/") + 1)}`;
   }
 
@@ -164,7 +159,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   #taskItem(row: TaskRow): vscode.TreeItem {
-    const { root, task, path } = row;
+    const { root, task } = row;
     const attempt = this.#store.attempt(root.root, task);
     const running = attempt?.state === "running";
     const item = new vscode.TreeItem(task.id, vscode.TreeItemCollapsibleState.None);
@@ -178,11 +173,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       running,
       log: attempt?.log !== undefined,
     });
-    item.command = {
-      command: "vscode.open",
-      title: "Open Task File",
-      arguments: [vscode.Uri.file(path), { selection: new vscode.Range(task.line, 0, task.line, 0) }],
-    };
+    item.command = { command: "featureBuild.openTask", title: "Open Task File", arguments: [row] };
     item.accessibilityInformation = { label: `Task ${task.id}, ${words}, ${task.title}` };
     return item;
   }
@@ -203,8 +194,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   #isRunning(root: RootInfo, task: string): boolean {
-    const state = this.#store.runs.liveTask(root.root, task)?.state;
-    return state === "running";
+    return this.#store.runs.newest(root.root, task)?.task.state === "running";
   }
 }
 

@@ -65,7 +65,7 @@ test("a run as its records tell", () => {
     progress(runs.live(), () => undefined, START),
     "▶ 2/3 · 1 failed",
   );
-  assert.equal(runs.liveTask(ROOT, "C")?.state, "running");
+  assert.equal(runs.newest(ROOT, "C")?.task.state, "running");
   const failed = runs.live()[0]?.tasks.get("B");
   assert.ok(failed);
   assert.equal(outcome(failed), "failed (exit 3) after 2 s");

@@ -7,6 +7,11 @@ impl State {
         let uri = match &request {
             Request::Lenses { uri, .. } => uri.clone(),
             Request::Actions { params, .. } => params.text_document.uri.clone(),
+            Request::Waves { .. } => return self.answer_waves(request),
+            Request::Runs { root, .. } => {
+                let asked = named_path(root);
+                return self.answer_runs(asked.as_deref(), request);
+            }
             Request::Command { target, .. } => {
                 let asked = named_path(&target.root);
                 return self.command_for(asked, request);
@@ -51,8 +56,33 @@ impl State {
             Request::Actions { params, answer } => {
                 let _ = answer.send(actions::of(&offers, &root.uri(), &params, &self.abilities));
             }
-            Request::Command { .. } => answer_nothing(request),
+            Request::Command { .. } | Request::Waves { .. } | Request::Runs { .. } => answer_nothing(request),
         }
+    }
+
+    fn answer_waves(&mut self, request: Request) {
+        let Request::Waves { asked, answer } = request else { return answer_nothing(request) };
+        // An index that is away is back in a moment: then the question is asked again.
+        let away = |root: &&mut Root| asked.has(&root.path) && matches!(root.index, Slot::Away);
+        if let Some(root) = self.roots.values_mut().find(away) {
+            return root.waiting.push(Request::Waves { asked, answer });
+        }
+        let mut roots: Vec<&Root> = self.roots.values().filter(|root| asked.has(&root.path)).collect();
+        roots.sort_by(|a, b| a.path.cmp(&b.path));
+        let roots = roots.into_iter().filter_map(|root| Some(asked.of(root, root.index()?))).collect();
+        let _ = answer.send(Waves { complete: self.folders.values().all(Option::is_some), roots });
+    }
+
+    fn answer_runs(&self, asked: Option<&Path>, request: Request) {
+        let Request::Runs { answer, .. } = request else { return answer_nothing(request) };
+        let named_so = |root: &&Root| asked.is_some_and(|asked| root.path == asked || root.shown() == asked);
+        let Some(root) = self.roots.values().find(named_so) else {
+            return drop(answer.send(Runs { runs: Vec::new() }));
+        };
+        let state_dir = root.state_dir.clone();
+        tokio::task::spawn_blocking(move || {
+            let _ = answer.send(Runs { runs: run::runs(&state_dir) });
+        });
     }
 
     fn answer_lenses(
@@ -348,6 +378,8 @@ pub(super) fn answer_nothing(request: Request) {
     match request {
         Request::Lenses { answer, .. } => drop(answer.send(Vec::new())),
         Request::Actions { answer, .. } => drop(answer.send(Vec::new())),
+        Request::Waves { answer, .. } => drop(answer.send(Waves { complete: true, roots: Vec::new() })),
+        Request::Runs { answer, .. } => drop(answer.send(Runs { runs: Vec::new() })),
         Request::Command { target, answer, .. } => {
             let reason = format!("no workspace at \"{}\"", target.root);
             drop(answer.send(json!(Started::nothing(reason))));

@@ -84,6 +84,7 @@ impl State {
         let idle: Vec<PathBuf> =
             self.roots.iter().filter(|(path, root)| !used(path, root)).map(|(path, _)| path.clone()).collect();
         for path in idle {
+            self.waves_stale(&path, None);
             let Some(root) = self.roots.remove(&path) else { continue };
             if let Some(watch) = root.run_watch {
                 watch.abort();
@@ -165,6 +166,7 @@ impl State {
         self.tell_passed(path);
         if everything {
             self.publish_all(path);
+            self.waves_stale(path, None);
         }
         if let Some(changed) = done.changed {
             self.touched(path, &changed);

@@ -43,8 +43,9 @@ impl State {
         self.read_logs(path, run, &news);
         self.tell_passed(path);
         let files: Vec<RelPath> = self.files_of(path, &news.tasks);
-        self.publish(path, files);
+        self.publish(path, files.iter().cloned());
         self.lenses_stale();
+        self.waves_stale(path, self.features_of(path, &files));
         // A run without a first record never was one: its folder was left by somebody who could not start it.
         if news.over && view.run.is_some() {
             self.tell_end(path, view);
@@ -54,6 +55,12 @@ impl State {
     fn files_of(&self, path: &Path, tasks: &[TaskId]) -> Vec<RelPath> {
         let Some(index) = self.roots.get(path).and_then(Root::index) else { return Vec::new() };
         tasks.iter().filter_map(|task| index.file_of(task.as_str()).cloned()).collect()
+    }
+
+    /// `None` where the index is away and nobody can tell.
+    fn features_of(&self, path: &Path, files: &[RelPath]) -> Option<BTreeSet<Box<str>>> {
+        let index = self.roots.get(path)?.index()?;
+        Some(files.iter().filter_map(|file| Some(index.feature_of(file)?.id.clone())).collect())
     }
 
     /// Tells the index which tasks passed, where that is different now.

@@ -130,6 +130,7 @@ impl State {
         self.publish(path, changed.files.iter().cloned());
         if !changed.features.is_empty() {
             self.lenses_stale();
+            self.waves_stale(path, Some(changed.features.clone()));
         }
     }
 }

@@ -96,10 +96,23 @@ impl State {
         }
     }
 
+    /// Features of a root have to be asked for again by a client that draws them; `None`: all of the root.
+    pub(super) fn waves_stale(&mut self, path: &Path, features: Option<BTreeSet<Box<str>>>) {
+        if !self.abilities.events {
+            return;
+        }
+        let known = self.waves_stale.entry(path.to_path_buf()).or_insert_with(|| Some(BTreeSet::new()));
+        match (known.as_mut(), features) {
+            (Some(known), Some(features)) => known.extend(features),
+            _ => *known = None,
+        }
+        self.waves_due.get_or_insert_with(|| Instant::now() + LENS_GATHER);
+    }
+
     /// When [`State::tidy`] is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let lenses = self.lenses_due.filter(|_| !self.refreshing);
-        [lenses, self.pause].into_iter().flatten().min()
+        [lenses, self.waves_due, self.pause].into_iter().flatten().min()
     }
 
     /// Does what was put off.
@@ -110,6 +123,10 @@ impl State {
             if self.lenses_differ() {
                 self.refresh_lenses();
             }
+        }
+        if self.waves_due.is_some_and(|due| due <= now) {
+            self.waves_due = None;
+            tokio::spawn(waves::tell(self.client.clone(), std::mem::take(&mut self.waves_stale)));
         }
         if self.pause.is_some_and(|due| due <= now) {
             self.pause = None;

@@ -1,0 +1,177 @@
+//! `featureBuild/waves` and `featureBuild/runs`: features, waves, tasks and runs as data, for editors that draw them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tower_lsp::Client;
+use tower_lsp::ls_types::notification::Notification;
+
+use super::root::Root;
+use super::runs::Ended;
+use crate::plan::{Feature, PlannedTask, Wave};
+use crate::run::{Outcome, RunId, RunSummary};
+use crate::workspace::Index;
+
+/// What the editor asks `featureBuild/waves` for; nothing named: everything.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    /// Only this root, by its canonical path.
+    root: Option<PathBuf>,
+    /// Only these features of it.
+    features: Option<BTreeSet<String>>,
+}
+
+/// What it is answered.
+#[derive(Debug, Serialize)]
+pub(super) struct Waves {
+    /// False while roots are still looked for: then `featureBuild/wavesChanged` will name them.
+    pub(super) complete: bool,
+    /// The roots.
+    pub(super) roots: Vec<RootWaves>,
+}
+
+/// One root's features.
+#[derive(Debug, Serialize)]
+pub(super) struct RootWaves {
+    /// Its canonical path: the name that events have for it.
+    root: PathBuf,
+    /// The editor's URI for it.
+    uri: String,
+    /// Whether something is configured that runs a task.
+    configured: bool,
+    /// All, or those that were asked for and exist.
+    features: Vec<FeatureWaves>,
+}
+
+#[derive(Debug, Serialize)]
+struct FeatureWaves {
+    id: Box<str>,
+    title: Box<str>,
+    dialect: &'static str,
+    waves: Vec<WaveTasks>,
+}
+
+#[derive(Debug, Serialize)]
+struct WaveTasks {
+    wave: Option<String>,
+    tasks: Vec<TaskNow>,
+}
+
+#[derive(Debug, Serialize)]
+struct TaskNow {
+    id: Box<str>,
+    title: Box<str>,
+    file: String,
+    status: Box<str>,
+    state: &'static str,
+    reason: Option<String>,
+    depends_on: Vec<Box<str>>,
+    /// Where its lens stands, in bytes: lines of closed files are not known.
+    anchor: u32,
+    estimated_minutes: Option<f64>,
+    latest: Option<Latest>,
+}
+
+/// A task's latest attempt that has ended.
+#[derive(Debug, Serialize)]
+struct Latest {
+    run: RunId,
+    outcome: Outcome,
+    exit_code: Option<i32>,
+    reason: Option<String>,
+    duration_ms: u64,
+    log: Option<PathBuf>,
+}
+
+/// What `featureBuild/runs` answers.
+#[derive(Debug, Serialize)]
+pub(super) struct Runs {
+    /// The newest first.
+    pub(super) runs: Vec<RunSummary>,
+}
+
+/// Features whose waves may be different now, by root; `None`: all of the root.
+pub(super) type Stale = BTreeMap<PathBuf, Option<BTreeSet<Box<str>>>>;
+
+impl Asked {
+    /// Is this root asked for?
+    pub(super) fn has(&self, root: &Path) -> bool {
+        self.root.as_deref().is_none_or(|asked| asked == root)
+    }
+
+    /// What is to be said of a root.
+    pub(super) fn of(&self, root: &Root, index: &Index) -> RootWaves {
+        let wanted = |feature: &&Feature| self.features.as_ref().is_none_or(|asked| asked.contains(&*feature.id));
+        RootWaves {
+            root: root.path.clone(),
+            uri: root.uri(),
+            configured: index.config().runs_something(),
+            features: index.features().filter(wanted).map(|feature| feature_now(feature, root)).collect(),
+        }
+    }
+}
+
+fn feature_now(feature: &Feature, root: &Root) -> FeatureWaves {
+    FeatureWaves {
+        id: feature.id.clone(),
+        title: feature.title.clone(),
+        dialect: feature.dialect.as_str(),
+        waves: feature.waves.iter().map(|wave| wave_now(wave, root)).collect(),
+    }
+}
+
+fn wave_now(wave: &Wave, root: &Root) -> WaveTasks {
+    WaveTasks {
+        wave: wave.label.as_ref().map(ToString::to_string),
+        tasks: wave.tasks.iter().map(|task| task_now(task, root)).collect(),
+    }
+}
+
+fn task_now(task: &PlannedTask, root: &Root) -> TaskNow {
+    TaskNow {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        file: task.file.to_string_lossy().into_owned(),
+        status: task.status.clone(),
+        state: task.state.as_str(),
+        reason: task.state.reason(),
+        depends_on: task.depends_on.clone(),
+        anchor: task.anchor.start,
+        estimated_minutes: task.estimated_minutes,
+        latest: root.runs.ended(&task.id).map(latest),
+    }
+}
+
+fn latest(ended: &Ended) -> Latest {
+    Latest {
+        run: ended.run.clone(),
+        outcome: ended.outcome,
+        exit_code: ended.exit_code,
+        reason: ended.reason.clone(),
+        duration_ms: ended.duration_ms,
+        log: ended.log.clone(),
+    }
+}
+
+/// The notification that says what to ask for again.
+enum WavesChanged {}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WavesChangedParams {
+    root: PathBuf,
+    features: Option<BTreeSet<Box<str>>>,
+}
+
+impl Notification for WavesChanged {
+    type Params = WavesChangedParams;
+    const METHOD: &'static str = "featureBuild/wavesChanged";
+}
+
+/// Tells the editor what to ask for again.
+pub(super) async fn tell(client: Client, stale: Stale) {
+    for (root, features) in stale {
+        client.send_notification::<WavesChanged>(WavesChangedParams { root, features }).await;
+    }
+}

@@ -1,0 +1,51 @@
+// A workspace of 5,000 tasks.
+import test, { after, before } from "node:test";
+import { Code, Workspace, assert, eventually, within } from "./support.mjs";
+
+const FEATURES = 250;
+const TASKS = 20;
+
+let code;
+before(async () => {
+  code = await Code.start();
+});
+after(() => code?.stop());
+
+const file = (feature, task) => `tasks/backlog/feature-${feature}/TASK-F${feature}-${task}.md`;
+
+function large() {
+  const workspace = new Workspace("exit 0\n");
+  for (let feature = 1; feature <= FEATURES; feature++) {
+    for (let task = 1; task <= TASKS; task++) {
+      const text = `---\nid: TASK-F${feature}-${task}\ntitle: Task ${task} of feature ${feature}\nstatus: backlog\nfeature_id: FEAT-${feature}\nwave: 1\n---\n\n# Task ${task}\n`;
+      workspace.write(file(feature, task), text);
+    }
+  }
+  return workspace;
+}
+
+test("6: with 5,000 tasks a lens is there within a second of its editor, and follows typing", async () => {
+  const workspace = large();
+  await within(code, workspace, "large", async () => {
+    const window = await code.open(workspace, file(1, 1));
+    await window.lens(`▶ Run wave 1 (${TASKS} tasks)`);
+
+    await window.page.keyboard.press("Control+P");
+    await window.page.locator(".quick-input-widget input[type=text]").fill("TASK-F200-7.md");
+    await window.pick("TASK-F200-7.md");
+    await eventually("the editor is there", async () => (await window.editorText()).includes("id: TASK-F200-7"));
+    const opened = Date.now();
+    await window.lens(`▶ Run wave 1 (${TASKS} tasks)`);
+    const shown = Date.now() - opened;
+
+    await window.page.locator(".view-line").filter({ hasText: "wave: 1" }).click();
+    await window.page.keyboard.press("End");
+    const times = [];
+    for (const wave of ["12", "123", "1234"]) {
+      times.push(await window.untilLens(() => window.page.keyboard.type(wave.at(-1)), `▶ Run wave ${wave} (1 task)`));
+    }
+    console.log(`5,000 tasks: lens ${shown} ms after its editor; edit to lens ${times.map(Math.round).join(", ")} ms`);
+    await window.screenshot("6-large");
+    assert.ok(shown < 1000, `the lens came ${shown} ms after its editor`);
+  });
+});

@@ -1,0 +1,404 @@
+// The real VS Code for tests: a code-server with the packaged extension, and browsers that look at it.
+//
+// Nothing here waits for a time: every wait is for something that is seen, with a generous deadline.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const TOP = fileURLToPath(new URL("../../..", import.meta.url));
+const VSCODE = process.env.FEATURE_BUILD_VSCODE;
+const SCREENSHOTS = process.env.FEATURE_BUILD_SCREENSHOTS;
+const { chromium } = createRequire(join(VSCODE, "package.json"))("playwright-core");
+const CODE_SERVER = join(VSCODE, "node_modules/code-server/out/node/entry.js");
+const VSIX = join(TOP, `editors/vscode/dist/feature-build-${process.platform}-${process.arch}.vsix`);
+
+/** Long enough for a slow machine under load; a test that passes never waits for it. */
+export const DEADLINE = 60_000;
+const LOOK = 50;
+
+/** The first answer of `look` that is neither false, null nor undefined. */
+export async function eventually(what, look, deadline = DEADLINE) {
+  const end = Date.now() + deadline;
+  let last;
+  for (;;) {
+    try {
+      const seen = await look();
+      if (seen !== false && seen !== null && seen !== undefined) return seen;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}${last ? ` (${last.message})` : ""}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK));
+  }
+}
+
+/** A workspace of its own. Its tasks run `sh agent.sh ID`, which does what `script` says. */
+export class Workspace {
+  constructor(script) {
+    this.root = realpathSync(mkdtempSync(join(tmpdir(), "feature-build-vscode-")));
+    this.write("feature-build.yaml", 'run:\n  command: [sh, agent.sh, "{id}"]\ngrace_seconds: 1\n');
+    this.write("agent.sh", script);
+  }
+
+  /** The example's tasks, run by a script that can be held. */
+  static example(script = HELD) {
+    const workspace = new Workspace(script);
+    cpSync(join(TOP, "examples/text-report/tasks"), workspace.path("tasks"), { recursive: true });
+    return workspace;
+  }
+
+  path(file) {
+    return join(this.root, file);
+  }
+
+  write(file, text) {
+    mkdirSync(dirname(this.path(file)), { recursive: true });
+    writeFileSync(this.path(file), text);
+  }
+
+  read(file) {
+    return readFileSync(this.path(file), "utf8");
+  }
+
+  has(file) {
+    return existsSync(this.path(file));
+  }
+
+  /** Lets held tasks end: with success, or with an exit code. */
+  release(id, code = 0) {
+    this.write(`end-${id}`, `${code}\n`);
+  }
+
+  /** The processes that tasks of this workspace have: their environment names it. */
+  processes() {
+    return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && environmentHas(pid, `FEATURE_BUILD_WORKSPACE=${this.root}`));
+  }
+
+  journals() {
+    const runs = this.path(".feature-build/runs");
+    if (!existsSync(runs)) return [];
+    const folders = readdirSync(runs, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const files = folders.map((entry) => join(runs, entry.name, "journal.jsonl")).filter(existsSync);
+    return files.map((file) => readFileSync(file, "utf8").trim().split("\n").filter(Boolean).map((line) => JSON.parse(line)));
+  }
+
+  events(kind) {
+    return this.journals().flat().filter((record) => record.event === kind);
+  }
+
+  /** Ends what still runs, then removes everything. */
+  async remove() {
+    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", this.root, "cancel", "--all"], { stdio: "ignore" });
+    await eventually("its processes are gone", () => this.processes().length === 0);
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function environmentHas(pid, entry) {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(entry);
+  } catch {
+    return false; // gone meanwhile, or somebody else's
+  }
+}
+
+/** Says what it does, waits for the file `end-ID`, and ends with the exit code in it. */
+export const HELD = `echo "reading the task"
+echo start >>"started-$1"
+printf '\\033[32mcompiling\\033[0m %s\\n' "$1"
+while [ ! -e "end-$1" ]; do sleep 0.05; done
+code=$(cat "end-$1")
+[ "$code" = 0 ] || echo "src/broken.rs:2:5: expected one thing, found another"
+exit "$code"
+`;
+
+/** A code-server with the extension in it. */
+export class Code {
+  static async start({ trust = true, settings = {} } = {}) {
+    const code = new Code();
+    code.folder = mkdtempSync(join(tmpdir(), "feature-build-code-"));
+    const data = join(code.folder, "data");
+    const extensions = join(code.folder, "extensions");
+    mkdirSync(join(data, "User"), { recursive: true });
+    writeFileSync(join(data, "User/settings.json"), JSON.stringify({ ...QUIET, ...settings }));
+    const common = ["--user-data-dir", data, "--extensions-dir", extensions, "--disable-telemetry", "--disable-update-check"];
+    const env = { ...process.env, HOME: code.folder, XDG_CONFIG_HOME: join(code.folder, "config"), PASSWORD: "" };
+    execFileSync(process.execPath, [CODE_SERVER, ...common, "--install-extension", VSIX], { env, stdio: "pipe" });
+    code.port = await freePort();
+    const args = [CODE_SERVER, ...common, "--auth", "none", "--bind-addr", `127.0.0.1:${code.port}`];
+    args.push("--disable-getting-started-override", ...(trust ? ["--disable-workspace-trust"] : []));
+    code.server = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    code.log = "";
+    for (const stream of [code.server.stdout, code.server.stderr]) stream.on("data", (text) => (code.log += text));
+    await eventually("code-server listens", () => code.log.includes("HTTP server listening"));
+    code.browsers = [];
+    return code;
+  }
+
+  async browser() {
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+    this.browsers.push(browser);
+    return browser;
+  }
+
+  /** A window on a workspace, in a browser of its own, with a file open. */
+  async open(workspace, file, { theme } = {}) {
+    const browser = await this.browser();
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: theme ?? "dark" });
+    const window = new Window(page, this, workspace);
+    const opened = file === undefined ? "" : `&payload=${encodeURIComponent(JSON.stringify([["openFile", `vscode-remote://127.0.0.1:${this.port}${workspace.path(file)}`]]))}`;
+    await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(workspace.root)}${opened}`);
+    await page.locator(".monaco-workbench").waitFor({ timeout: DEADLINE });
+    return window;
+  }
+
+  /** The extension host processes, the newest last. */
+  extensionHosts() {
+    const all = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
+    return all.filter((pid) => commandLine(pid).includes("--type=extensionHost") && environmentHas(pid, `HOME=${this.folder}`)).map(Number).sort((a, b) => a - b);
+  }
+
+  async stop() {
+    for (const browser of this.browsers) await browser.close();
+    try {
+      process.kill(-this.server.pid, "SIGTERM");
+    } catch {
+      // it is gone already
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+function commandLine(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+const QUIET = {
+  "workbench.startupEditor": "none",
+  "workbench.tips.enabled": false,
+  "workbench.colorTheme": "Default Dark Modern",
+  "files.autoSave": "off",
+  "git.enabled": false,
+  "extensions.ignoreRecommendations": true,
+  "security.workspace.trust.banner": "never",
+  "security.workspace.trust.startupPrompt": "never",
+  "window.menuBarVisibility": "compact",
+  "workbench.layoutControl.enabled": false,
+  "chat.commandCenter.enabled": false,
+  "editor.minimap.enabled": false,
+  // Without the graphics card's renderer the terminal's text is text in the page.
+  "terminal.integrated.gpuAcceleration": "off",
+  "markdown.validate.enabled": false,
+};
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** One VS Code window, as a person sees and uses it. */
+export class Window {
+  constructor(page, code, workspace) {
+    this.page = page;
+    this.code = code;
+    this.workspace = workspace;
+  }
+
+  /** The lenses of the editor in sight. */
+  lenses() {
+    return this.page.locator(".codelens-decoration a").allTextContents();
+  }
+
+  lens(text) {
+    return eventually(`the lens ${text}`, async () => {
+      const lenses = (await this.lenses()).map((lens) => lens.replaceAll("\u00a0", " "));
+      return lenses.find((lens) => (text instanceof RegExp ? text.test(lens) : lens === text));
+    }).catch(async (error) => {
+      throw new Error(`${error.message}; there are ${JSON.stringify(await this.lenses())}`);
+    });
+  }
+
+  async clickLens(text) {
+    await this.lens(text);
+    await this.page.locator(".codelens-decoration a").filter({ hasText: text }).first().click();
+  }
+
+  /** The milliseconds from the first change of the text until a lens is in the page, as the page itself sees both. */
+  async untilLens(edit, text) {
+    const seen = this.page.evaluate((wanted) => new Promise((resolve) => {
+      const words = () => [...document.querySelectorAll(".codelens-decoration a")].map((lens) => lens.textContent.replaceAll("\u00a0", " "));
+      let typed;
+      addEventListener("keydown", () => (typed ??= performance.now()), { capture: true, once: true });
+      const observer = new MutationObserver(() => {
+        if (typed === undefined || !words().includes(wanted)) return;
+        observer.disconnect();
+        resolve(performance.now() - typed);
+      });
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+    }), text);
+    await edit();
+    return seen;
+  }
+
+  /** The text of the extension's own item in the status bar; `undefined` where it is not there. */
+  async status() {
+    const item = this.page.locator('.statusbar-item[id="feature-build.feature-build.featureBuild.status"]');
+    return (await item.count()) === 0 ? undefined : (await item.first().innerText()).trim();
+  }
+
+  statusIs(text) {
+    return eventually(`the status bar says ${text}`, async () => {
+      const status = await this.status();
+      return status !== undefined && (text instanceof RegExp ? text.test(status) : status.startsWith(text)) && status;
+    }).catch(async (error) => {
+      throw new Error(`${error.message}; it says ${await this.status()}`);
+    });
+  }
+
+  async clickStatus() {
+    await this.page.locator('.statusbar-item[id="feature-build.feature-build.featureBuild.status"] a').first().click();
+  }
+
+  /** The texts of all items in the status bar. */
+  statusBar() {
+    return this.page.locator(".statusbar-item").allInnerTexts();
+  }
+
+  /** Runs a command by its title in the palette. */
+  async command(title) {
+    await this.page.keyboard.press("F1");
+    const input = this.page.locator(".quick-input-widget input[type=text]");
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.pick(title);
+  }
+
+  /** Picks a row of the list that is open. */
+  async pick(text) {
+    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first();
+    await row.waitFor({ timeout: DEADLINE });
+    await row.click();
+  }
+
+  async pickable() {
+    return this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
+  }
+
+  async openProblems() {
+    await this.command("Problems: Focus on Problems View");
+    await this.page.locator(".markers-panel").waitFor({ timeout: DEADLINE });
+  }
+
+  problems() {
+    return this.page.locator(".markers-panel .monaco-list-row").allInnerTexts();
+  }
+
+  problem(text) {
+    return eventually(`the problem ${text}`, async () => (await this.problems()).find((row) => row.includes(text))).catch(async (error) => {
+      throw new Error(`${error.message}; there are ${JSON.stringify(await this.problems())}`);
+    });
+  }
+
+  async openWaves() {
+    const shown = this.page.locator(".pane-header").filter({ hasText: /waves/i });
+    if ((await shown.count()) > 0 && (await shown.first().isVisible())) return;
+    await this.page.locator('.activitybar .action-label[aria-label^="Feature Build"]').first().click();
+    await shown.first().waitFor({ timeout: DEADLINE });
+  }
+
+  /** The rows of the Waves view: what a screen reader says of each, which is what its label is. */
+  async waves() {
+    const rows = this.page.locator(".sidebar .monaco-list-row");
+    return rows.evaluateAll((all) => all.map((row) => ({ label: row.getAttribute("aria-label") ?? "", text: row.textContent ?? "" })));
+  }
+
+  wavesRow(text) {
+    return eventually(`the row ${text}`, async () => (await this.waves()).find(({ label }) => (text instanceof RegExp ? text.test(label) : label.includes(text)))).catch(async (error) => {
+      throw new Error(`${error.message}; there are ${JSON.stringify(await this.waves())}`);
+    });
+  }
+
+  /** Presses a button of a row in the Waves view; they show when the mouse is over the row. */
+  async pressInRow(row, button) {
+    const found = this.page.locator(".sidebar .monaco-list-row").filter({ hasText: row }).first();
+    await found.hover();
+    await found.locator(`.action-label[aria-label^="${button}"]`).first().click();
+  }
+
+  /** The number on the view's icon. */
+  async badge() {
+    const badge = this.page.locator('.activitybar .action-item:has(.action-label[aria-label^="Feature Build"]) .badge-content');
+    return (await badge.count()) === 0 ? undefined : badge.first().innerText();
+  }
+
+  /** What the terminal shows: its canvas holds no text, its accessible rows and its text rows do. */
+  async terminalText() {
+    const rows = await this.page.locator(".terminal-wrapper.active .xterm-rows > div, .terminal-wrapper.active .xterm-accessibility-tree > div").allTextContents();
+    return rows.join("\n").replaceAll("\u00a0", " ");
+  }
+
+  async useTheme(name) {
+    await this.command("Preferences: Color Theme");
+    const input = this.page.locator(".quick-input-widget input[type=text]");
+    await input.fill(name);
+    await this.pick(name);
+    await this.page.locator(".monaco-workbench.vs").waitFor({ timeout: DEADLINE });
+  }
+
+  notification(text) {
+    const toast = this.page.locator(".notification-list-item").filter({ hasText: text }).first();
+    return toast.waitFor({ timeout: DEADLINE }).then(() => toast);
+  }
+
+  /** The name of the editor in front. */
+  activeTab() {
+    return this.page.locator(".tab.active .label-name").first().innerText();
+  }
+
+  async editorText() {
+    const lines = await this.page.locator(".editor-instance .view-line").allInnerTexts();
+    return lines.join("\n").replaceAll("\u00a0", " ");
+  }
+
+  /** The line that the cursor is on. */
+  async cursor() {
+    const items = await this.statusBar();
+    const found = items.map((item) => /Ln (\d+), Col (\d+)/.exec(item)).find(Boolean);
+    return found === undefined ? undefined : { line: Number(found[1]), column: Number(found[2]) };
+  }
+
+  async screenshot(name) {
+    await this.page.screenshot({ path: join(SCREENSHOTS, `vscode-${name}.png`) });
+  }
+}
+
+/** Runs a test with what it needs, takes a picture where it fails, and leaves nothing behind. */
+export async function within(code, workspace, name, body) {
+  try {
+    await body();
+  } catch (error) {
+    const pages = code.browsers.flatMap((browser) => browser.contexts()).flatMap((context) => context.pages());
+    await Promise.all(pages.map((page, at) => page.screenshot({ path: join(SCREENSHOTS, `failed-${name}-${at}.png`) }).catch(() => undefined)));
+    throw error;
+  } finally {
+    for (const browser of code.browsers.splice(0)) await browser.close();
+    await workspace.remove();
+  }
+}
+
+export { assert };

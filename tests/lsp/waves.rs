@@ -1,0 +1,98 @@
+//! Features, waves and runs as data, for editors that draw them.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::SCRIPTED;
+use crate::harness::{Editor, Workspace, able};
+
+const WAVES: &str = "featureBuild/waves";
+
+/// Asks until the answer fits; between two questions the server says that something has changed.
+fn waves_until(editor: &mut Editor, question: &Value, fits: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let answer = editor.request(WAVES, question.clone());
+        if answer["complete"] == true && fits(&answer) {
+            return answer;
+        }
+        editor.next("featureBuild/wavesChanged");
+    }
+}
+
+#[test]
+fn waves_are_told_with_their_tasks_and_last_attempts() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "estimated_minutes: 15\n");
+    workspace.task("TASK-A-002", 2, "dependencies: [TASK-A-001]\n");
+    workspace.write("tools/TASK-A-001.sh", "exit 3\n");
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({ "events": true }));
+    let answer = waves_until(&mut editor, &json!({}), |answer| answer["roots"][0]["features"][0].is_object());
+    let root = &answer["roots"][0];
+    assert_eq!(root["root"], workspace.root().to_str().unwrap());
+    assert_eq!(root["uri"], workspace.uri("").trim_end_matches('/'), "the root as the editor names it");
+    assert_eq!(root["configured"], true);
+    let feature = &root["features"][0];
+    assert_eq!((&feature["id"], &feature["dialect"]), (&json!("FEAT-1"), &json!("guardkit")));
+    let task = &feature["waves"][0]["tasks"][0];
+    assert_eq!((&task["id"], &task["state"]), (&json!("TASK-A-001"), &json!("ready")));
+    assert_eq!((&task["file"], &task["estimated_minutes"]), (&json!(file), &json!(15.0)));
+    assert_eq!(task["latest"], Value::Null);
+    let anchor = usize::try_from(task["anchor"].as_u64().unwrap()).unwrap();
+    let text = std::fs::read_to_string(workspace.path(&file)).unwrap();
+    let line = text[..anchor].rfind('\n').unwrap() + 1;
+    assert!(text[line..].starts_with("wave: 1"), "the anchor is in the lens's line: {anchor}");
+    assert_eq!(feature["waves"][1]["tasks"][0]["reason"], "waits for TASK-A-001");
+
+    let started = editor.command("featureBuild/runTask", workspace.target(json!({ "task": "TASK-A-001" })));
+    let question = json!({ "root": workspace.root(), "features": ["FEAT-1"] });
+    let latest = |answer: &Value| answer["roots"][0]["features"][0]["waves"][0]["tasks"][0]["latest"].clone();
+    let answer = waves_until(&mut editor, &question, |answer| latest(answer).is_object());
+    let latest = latest(&answer);
+    assert_eq!((&latest["run"], &latest["outcome"]), (&started["run"], &json!("failed")));
+    assert_eq!(latest["exit_code"], 3);
+    assert!(Path::new(latest["log"].as_str().unwrap()).exists(), "{latest}");
+    assert_eq!(
+        editor.request(WAVES, json!({ "root": workspace.root(), "features": ["FEAT-9"] }))["roots"][0]["features"],
+        json!([])
+    );
+
+    let runs = editor.request("featureBuild/runs", json!({ "root": workspace.root() }));
+    assert_eq!(runs["runs"][0]["run"], started["run"], "{runs}");
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
+    editor.quit();
+}
+
+#[test]
+fn a_change_names_the_features_to_ask_for_again() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({ "events": true }));
+    waves_until(&mut editor, &json!({}), |answer| answer["roots"][0]["features"][0].is_object());
+    // The whole root was named when its index was there; what changes from now on is told by itself.
+    editor.next("featureBuild/wavesChanged");
+    let uri = editor.open_file(&workspace, &file);
+    let text = std::fs::read_to_string(workspace.path(&file)).unwrap().replace("wave: 1", "wave: 7");
+    editor.change(&uri, json!([{ "text": text }]));
+    let named = editor.wait("the feature is named", |message| {
+        message["method"] == "featureBuild/wavesChanged" && message["params"]["features"] == json!(["FEAT-1"])
+    });
+    assert_eq!(named["params"]["root"], workspace.root().to_str().unwrap());
+    waves_until(&mut editor, &json!({}), |answer| answer["roots"][0]["features"][0]["waves"][0]["wave"] == "7");
+    editor.quit();
+}
+
+#[test]
+fn a_client_that_does_not_ask_for_events_is_not_told_of_changes() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    editor.change(
+        &uri,
+        json!([{ "text": std::fs::read_to_string(workspace.path(&file)).unwrap().replace("wave: 1", "wave: 7") }]),
+    );
+    editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("wave 7")));
+    assert!(!editor.heard().iter().any(|message| message["method"] == "featureBuild/wavesChanged"));
+    editor.quit();
+}
