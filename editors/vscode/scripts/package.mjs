@@ -2,7 +2,7 @@
 //
 // The program is FEATURE_BUILD_BIN where that is set, else a release build of the repository around this folder.
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -13,11 +13,16 @@ execFileSync(process.execPath, ["scripts/build.mjs"], { stdio: "inherit" });
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 
+// The program describes its own configuration: what the YAML extension checks is what the program takes.
+const built = binary();
+mkdirSync("schemas", { recursive: true });
+writeFileSync("schemas/feature-build.schema.json", execFileSync(built, ["schema", "config"]));
+
 rmSync("server", { recursive: true, force: true });
 pack("dist/feature-build.vsix", []);
 
 mkdirSync("server");
-copyFileSync(binary(), `server/${program}`);
+copyFileSync(built, `server/${program}`);
 chmodSync(`server/${program}`, 0o755);
 const platform = `${process.platform}-${process.arch}`;
 pack(`dist/feature-build-${platform}.vsix`, ["--target", platform]);

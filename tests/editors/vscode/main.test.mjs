@@ -27,7 +27,9 @@ test("1: a click on the lens runs the wave, and lens and status bar count it to 
     workspace.release(TASK(1));
     await window.statusIs("▶ 1/3");
     await window.lens("⏳ 1/3 done · Cancel");
-    await eventually("the progress of the protocol is shown, too", async () => (await window.statusBar()).some((item) => item.includes("wave 1 of FEAT-TXT")));
+    await eventually("the progress of the protocol is shown, too", async () =>
+      (await window.statusBar()).some((item) => item.includes("wave 1 of FEAT-TXT")),
+    );
     await window.screenshot("1-running");
     workspace.release(TASK(2));
     await window.statusIs("▶ 2/3");
@@ -62,19 +64,32 @@ test("2: a failed task is a problem that leads to its id, its log and the broken
     await eventually("the task's file is opened", async () => (await window.activeTab()) === "TASK-TXT-001-count.md");
     await eventually("the cursor is on the id", async () => (await window.cursor())?.line === 2);
 
-    await rows.filter({ hasText: "failed (exit 3)" }).first().locator(".monaco-tl-twistie").click();
-    await rows.filter({ hasText: "broken.rs" }).first().click();
+    // The list keeps the focus: the row opens to what belongs to it.
+    await window.page.keyboard.press("ArrowRight");
+    await rows.filter({ hasText: "broken.rs" }).nth(1).waitFor();
+    await window.screenshot("2-related");
+    await rows.filter({ hasText: "broken.rs" }).nth(1).click();
     await eventually("the broken line is opened", async () => (await window.activeTab()) === "broken.rs");
     await eventually("the cursor is on it", async () => (await window.cursor())?.line === 2);
-    await rows.filter({ hasText: `${TASK(1)}.log` }).first().click();
+    await rows
+      .filter({ hasText: `${TASK(1)}.log` })
+      .first()
+      .click();
     await eventually("the log is opened", async () => (await window.activeTab()).endsWith(".log"));
     await window.screenshot("2-log");
 
     workspace.release(TASK(1), 0);
     await window.command("Feature Build: Re-run Failed Tasks");
     await window.statusIs("✓ 1/1");
-    await eventually("the problem is gone", async () => !(await window.problems()).some((row) => row.includes("failed")));
-    assert.equal(workspace.events("task-started").filter((event) => event.task === TASK(2)).length, 1, "only what failed ran again");
+    await eventually(
+      "the problem is gone",
+      async () => !(await window.problems()).some((row) => row.includes("failed")),
+    );
+    assert.equal(
+      workspace.events("task-started").filter((event) => event.task === TASK(2)).length,
+      1,
+      "only what failed ran again",
+    );
   });
 });
 
@@ -98,6 +113,7 @@ test("3: a run is cancelled from the status bar, from the lens and from the view
       const before = workspace.events("run-finished").length;
       await window.clickLens(/▶ Run wave 1 \(3 tasks\)/);
       await window.statusIs("▶ 0/3");
+      await window.lens("⏳ 0/3 done · Cancel");
       await eventually(`the tasks run before ${way} cancels`, () => workspace.processes().length >= 3);
       await cancel();
       await eventually(`${way} cancels`, () => workspace.events("run-finished").length === before + 1);
@@ -113,18 +129,23 @@ test("7: the Waves view shows a run and its end, and output can be followed", as
   await within(code, workspace, "waves", async () => {
     for (const theme of ["dark", "light"]) {
       const window = await code.open(workspace, FILE, { theme });
-      if (theme === "light") await window.useTheme("Light Modern");
       await window.openWaves();
       await window.wavesRow("Wave 1");
+      if (theme === "light") await window.useLightTheme();
       if (theme === "dark") {
         await window.wavesRow(/TASK-TXT-004, waiting/);
         await window.pressInRow("Wave 1", "Run");
         await window.wavesRow(/TASK-TXT-001, .*compiling/);
+        await window.lens("⏳ 0/3 done · Cancel");
         await window.pressInRow(TASK(1), "Follow Output");
-        await eventually("the terminal shows the output", async () => (await window.terminalText()).includes("compiling TASK-TXT-001"));
+        await eventually("the terminal shows the output", async () =>
+          (await window.terminalText()).includes("compiling TASK-TXT-001"),
+        );
         await window.screenshot("7-running-dark");
         workspace.release(TASK(1), 4);
-        await eventually("the terminal shows the end", async () => (await window.terminalText()).includes("failed (exit 4)"));
+        await eventually("the terminal shows the end", async () =>
+          (await window.terminalText()).includes("failed (exit 4)"),
+        );
         workspace.release(TASK(2));
         workspace.release(TASK(3));
         await window.statusIs("✗ 2/3 · 1 failed");

@@ -18,7 +18,9 @@ test("5: in Restricted Mode tasks are read, nothing runs, and the workspace cann
   workspace.write(".vscode/settings.json", JSON.stringify({ "featureBuild.server.path": workspace.path("server.sh") }));
   await within(code, workspace, "trust", async () => {
     const window = await code.open(workspace, FILE);
-    await eventually("the window is restricted", async () => (await window.statusBar()).some((item) => item.includes("Restricted Mode")));
+    await eventually("the window is restricted", async () =>
+      (await window.statusBar()).some((item) => item.includes("Restricted Mode")),
+    );
     await window.clickLens("▶ Run wave 1 (3 tasks)");
     const message = await window.notification("Restricted Mode");
     await message.getByRole("button", { name: "Manage Workspace Trust" }).waitFor();
