@@ -1,6 +1,12 @@
 import { homedir } from "node:os";
 import * as vscode from "vscode";
-import { LanguageClient, type LanguageClientOptions, State, type Middleware } from "vscode-languageclient/node";
+import {
+  CodeLensRequest,
+  LanguageClient,
+  type LanguageClientOptions,
+  State,
+  type Middleware,
+} from "vscode-languageclient/node";
 import { Asking } from "./asking";
 import { findServer } from "./findServer";
 import {
@@ -48,6 +54,14 @@ export class Client implements vscode.Disposable {
   async runs(root: string): Promise<readonly RunInfo[]> {
     const answer = await this.#client?.sendRequest<RunsAnswer>(RUNS, { root });
     return answer?.runs ?? [];
+  }
+
+  /** Makes VS Code ask for the lenses of these texts again. */
+  refreshLenses(documents: readonly vscode.TextDocument[]): void {
+    if (this.#client?.state !== State.Running) return;
+    const lenses = this.#client.getFeature(CodeLensRequest.method);
+    const providers = new Set(documents.map((document) => lenses.getProvider(document)));
+    for (const provider of providers) provider?.onDidChangeCodeLensEmitter.fire();
   }
 
   dispose(): void {

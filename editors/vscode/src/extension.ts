@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { Client } from "./client";
 import { registerCommands } from "./commands";
 import { keepContextKeys } from "./contextKeys";
+import { refreshLensesAgain } from "./lensRefresh";
 import { tellFailedRuns } from "./messages";
 import { StatusBar } from "./statusBar";
 import { Store } from "./store";
@@ -26,6 +27,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     new WavesView(store),
     new TaskFiles(store, context.extensionUri),
     tellFailedRuns(store),
+    refreshLensesAgain(store, started),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("featureBuild.server.path")) restart();
     }),

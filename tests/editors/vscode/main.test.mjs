@@ -121,6 +121,12 @@ test("3: a run is cancelled from the status bar, from the lens and from the view
       await eventually(`${way} leaves no process`, () => workspace.processes().length === 0);
     }
     await window.screenshot("3-cancelled");
+
+    // VS Code drops a refresh of lenses when the editor loses the focus in the same moment.
+    await window.clickLens(/▶ Run wave 1 \(3 tasks\)/);
+    await window.statusIs("▶ 0/3");
+    await window.command("Feature Build: Focus on Waves View");
+    await window.lens("⏳ 0/3 done · Cancel");
   });
 });
 
@@ -155,5 +161,23 @@ test("7: the Waves view shows a run and its end, and output can be followed", as
       await eventually("the badge counts the failure", async () => (await window.badge()) === "1");
       await window.screenshot(`7-ended-${theme}`);
     }
+  });
+});
+
+test("unsaved changes of a task are saved before it runs", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "unsaved", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.lens("▶ Run wave 1 (3 tasks)");
+    await window.page.locator(".view-line").filter({ hasText: "title: Count" }).click();
+    await window.page.keyboard.press("End");
+    await window.page.keyboard.type(" and more");
+    await eventually("the text has changed", async () => (await window.editorText()).includes("of a text and more"));
+    assert.doesNotMatch(workspace.read(FILE), /and more/, "nothing else has saved it");
+    await window.command("Feature Build: Run This Task");
+    await window.statusIs("▶ 0/1");
+    assert.match(workspace.read(FILE), /of a text and more/);
+    workspace.release(TASK(1));
+    await window.statusIs("✓ 1/1");
   });
 });
