@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs every test: `bash tests/all.sh`. Installs what it needs where it can, and says what to install where it cannot.
+#
+# FEATURE_BUILD_TESTS=long   slow suites in their long form (default: short)
+# FEATURE_BUILD_CORPUS=DIR   task files that people really wrote; those tests are skipped where there are none
+# CI=true                    a test whose tool is missing fails instead of being skipped
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'tests/all.sh: %s\n' "$*"; }
+
+# Installs Debian packages that are missing; without root says so and goes on: the tests that need them are skipped.
+packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] && return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "not installed: ${missing[*]}; for all tests run: sudo apt-get install ${missing[*]}"
+        return 0
+    fi
+    say "installing ${missing[*]}"
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+packages gcc libc6-dev git python3 python3-pip
+bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
+
+cargo test --all-targets --no-fail-fast "$@"
+cargo test --doc
