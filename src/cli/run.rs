@@ -2,15 +2,14 @@
 
 use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::process::ExitCode;
 
 use super::Context;
 use super::follow::{Format, start_and_follow};
 use crate::agent;
 use crate::plan::{Asked, Feature, Schedule, Selection, select};
-use crate::run::{self, Options, Outcome};
-use crate::workspace::{Index, state_dir};
+use crate::run::{self, Options};
+use crate::workspace::state_dir;
 
 /// Run the waves of a feature: the tasks of a wave at the same time.
 ///
@@ -63,32 +62,22 @@ impl Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let root = context.root()?;
-    let index = index(&root)?;
-    let config = index.config();
+    let index = context.index()?;
+    if let Some(error) = index.config_error() {
+        // Nothing runs by the half of a configuration that could be read.
+        return Err(error.clone().into());
+    }
+    let (root, config) = (index.root(), index.config());
     let features: Vec<&Feature> = index.features().collect();
     let schedule: Schedule = select(&features, &args.selection())?;
-    let commands = agent::resolve(config, &root, &schedule, |file| index.task(file))?;
+    let commands = agent::resolve(config, root, &schedule, |file| index.task(file))?;
     let options = Options { max_parallel: args.max_parallel, keep_going: args.keep_going, ..Options::default() };
-    let start = || run::start(&root, config, &schedule, &commands, &options);
+    let start = || run::start(root, config, &schedule, &commands, &options);
     if args.detach {
         let run = start()?;
         // The run is on; a reader that is gone changes nothing.
         let _ = writeln!(std::io::stdout(), "{run}");
         return Ok(ExitCode::SUCCESS);
     }
-    start_and_follow(&state_dir(&root, config), args.format, start)
-}
-
-/// The workspace as it stands, earlier runs taken in: a task whose latest attempt passed counts as done. A broken
-/// configuration stops here: nothing runs by the half of it that could be read.
-fn index(root: &Path) -> anyhow::Result<Index> {
-    let mut index = Index::build(root);
-    if let Some(error) = index.config_error() {
-        return Err(error.clone().into());
-    }
-    let latest = run::latest_attempts(&state_dir(root, index.config()));
-    let passed = latest.into_iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
-    index.set_passed(passed.map(|(task, _)| task).collect());
-    Ok(index)
+    start_and_follow(&state_dir(root, config), args.format, start)
 }

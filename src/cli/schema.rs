@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use schemars::{Schema, schema_for};
 
+use super::status::Status;
 use super::{Context, format, print};
 use crate::run::Record;
 use crate::workspace::Config;
@@ -24,6 +25,8 @@ enum Name {
     Waves,
     /// What `check --format json` prints.
     Check,
+    /// What `status --format json` prints.
+    Status,
     /// One line of `run --format json`, and of the journal.
     Event,
     /// The configuration, feature-build.yaml.
@@ -49,6 +52,7 @@ fn schema(name: Name) -> Schema {
     match name {
         Name::Waves => schema_for!(format::Waves),
         Name::Check => schema_for!(format::Check),
+        Name::Status => schema_for!(Status),
         Name::Event => schema_for!(Record),
         Name::Config => schema_for!(Config),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::terminal::{Look, Paint};
 use crate::run::{Counts, Finished, Outcome, TaskState, TaskView, View, WaveView, safe};
 
 /// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
@@ -59,7 +60,7 @@ pub(super) fn feature_name(id: &str, title: &str) -> String {
     if title.is_empty() || id == title { id } else { format!("{id} ({title})") }
 }
 
-/// A task that is over, with its outcome, duration and cause.
+/// A task that is over, with its outcome, duration, title and cause.
 pub(super) fn finished_task(task: &TaskView) -> String {
     let TaskState::Finished { outcome, duration_ms, reason, .. } = &task.state else {
         return format!("    {}", task.id);
@@ -67,6 +68,10 @@ pub(super) fn finished_task(task: &TaskView) -> String {
     let mut line = format!("  {} {} {outcome}", mark(*outcome), task.id);
     if *outcome != Outcome::Skipped {
         line.push_str(&format!(" in {}", duration(*duration_ms)));
+    }
+    let title = safe::line(task.title.as_bytes());
+    if !title.is_empty() && title != task.id.as_str() {
+        line.push_str(&format!(" ({title})"));
     }
     if let Some(reason) = reason.as_ref().filter(|reason| *reason != outcome.as_str()) {
         line.push_str(&format!(": {}", safe::line(reason.as_bytes())));
@@ -116,23 +121,19 @@ fn times_faster(finished: &Finished) -> Option<String> {
     (times >= 1.05).then(|| format!("{times:.1}"))
 }
 
-/// The line with its mark in colour, where the user has not asked for none.
-pub(super) fn coloured(line: &str) -> String {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let code = match line.trim_start().chars().next() {
-        Some('✓') => "32",
-        Some('✗') => "31",
-        Some('■') => "33",
+/// The line with its mark in colour.
+pub(super) fn coloured(line: &str, paint: Paint) -> String {
+    let look = match line.trim_start().chars().next() {
+        Some('✓') => Look::Green,
+        Some('✗') => Look::Red,
+        Some('■') => Look::Yellow,
         _ => return line.into(),
     };
-    if no_color {
-        return line.into();
-    }
     let indent = line.len() - line.trim_start().len();
     let (before, rest) = line.split_at(indent);
     let mut chars = rest.chars();
     let mark = chars.next().map(String::from).unwrap_or_default();
-    format!("{before}\x1b[{code}m{mark}\x1b[0m{}", chars.as_str())
+    format!("{before}{}{}", paint.paint(look, &mark), chars.as_str())
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::terminal::Paint;
 use super::super::words;
 use super::{Show, plain};
-use crate::run::{Event, Record, View};
+use crate::run::{Event, Outcome, Record, View};
 use crate::task::TaskId;
 
 /// How often the live lines are drawn again.
@@ -18,12 +19,13 @@ pub(super) struct Live {
     screen: MultiProgress,
     wave: Option<ProgressBar>,
     tasks: HashMap<TaskId, ProgressBar>,
+    paint: Paint,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        Self { screen, wave: None, tasks: HashMap::new() }
+        Self { screen, wave: None, tasks: HashMap::new(), paint: Paint::of_stdout() }
     }
 
     fn begin_wave(&mut self, wave: Option<&str>, tasks: usize) {
@@ -77,12 +79,18 @@ impl Show for Live {
                 }
                 return Ok(());
             }
-            Event::TaskFinished { task, .. } => self.end_task(task),
+            Event::TaskFinished { task, outcome, .. } => {
+                self.end_task(task);
+                // The wave's summary follows; only what went wrong is worth a line before it.
+                if matches!(outcome, Outcome::Passed | Outcome::Skipped) {
+                    return Ok(());
+                }
+            }
             Event::WaveFinished { .. } | Event::RunFinished { .. } => self.end_wave(),
             Event::RunStarted { .. } => {}
         }
         for line in plain::lines(&record.event, view) {
-            self.say(&words::coloured(&line))?;
+            self.say(&words::coloured(&line, self.paint))?;
         }
         Ok(())
     }
