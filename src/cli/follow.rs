@@ -1,5 +1,6 @@
 //! A terminal that follows a run: what it shows, and what Ctrl-C does.
 
+mod causes;
 mod live;
 mod plain;
 

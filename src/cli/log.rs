@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow};
 
 use super::{Context, is_lost_output};
-use crate::run::{self, RunId, RunPaths, safe};
+use crate::agent::safe;
+use crate::run::{self, RunId, RunPaths};
 use crate::task::TaskId;
 
 /// Print the output of a task: of its latest attempt, or of its attempt in one run.

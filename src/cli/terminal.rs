@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use super::print;
-use crate::run::safe;
+use crate::agent::safe;
 
 /// Writes a value of a machine format to standard output, on one line or, for a person, on several.
 pub(super) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<ExitCode> {

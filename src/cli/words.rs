@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::terminal::{Look, Paint};
-use crate::run::{Counts, Finished, Outcome, TaskState, TaskView, View, WaveView, safe};
+use crate::agent::safe;
+use crate::run::{Counts, Finished, Outcome, TaskState, TaskView, View, WaveView};
 
 /// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
 pub(super) fn duration(milliseconds: u64) -> String {

@@ -19,7 +19,6 @@ mod documents;
 mod events;
 mod lenses;
 mod main_loop;
-mod output;
 mod progress;
 mod proto;
 mod root;

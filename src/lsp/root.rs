@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tower_lsp::ls_types::{Diagnostic, Uri};
 
 use super::main_loop::Request;
-use super::output::{self, Excerpt};
 use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use super::watch::FileWatch;
+use crate::agent::{self, Excerpt};
 use crate::run::{self, Outcome, RunId, RunState, runs_dir};
 use crate::task::{self, Code, Problem, RelPath, TaskId};
 use crate::workspace::{Changed, Index, state_dir};
@@ -270,7 +270,7 @@ pub(super) fn nearest_ids(index: &Index, file: &Path, problems: &[Problem]) -> V
 
 /// The end of a log; `None` where it cannot be read: the outcome is told without it. Blocking.
 pub(super) fn read_excerpt(log: &Path, root: &Path) -> Option<Arc<Excerpt>> {
-    output::read(log, root).ok().map(Arc::new)
+    agent::excerpt(log, root).ok().map(Arc::new)
 }
 
 /// The lines of closed files. One that cannot be read has none, and its diagnostics stand at its start. Blocking.

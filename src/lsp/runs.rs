@@ -12,8 +12,8 @@ use tower_lsp::ls_types::ProgressToken;
 
 use super::events;
 use super::main_loop::Happening;
-use super::output::Excerpt;
 use super::progress::{self, Shown};
+use crate::agent::Excerpt;
 use crate::run::{Event, FollowError, Follower, LatestAttempt, Outcome, RunId, RunPaths, TaskState, TaskView, View};
 use crate::task::TaskId;
 

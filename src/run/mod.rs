@@ -18,7 +18,6 @@ mod random;
 mod record;
 mod request;
 mod role;
-pub mod safe;
 mod start;
 mod supervise;
 mod system;

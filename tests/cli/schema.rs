@@ -6,7 +6,7 @@ use crate::workspace::Workspace;
 fn every_listed_schema_is_a_valid_one() {
     let workspace = Workspace::new(&[]);
     let names = workspace.run(&["schema"]).out;
-    assert_eq!(names.lines().collect::<Vec<_>>(), ["waves", "check", "event", "config"]);
+    assert_eq!(names.lines().collect::<Vec<_>>(), ["waves", "check", "status", "event", "config"]);
     for name in names.lines() {
         let schema = workspace.json(&["schema", name]);
         assert!(jsonschema::meta::is_valid(&schema), "{name}");

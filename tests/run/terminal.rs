@@ -171,7 +171,7 @@ fn seed_5_the_wave_summary_shows_all_task_results() {
     assert!(lines[0].starts_with("  ✓ A passed in "), "{shown}");
     assert!(lines[1].starts_with("  ✗ B failed in ") && lines[1].contains(": exited with 7 (log: "), "{shown}");
     assert!(lines[2].starts_with("  ✓ C passed in "), "{shown}");
-    assert!(shown.contains("  - D skipped: wave 1 did not pass"), "{shown}");
+    assert!(shown.contains("  - D skipped (Task D): wave 1 did not pass"), "{shown}");
 }
 
 #[test]

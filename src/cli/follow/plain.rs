@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use super::super::words;
 use super::Show;
+use super::causes::causes;
 use crate::run::{Event, Record, View};
 
 pub(super) struct Plain;
@@ -35,6 +36,10 @@ pub(super) fn lines(event: &Event, view: &View) -> Vec<String> {
         Event::TaskProgress { .. } => Vec::new(),
         Event::TaskFinished { task, .. } => view.task(task.as_str()).map(words::finished_task).into_iter().collect(),
         Event::WaveFinished { wave, .. } => words::wave_summary(view, wave.as_deref()),
-        Event::RunFinished { .. } => words::run_summary(view),
+        Event::RunFinished { .. } => {
+            let mut lines = causes(view);
+            lines.extend(words::run_summary(view));
+            lines
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The last line of an output, as it grows.
 
-use super::super::safe;
+use crate::agent::safe;
 
 /// Longer lines are shown from their last bytes: a flood without line ends must cost no memory.
 const KEPT: usize = 2048;

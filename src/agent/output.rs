@@ -1,47 +1,47 @@
-//! What a task's log tells an editor: its last lines, and the places in the workspace that it names.
+//! What a task's log tells: its last lines, and the places in the workspace that it names.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::safe;
+
 /// How much of a log's end is looked at: what went wrong stands there, and a log may have 64 MB.
 const WINDOW: u64 = 256 * 1024;
 /// How many last lines a diagnostic shows.
 const LAST_LINES: usize = 10;
-/// How long a shown line is at most, in characters.
-const LINE_LENGTH: usize = 200;
 /// How many places are told: more would bury the log itself.
 const MOST_PLACES: usize = 20;
 
 /// The end of a log, made safe to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Excerpt {
+pub struct Excerpt {
     /// The last lines that say something, without control sequences.
-    pub(super) last_lines: Vec<String>,
+    pub last_lines: Vec<String>,
     /// The zero-based number of the first of them in the log, and of the line behind the last.
-    pub(super) log_lines: (u32, u32),
+    pub log_lines: (u32, u32),
     /// The places that the output names, in its order, each once.
-    pub(super) places: Vec<Named>,
+    pub places: Vec<Named>,
 }
 
 /// A place in the workspace that the output names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub struct Named {
     /// The file: it exists and lies inside the workspace.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
     /// Zero-based line.
-    pub(super) line: u32,
+    pub line: u32,
     /// Zero-based column, as the tool counts columns.
-    pub(super) column: u32,
+    pub column: u32,
     /// What it says about the place.
-    pub(super) message: String,
+    pub message: String,
 }
 
 /// Reads the end of a log. Blocking.
 ///
 /// # Errors
 /// Where the log cannot be read.
-pub(super) fn read(log: &Path, root: &Path) -> io::Result<Excerpt> {
+pub fn excerpt(log: &Path, root: &Path) -> io::Result<Excerpt> {
     let mut file = File::open(log)?;
     let start = file.metadata()?.len().saturating_sub(WINDOW);
     let lines_before = count_lines(&mut file, start)?;
@@ -67,11 +67,11 @@ fn count_lines(file: &mut File, length: u64) -> io::Result<u32> {
 
 impl Excerpt {
     fn of(text: &str, lines_before: u32, root: &Path) -> Self {
-        let lines: Vec<String> = text.lines().map(safe).collect();
+        let lines: Vec<String> = text.lines().map(shown).collect();
         let saying = |line: &&String| !line.trim().is_empty();
         let end = lines.len() - lines.iter().rev().take_while(|line| !saying(line)).count();
         let start = end.saturating_sub(LAST_LINES);
-        let last_lines = lines.get(start..end).unwrap_or_default().iter().map(|line| cut(line)).collect();
+        let last_lines = lines.get(start..end).unwrap_or_default().iter().map(|line| safe::cut(line)).collect();
         let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX).saturating_add(lines_before);
         Self { last_lines, log_lines: (number(start), number(end)), places: places(&lines, root) }
     }
@@ -112,7 +112,12 @@ impl Spoken<'_> {
         let canonical = |path: &&str| root.join(path).canonicalize().ok();
         let path = self.paths.iter().filter_map(canonical).find(|path| path.starts_with(root) && path.is_file())?;
         let zero_based = |number: u32| number.saturating_sub(1);
-        Some(Named { path, line: zero_based(self.line), column: zero_based(self.column), message: cut(&self.message) })
+        Some(Named {
+            path,
+            line: zero_based(self.line),
+            column: zero_based(self.column),
+            message: safe::cut(&self.message),
+        })
     }
 }
 
@@ -171,46 +176,10 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
     Some((digits.parse().ok()?, rest))
 }
 
-fn cut(line: &str) -> String {
-    if line.chars().count() <= LINE_LENGTH {
-        return line.to_string();
-    }
-    line.chars().take(LINE_LENGTH - 1).chain(['\u{2026}']).collect()
-}
-
 /// A line without control sequences, and without what a carriage return overwrote.
-fn safe(line: &str) -> String {
+fn shown(line: &str) -> String {
     let line = line.trim_end_matches('\r');
-    let visible = line.rsplit('\r').next().unwrap_or(line);
-    let mut text = String::with_capacity(visible.len());
-    let mut chars = visible.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => skip_sequence(&mut chars),
-            '\t' => text.push(' '),
-            c if c.is_control() => {}
-            c => text.push(c),
-        }
-    }
-    text
-}
-
-/// Skips what follows an escape: CSI up to its final byte, OSC up to BEL or ST, else one character.
-fn skip_sequence(chars: &mut std::str::Chars<'_>) {
-    match chars.next() {
-        Some('[') => {
-            chars.find(|c| matches!(c, '@'..='~'));
-        }
-        Some(']') => {
-            let mut escaped = false;
-            chars.find(|&c| {
-                let ends = c == '\u{7}' || (escaped && c == '\\');
-                escaped = c == '\u{1b}';
-                ends
-            });
-        }
-        _ => {}
-    }
+    safe::text(line.rsplit('\r').next().unwrap_or(line).as_bytes())
 }
 
 #[cfg(test)]
@@ -232,11 +201,11 @@ mod tests {
     fn named(output: &str) -> Vec<(String, u32, u32, String)> {
         let (_folder, root) = workspace();
         let excerpt = Excerpt::of(output, 0, &root);
-        let shown = |named: Named| {
+        let plain = |named: Named| {
             let path = named.path.strip_prefix(&root).unwrap().display().to_string();
             (path, named.line, named.column, named.message)
         };
-        excerpt.places.into_iter().map(shown).collect()
+        excerpt.places.into_iter().map(plain).collect()
     }
 
     #[test]
@@ -272,7 +241,7 @@ mod tests {
         let mut text = "filler line\n".repeat(40_000);
         text.push_str("10 %\r100 %\r\n\u{1b}]0;title\u{7}\u{1b}[1mbold\u{1b}[0m\u{8}\n\n\n");
         std::fs::write(&log, &text).unwrap();
-        let excerpt = read(&log, folder.path()).unwrap();
+        let excerpt = excerpt(&log, folder.path()).unwrap();
         assert_eq!(excerpt.last_lines.len(), LAST_LINES);
         assert_eq!(excerpt.last_lines.last().unwrap(), "bold");
         assert_eq!(excerpt.last_lines.get(LAST_LINES - 2).unwrap(), "100 %");

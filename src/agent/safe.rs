@@ -6,10 +6,14 @@ const LONGEST: usize = 200;
 /// One line of output as text that is safe to show, cut at 200 characters.
 pub fn line(bytes: &[u8]) -> String {
     let shown = text(bytes).replace('\n', " ");
-    let shown = shown.trim();
-    match shown.char_indices().nth(LONGEST) {
-        None => shown.into(),
-        Some(_) => shown.chars().take(LONGEST - 1).chain(['…']).collect(),
+    cut(shown.trim())
+}
+
+/// A text of at most 200 characters: a longer one loses its end.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text.into(),
+        Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
     }
 }
 

@@ -1,0 +1,44 @@
+//! Why tasks did not pass, without a walk to the log: the places that it names, and its last lines.
+
+use std::path::Path;
+
+use crate::agent::{self, Named};
+use crate::run::{Outcome, TaskState, TaskView, View};
+
+/// How many last lines of a log are shown.
+const LINES: usize = 5;
+/// How many places that a log names are shown.
+const PLACES: usize = 3;
+/// How many tasks are told of: the others' logs are named in the summary.
+const TASKS: usize = 5;
+
+/// The places and the last lines of each task that failed or took too long.
+pub(super) fn causes(view: &View) -> Vec<String> {
+    view.tasks().filter(|task| is_to_blame(task)).take(TASKS).flat_map(|task| cause(task, &view.root)).collect()
+}
+
+fn is_to_blame(task: &TaskView) -> bool {
+    matches!(&task.state, TaskState::Finished { outcome: Outcome::Failed | Outcome::TimedOut, .. })
+}
+
+fn cause(task: &TaskView, root: &str) -> Vec<String> {
+    let root = Path::new(root);
+    // A log that cannot be read, or says nothing, has nothing to show; the summary names it all the same.
+    let log = task.log.as_ref().map(|log| root.join(log));
+    let excerpt = log.and_then(|log| agent::excerpt(&log, root).ok()).unwrap_or_default();
+    let places = excerpt.places.iter().take(PLACES).map(|named| place(named, root));
+    let said: Vec<&String> = excerpt.last_lines.iter().filter(|line| !line.trim().is_empty()).collect();
+    let last = said.iter().skip(said.len().saturating_sub(LINES)).map(|line| format!("    {line}"));
+    let lines: Vec<String> = places.chain(last).collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        std::iter::once(format!("why {} did not pass:", task.id)).chain(lines).collect()
+    }
+}
+
+fn place(named: &Named, root: &Path) -> String {
+    let path = named.path.strip_prefix(root).unwrap_or(&named.path).display();
+    let line = format!("  → {path}:{}:{}: {}", named.line + 1, named.column + 1, named.message);
+    line.trim_end_matches([':', ' ']).to_owned()
+}
