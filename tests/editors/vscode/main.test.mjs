@@ -122,7 +122,7 @@ test("3: a run is cancelled from the status bar, from the lens and from the view
     }
     await window.screenshot("3-cancelled");
 
-    // VS Code drops a refresh of lenses when the editor loses the focus in the same moment.
+    // VS Code drops a refresh of lenses when the editor loses the focus in the same moment: often, not each time.
     await window.clickLens(/▶ Run wave 1 \(3 tasks\)/);
     await window.statusIs("▶ 0/3");
     await window.command("Feature Build: Focus on Waves View");

@@ -11,6 +11,7 @@ import {
   readFileSync,
   readdirSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -81,7 +82,9 @@ export class Workspace {
 
   /** Lets held tasks end: with success, or with an exit code. */
   release(id, code = 0) {
-    this.write(`end-${id}`, `${code}\n`);
+    // Renamed into its place: the script must not read a file that is only half written.
+    this.write(`end-${id}.new`, `${code}\n`);
+    renameSync(this.path(`end-${id}.new`), this.path(`end-${id}`));
   }
 
   /** The processes that tasks of this workspace have: their environment names it. */
