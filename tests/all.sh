@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test: `bash tests/all.sh`. Installs what it needs where it can, and says what to install where it cannot.
 #
-# FEATURE_BUILD_TESTS=long   slow suites in their long form (default: short)
+# FEATURE_BUILD_TESTS=long   slow suites in their long form, VS Code's too (Node 20; 8 minutes the first time)
 # FEATURE_BUILD_CORPUS=DIR   task files that people really wrote; those tests are skipped where there are none
 # CI=true                    a test whose tool is missing fails instead of being skipped
 set -euo pipefail
@@ -30,3 +30,9 @@ bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
 
 cargo test --all-targets --no-fail-fast "$@"
 cargo test --doc
+
+if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
+    bash tests/editors/vscode.sh
+else
+    say "VS Code's tests run in the long form only: FEATURE_BUILD_TESTS=long bash tests/all.sh"
+fi
