@@ -71,7 +71,7 @@ pub enum Error {
 /// `task_of` finds a task by its file (relative to the root), for its own `run:` key.
 ///
 /// # Errors
-/// [`Error`] for the first task, in the schedule's order, that has no usable command.
+/// [`enum@Error`] for the first task, in the schedule's order, that has no usable command.
 pub fn resolve<'a>(
     config: &Config,
     root: &Path,

@@ -1,8 +1,8 @@
 //! Plan in, processes out: supervisor, guard, journal, follower. Knows no editor.
 //!
-//! A run is a folder, `<state>/runs/<run>/`. [`start`] writes what has to be done into it and starts the supervisor, a
+//! A run is a folder, `<state>/runs/<run>/`. [`start()`] writes what has to be done into it and starts the supervisor, a
 //! process that nobody's end takes along. The supervisor starts one guard a task and writes the journal; everybody
-//! else, the process that called [`start`] included, follows the journal.
+//! else, the process that called [`start()`] included, follows the journal.
 
 mod course;
 mod event;
