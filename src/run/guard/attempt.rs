@@ -35,6 +35,8 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         Ok(log) => log,
         Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
     };
+    // Taken before the process is there: a duration never says less than the task took.
+    let started = Instant::now();
     let (child, output) = match start(job) {
         Ok(started) => started,
         Err(StartError { doing, source }) => return cannot_start(&source, &doing),
@@ -54,7 +56,7 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         log,
         last_line: LastLine::default(),
         progress: Progress::default(),
-        started: Instant::now(),
+        started,
         ending: None,
         exit: None,
         orphaned: None,
