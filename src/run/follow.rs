@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -12,6 +12,9 @@ use super::{Event, JournalError, Record, RunPaths, lock};
 
 /// How often a journal is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a journal is looked for that is not there yet. A server sees a run's folder before the journal in it, and
+/// the user who has clicked waits.
+const LOOK_FOR_EVERY: Duration = Duration::from_millis(20);
 /// The lock has to be free this many looks in a row: a run that is just being started has no supervisor yet.
 const FREE_LOOKS: u32 = 3;
 /// Records that are read ahead: no more are taken from the file before these are consumed.
@@ -39,6 +42,9 @@ pub struct Follower {
     reader: Option<Reader>,
     reading: Option<tokio::task::JoinHandle<(Reader, Result<Seen, JournalError>)>>,
     records: VecDeque<Record>,
+    /// When the lock is worth a look, if nothing is heard before. Kept here: a caller with a shorter breath stops waiting
+    /// and comes back, again and again, and must still learn that the supervisor died.
+    look_at: Option<Instant>,
     free_looks: u32,
     ended: bool,
 }
@@ -49,21 +55,22 @@ struct Reader {
     tail: Tail,
     watched: Watched,
     lock: PathBuf,
-    /// The lock is worth a look: nothing has been heard for a while.
+    /// The next reading looks at the lock: nothing has been heard for a while.
     look_at_lock: bool,
 }
 
 #[derive(Debug)]
 struct Seen {
     records: VecDeque<Record>,
-    lock_is_free: bool,
+    /// `None`: not looked at.
+    lock_is_free: Option<bool>,
 }
 
 impl Reader {
     /// The lock is looked at before the journal: what a supervisor wrote before it ended is then always seen.
     fn read(&mut self) -> Result<Seen, JournalError> {
         self.watched.register();
-        let lock_is_free = self.look_at_lock && !lock::is_held(&self.lock);
+        let lock_is_free = std::mem::take(&mut self.look_at_lock).then(|| !lock::is_held(&self.lock));
         let mut records = VecDeque::new();
         while records.len() < READ_AHEAD && self.tail.read(&mut records)? {}
         Ok(Seen { records, lock_is_free })
@@ -80,7 +87,15 @@ impl Follower {
             lock: paths.lock(),
             look_at_lock: false,
         };
-        Self { paths, reader: Some(reader), reading: None, records: VecDeque::new(), free_looks: 0, ended: false }
+        Self {
+            paths,
+            reader: Some(reader),
+            reading: None,
+            records: VecDeque::new(),
+            look_at: None,
+            free_looks: 0,
+            ended: false,
+        }
     }
 
     /// The next record; `None` after `run-finished`. Waits as long as the run lives. Cancel safe.
@@ -105,8 +120,14 @@ impl Follower {
                 return Err(FollowError::SupervisorDied { dir: self.paths.dir().to_path_buf() });
             }
             if let Some(reader) = &mut self.reader {
-                let heard = reader.watched.changed(LOOK_EVERY).await;
-                reader.look_at_lock = !heard;
+                let look_at = *self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
+                let left = look_at.saturating_duration_since(Instant::now());
+                let patience = if reader.watched.is_missing() { left.min(LOOK_FOR_EVERY) } else { left };
+                let heard = reader.watched.changed(patience).await;
+                reader.look_at_lock = !heard && patience == left;
+                if heard || reader.look_at_lock {
+                    self.look_at = None;
+                }
             }
         }
     }
@@ -129,8 +150,63 @@ impl Follower {
         };
         self.reader = Some(reader);
         let seen = seen?;
-        self.free_looks = if seen.lock_is_free { self.free_looks + 1 } else { 0 };
+        match seen.lock_is_free {
+            Some(true) => self.free_looks += 1,
+            Some(false) => self.free_looks = 0,
+            None => {}
+        }
         self.records = seen.records;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const FINISHED: &str = concat!(
+        r#"{"v":"1.0","seq":1,"time":"2026-01-01T00:00:00Z","event":"run-finished","#,
+        r#""summary":{},"wall_ms":1,"serial_ms":1,"exit_code":0}"#,
+        "\n"
+    );
+
+    /// Ten journals, each of which begins while it is waited for: with the slow look alone this takes five seconds.
+    #[test]
+    fn a_journal_that_begins_late_is_heard_soon() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let began = Instant::now();
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().unwrap();
+            let paths = RunPaths::at(dir.path());
+            let mut follower = Follower::new(paths.dir());
+            runtime.block_on(async {
+                let write = async {
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                    std::fs::write(paths.journal(), FINISHED).unwrap();
+                };
+                let (record, ()) = tokio::join!(follower.next(), write);
+                assert!(record.unwrap().is_some());
+            });
+        }
+        assert!(began.elapsed() < 6 * LOOK_EVERY, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_caller_with_a_short_breath_learns_that_the_supervisor_died() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut follower = Follower::new(dir.path());
+        runtime.block_on(async {
+            let give_up = Instant::now() + Duration::from_secs(60);
+            while Instant::now() < give_up {
+                match tokio::time::timeout(LOOK_EVERY / 4, follower.next()).await {
+                    Err(_) => {}
+                    Ok(end) => return assert!(matches!(end, Err(FollowError::SupervisorDied { .. }))),
+                }
+            }
+            panic!("it never learns");
+        });
     }
 }

@@ -87,11 +87,12 @@ pub(super) struct Watched {
     path: PathBuf,
     changed: Option<Arc<Notify>>,
     registered: bool,
+    missing: bool,
 }
 
 impl Watched {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_path_buf(), changed: Some(Arc::new(Notify::new())), registered: false }
+        Self { path: path.to_path_buf(), changed: Some(Arc::new(Notify::new())), registered: false, missing: false }
     }
 
     /// Begins to be told, where the path exists and the system can. Blocking; call again until it exists. What changed
@@ -101,7 +102,14 @@ impl Watched {
             return;
         }
         let (Some(hub), Some(changed)) = (hub(), &self.changed) else { return };
+        let was_there = self.path.exists();
         self.registered = hub.add(&self.path, changed);
+        self.missing = !was_there && !self.registered;
+    }
+
+    /// Whether nothing is told because the path did not exist when it was last looked for.
+    pub(super) fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// Waits for a change, at most as long as `look`; false where the time passed without one. Cancel safe.

@@ -10,7 +10,7 @@ use feature_build::run::{self, RunId, RunState};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bench::{binary, kill, processes_of, rendezvous, wait_until};
+use crate::bench::{binary, kill, processes_of, processes_where, rendezvous, wait_until};
 
 struct Workspace {
     dir: tempfile::TempDir,
@@ -324,4 +324,24 @@ fn variables_of_an_editor_do_not_reach_a_task() {
     let log = text(&workspace.call(&["log", "A"]).stdout);
     assert!(log.contains("MINE=yes"));
     assert!(!log.contains("VSCODE_") && !log.contains("ELECTRON_"), "{log}");
+}
+
+/// The terminal looks at its clock more often than a follower looks for a dead supervisor.
+#[test]
+fn a_terminal_sees_that_the_supervisor_died() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch started; exec sleep 600");
+    let terminal = workspace.spawn(&["run"]);
+    workspace.wait_for_file("started");
+    let run = workspace.only_run();
+    let supervisors = processes_where(|pid| {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        arguments.ends_with(format!("/{run}\0").as_bytes())
+    });
+    let [supervisor] = supervisors.as_slice() else { panic!("one supervisor: {supervisors:?}") };
+    kill(*supervisor, Signal::KILL);
+    let output = terminal.wait_with_output().unwrap();
+    assert_eq!(code(&output), Some(1));
+    assert!(text(&output.stdout).contains("its supervisor died"), "{output:?}");
+    processes_of(&run).into_iter().for_each(|pid| kill(pid, Signal::KILL));
 }
