@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use feature_build::run::{self, Level, RunState};
 use serde_json::{Value, json};
 
 /// Long enough for a slow machine under load; a test that passes never waits for it.
@@ -16,7 +17,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_feature-build");
 
-/// A workspace of its own, gone with the test.
+/// A workspace of its own, gone with the test, and its runs with it.
 pub struct Workspace {
     _folder: tempfile::TempDir,
     root: PathBuf,
@@ -69,6 +70,22 @@ impl Workspace {
         let mut target = json!({ "root": uri(&self.root), "feature": "FEAT-1" });
         target.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         target
+    }
+}
+
+/// A run outlives its editor and a test that fails: nobody else would end its tasks, which wait for what never comes.
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        let state = self.path(".feature-build");
+        let running = || run::runs(&state).into_iter().filter(|run| run.state == RunState::Running);
+        let give_up = Instant::now() + DEADLINE;
+        // Again and again: a run that was being started a moment ago is seen a moment later.
+        while Instant::now() < give_up && running().next().is_some() {
+            for run in running() {
+                let _ = run::cancel(&state, &run.run, None, Level::Kill);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -419,3 +419,21 @@ fn many_runs_in_progress_leave_lenses_and_edits_fast() {
     });
     editor.quit();
 }
+
+#[test]
+fn a_test_leaves_no_process_behind() {
+    let workspace = Workspace::with_agent("trap '' TERM; touch started; while :; do sleep 0.1; done\n");
+    workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    eventually("the task runs", || workspace.path("started").exists());
+    let variable = format!("FEATURE_BUILD_WORKSPACE={}", workspace.root().display());
+    let is_of_it = |process: std::fs::DirEntry| {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|given| given == variable.as_bytes())
+    };
+    let alive = || std::fs::read_dir("/proc").unwrap().flatten().any(is_of_it);
+    assert!(alive());
+    drop((editor, workspace));
+    assert!(!alive());
+}
