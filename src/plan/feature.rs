@@ -600,8 +600,8 @@ impl Report {
         if !waves.declared || member.wave.is_some() || !member.is_open() || is_told {
             return;
         }
-        let message =
-            format!("{} has no wave, while others of its feature have: it runs only by --task", member.entry.id());
+        let name = Some(member.entry.id()).filter(|id| !id.is_empty()).unwrap_or("this task");
+        let message = format!("{name} has no wave, while others of its feature have: it runs only by --task");
         self.add(member.id_place(), Code::InvalidWave, Severity::Warning, message, Vec::new());
     }
 

@@ -40,6 +40,41 @@ fn folders_are_read_though_hidden_or_ignored_and_documents_are_not() {
     assert_eq!(states(&workspace.index()), ["01-01: ready", "A: ready", "B: waiting"]);
 }
 
+#[test]
+fn what_is_copied_from_and_what_is_written_about_a_task_is_no_task() {
+    let workspace = two_tasks();
+    workspace.write("tasks/templates/task.md", "---\nid: TASK-001\nwave: 1\n---\n");
+    workspace.write("tasks/backlog/f/A-SUMMARY.md", A);
+    workspace.write("tasks/backlog/f/A_RESEARCH.md", A);
+    workspace.write("tasks/backlog/templates/T.md", "---\nid: T\nfeature_id: F\nwave: 1\n---\n");
+    assert_eq!(states(&workspace.index()), ["A: ready", "T: ready", "B: waiting"]);
+}
+
+#[test]
+fn a_file_whose_id_is_lost_is_told_of_instead_of_passed_over() {
+    let own = "own:\n  files: [work/*.md]\n";
+    for id in ["@TASK-1", "[", "[A, B]", ""] {
+        for file in ["tasks/backlog/f/x.md", "work/x.md", "backlog/tasks/x.md"] {
+            let text = format!("---\nid: {id}\nwave: 1\nstatus: backlog\n---\n# X\n");
+            // An empty id alone may be anybody's; one that cannot be read was meant.
+            let text = if id.is_empty() { text } else { text.replace("status: backlog\n", "") };
+            let workspace = Workspace::new(&[("feature-build.yaml", own), (file, &text)]);
+            let index = workspace.index();
+            assert!(index.task(Path::new(file)).is_some(), "{file}: {text}");
+            let has_error = index.problems(Path::new(file)).iter().any(|problem| problem.severity == Severity::Error);
+            assert!(has_error, "{file}: {text}");
+        }
+    }
+}
+
+#[test]
+fn tasks_without_a_folder_of_their_own_are_one_feature() {
+    let task = |id: &str| format!("---\nid: {id}\nwave: 1\n---\n");
+    let files = [("tasks/A.md", task("A")), ("tasks/B.md", task("B")), ("tasks/backlog/C.md", task("C"))];
+    let workspace = Workspace::new(&files.each_ref().map(|(file, text)| (*file, text.as_str())));
+    assert_eq!(feature_ids(&workspace.index()), ["C", "tasks"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_never_lead_out_of_the_root() {

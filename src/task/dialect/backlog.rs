@@ -45,7 +45,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, facts: BacklogFacts<'
     let id = reader.text("id", Loss::Place);
     let is_plainly_a_task =
         reader.has("status") && reader.has_any(&["id", "dependencies", "created_date", "milestone"]);
-    if id.is_none() && !is_plainly_a_task {
+    if id.is_none() && !is_plainly_a_task && !reader.has_lost_its_place() {
         return None;
     }
     let status = reader.text("status", Loss::Detail);

@@ -8,6 +8,12 @@ use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task};
 /// Keys that name the feature, the most telling first.
 const FEATURE_KEYS: [&str; 5] = ["feature_id", "parent_feature", "feature", "parent_review", "parent_task"];
 
+/// The folder that all tasks lie in.
+const TOP: &str = "tasks";
+
+/// Folders, directly in it, of files that are no tasks yet.
+const TEMPLATE_FOLDERS: [&str; 4] = ["templates", "template", "_templates", ".templates"];
+
 /// Folders that hold no open tasks.
 const DONE_FOLDER: &str = "completed";
 
@@ -24,10 +30,17 @@ const STATUS_FOLDERS: [&str; 9] = [
     "planned",
 ];
 
+/// What an agent wrote about a task, beside it: `TASK-7-SUMMARY.md`. It repeats the task's id. In small letters the word
+/// belongs to a task's title.
+pub(super) fn is_note(file: &Path) -> bool {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    ["-SUMMARY", "_SUMMARY", "-RESEARCH", "_RESEARCH"].iter().any(|end| stem.ends_with(end))
+}
+
 pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
     let place = Place::of(file);
     let id = reader.first_text(&["id", "task_id"], Loss::Place);
-    if id.is_none() && !is_plainly_a_task(&reader) {
+    if place.is_template || id.is_none() && !is_plainly_a_task(&reader) {
         return None;
     }
     if id.as_ref().is_some_and(|id| is_placeholder(&id.value)) && is_template(file) {
@@ -55,9 +68,10 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
 
 /// Without an id, a file counts as a task that lacks one only where it has the keys that nothing but a task has.
 fn is_plainly_a_task(reader: &Reader<'_>) -> bool {
-    reader.has_any(&["id", "task_id"]) && reader.has("status")
-        || reader.has("status")
-            && reader.has_any(&["wave", "parallel_group", "dependencies", "depends_on", "implementation_mode"])
+    let has_id_key = reader.has_any(&["id", "task_id"]);
+    let has_place = reader.has_any(&["wave", "parallel_group", "dependencies", "depends_on", "implementation_mode"]);
+    let has_status = reader.has("status");
+    reader.has_lost_its_place() || has_id_key && (has_status || has_place) || has_status && has_place
 }
 
 fn is_placeholder(id: &str) -> bool {
@@ -71,6 +85,7 @@ fn is_template(file: &Path) -> bool {
 fn feature(reader: &mut Reader<'_>, place: &Place<'_>) -> FeatureRef {
     match reader.first_text(&FEATURE_KEYS, Loss::Detail) {
         Some(name) => FeatureRef::Named(name),
+        None if place.is_top => FeatureRef::Folder(TOP.into()),
         None if place.feature.is_empty() => FeatureRef::Alone,
         None => FeatureRef::Folder(place.feature.as_str().into()),
     }
@@ -110,15 +125,21 @@ struct Place<'f> {
     status: Option<&'f str>,
     /// The folders below, without those that are a status or a date.
     feature: String,
+    /// It lies in no folder but `tasks/` itself.
+    is_top: bool,
+    /// It lies in `tasks/templates/`: what new tasks are copied from. (A feature folder of that name is deeper.)
+    is_template: bool,
 }
 
 impl<'f> Place<'f> {
     fn of(file: &'f Path) -> Self {
         let folders = file.parent().into_iter().flat_map(Path::iter).skip(1).filter_map(|part| part.to_str());
         let mut folders = folders.peekable();
+        let is_top = folders.peek().is_none();
+        let is_template = folders.peek().is_some_and(|name| TEMPLATE_FOLDERS.contains(name));
         let status = folders.next_if(|name| is_status_folder(name));
         let feature: Vec<_> = folders.skip_while(|name| is_status_folder(name) || is_date(name)).collect();
-        Self { status, feature: feature.join("/") }
+        Self { status, feature: feature.join("/"), is_top, is_template }
     }
 
     /// The status decides where it says "done" or "dropped", else the folder: files are moved before their status is

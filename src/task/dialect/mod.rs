@@ -37,7 +37,7 @@ pub fn dialect_of(path: &Path) -> Option<Dialect> {
     }
     let mut folders = path.iter().map(|part| part.to_str().unwrap_or_default());
     match folders.next()? {
-        "tasks" => Some(Dialect::GuardKit),
+        "tasks" => (!guardkit::is_note(path)).then_some(Dialect::GuardKit),
         ".planning" => gsd::id_of(path).map(|_| Dialect::Gsd),
         "backlog" => backlog::is_task_folder(path).then_some(Dialect::BacklogMd),
         _ => None,

@@ -58,7 +58,7 @@ impl Default for OwnKeys {
 pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, keys: &OwnKeys) -> Option<Task> {
     let id = reader.text(&keys.id, Loss::Place);
     let is_plainly_a_task = reader.has(&keys.status) && reader.has_any(&[&keys.wave, &keys.depends_on, &keys.id]);
-    if id.is_none() && !is_plainly_a_task {
+    if id.is_none() && !is_plainly_a_task && !reader.has_lost_its_place() {
         return None;
     }
     let status = reader.text(&keys.status, Loss::Detail);

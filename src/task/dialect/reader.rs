@@ -63,6 +63,12 @@ impl<'t> Reader<'t> {
         keys.iter().any(|key| self.has(key))
     }
 
+    /// Was there a value that says where the task stands (its id, so far), and could not be read? Then the file must be
+    /// told of, not passed over: somebody meant it to be a task.
+    pub(super) fn has_lost_its_place(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
     /// A scalar as text. Nothing for null and for the ways to write "nothing" (`none`, `N/A`).
     pub(super) fn text(&mut self, key: &str, loss: Loss) -> Option<Spanned<Box<str>>> {
         let node = self.node(key, loss)?;
