@@ -1,11 +1,13 @@
 //! `feature-build cancel`.
 
+use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
 use super::{Context, print};
-use crate::run::{self, Level, RunId, RunPaths, RunState, View};
+use crate::run::{self, Level, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
 
 /// End a run in progress, or some of its tasks.
@@ -31,40 +33,78 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
     let tasks = args.task.iter().map(|id| TaskId::new(id)).collect::<Result<Vec<_>, _>>()?;
     let running = run::unfinished(&state_dir).into_iter().filter(|run| run.state == RunState::Running);
-    let mut running: Vec<RunId> = running.map(|run| run.run).collect();
-    if !tasks.is_empty() {
-        running.retain(|run| has_one_of(&RunPaths::of(&state_dir, run), &tasks));
-    }
+    let named = named(args, running.map(|run| run.run).collect())?;
+    let targets = if tasks.is_empty() {
+        named.into_iter().map(|run| Target { run, tasks: None }).collect()
+    } else {
+        targets_of(&state_dir, named, &tasks)?
+    };
     let level = if args.now { Level::Kill } else { Level::Terminate };
-    let only = (!tasks.is_empty()).then_some(tasks.as_slice());
-    for run in chosen(args, running)? {
-        run::cancel(&state_dir, &run, only, level).with_context(|| format!("cancelling run {run}"))?;
-        print(&format!("cancelling run {run}\n"))?;
+    for target in only_one(args, targets)? {
+        run::cancel(&state_dir, &target.run, target.tasks.as_deref(), level)
+            .with_context(|| format!("cancelling {target}"))?;
+        print(&format!("cancelling {target}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn chosen(args: &Args, running: Vec<RunId>) -> anyhow::Result<Vec<RunId>> {
-    if let Some(name) = &args.run {
-        let Some(run) = running.into_iter().find(|run| run.0.as_str() == name) else {
-            bail!("no run \"{name}\" is in progress here");
-        };
-        return Ok(vec![run]);
-    }
-    match running.as_slice() {
-        [] if args.all => Ok(running),
-        [] => bail!("nothing is in progress here"),
-        [_] => Ok(running),
-        _ if args.all => Ok(running),
-        several => {
-            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
-            bail!("several runs are in progress; name one, or use --all: {}", names.join(", "))
+/// A run, or some of its tasks.
+struct Target {
+    run: RunId,
+    tasks: Option<Vec<TaskId>>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(tasks) = &self.tasks {
+            let names: Vec<&str> = tasks.iter().map(TaskId::as_str).collect();
+            write!(f, "{} of ", names.join(", "))?;
         }
+        write!(f, "run {}", self.run)
     }
 }
 
-fn has_one_of(paths: &RunPaths, tasks: &[TaskId]) -> bool {
-    let records = run::read_journal(&paths.journal()).unwrap_or_default();
-    let view = View::of(&records);
-    tasks.iter().any(|task| view.task(task.as_str()).is_some())
+/// The runs that the arguments can mean: the named one, else all.
+fn named(args: &Args, running: Vec<RunId>) -> anyhow::Result<Vec<RunId>> {
+    let Some(name) = &args.run else { return Ok(running) };
+    let Some(run) = running.into_iter().find(|run| run.0.as_str() == name) else {
+        bail!("no run \"{name}\" is in progress here");
+    };
+    Ok(vec![run])
+}
+
+/// The runs in which these tasks have not ended. A task that is in none is an error: the supervisor would pass over it in
+/// silence, and a mistyped id would look cancelled.
+fn targets_of(state_dir: &Path, runs: Vec<RunId>, tasks: &[TaskId]) -> anyhow::Result<Vec<Target>> {
+    let mut missing = tasks.to_vec();
+    let mut targets = Vec::new();
+    for run in runs {
+        let records = run::read_journal(&RunPaths::of(state_dir, &run).journal()).unwrap_or_default();
+        let view = View::of(&records);
+        let is_open = |task: &&TaskId| {
+            view.task(task.as_str()).is_some_and(|task| !matches!(task.state, TaskState::Finished { .. }))
+        };
+        let open: Vec<TaskId> = tasks.iter().filter(is_open).cloned().collect();
+        missing.retain(|task| !open.contains(task));
+        if !open.is_empty() {
+            targets.push(Target { run, tasks: Some(open) });
+        }
+    }
+    match missing.first() {
+        Some(task) => bail!("task {task} is not in progress here"),
+        None => Ok(targets),
+    }
+}
+
+/// Where several are left, the user has to say that all are meant.
+fn only_one(args: &Args, targets: Vec<Target>) -> anyhow::Result<Vec<Target>> {
+    match targets.as_slice() {
+        _ if args.all => Ok(targets),
+        [] => bail!("nothing is in progress here"),
+        [_] => Ok(targets),
+        several => {
+            let names: Vec<String> = several.iter().map(|target| target.run.to_string()).collect();
+            bail!("several runs are in progress; name one, or use --all: {}", names.join(", "))
+        }
+    }
 }

@@ -295,7 +295,14 @@ fn a_detached_run_is_shown_logged_and_cancelled() {
     assert_eq!(text(&workspace.call(&["log", "A"]).stdout), "hello\n");
     assert_eq!(text(&workspace.call(&["log", "A", "--run", &name]).stdout), "hello\n");
     assert_eq!(code(&workspace.call(&["cancel", "no-such-run"])), Some(2));
-    assert_eq!(code(&workspace.call(&["cancel", "--task", "A"])), Some(0));
+    for mistyped in [vec!["cancel", "--task", "NOPE"], vec!["cancel", &name, "--task", "A", "--task", "NOPE"]] {
+        let refused = workspace.call(&mistyped);
+        assert_eq!(code(&refused), Some(2));
+        assert!(text(&refused.stderr).contains("task NOPE is not in progress here"), "{}", text(&refused.stderr));
+    }
+    let cancelled = workspace.call(&["cancel", "--task", "A"]);
+    assert_eq!(code(&cancelled), Some(0));
+    assert_eq!(text(&cancelled.stdout), format!("cancelling A of run {name}\n"));
     workspace.wait_for_end();
     let shown = text(&workspace.call(&["status"]).stdout);
     assert!(shown.contains("1 cancelled, 1 skipped"), "{shown}");
