@@ -62,6 +62,8 @@ impl Context {
     /// The root of the workspace that is meant.
     fn root(&self) -> anyhow::Result<PathBuf> {
         use anyhow::Context as _;
+        // A mistyped folder must not quietly become the workspace that its parent lies in.
+        anyhow::ensure!(self.directory.exists(), "there is no folder {}", self.directory.display());
         crate::workspace::find_root(&self.directory)
             .with_context(|| format!("looking for the workspace of {}", self.directory.display()))
     }

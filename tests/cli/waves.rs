@@ -98,3 +98,11 @@ fn nothing_from_a_file_can_move_the_cursor() {
     }
     assert!(workspace.run(&["waves"]).out.contains("red "));
 }
+
+#[test]
+fn a_mistyped_folder_is_no_workspace() {
+    let workspace = Workspace::with_everything();
+    let printed = workspace.run(&["-C", "no-such-folder", "waves"]);
+    assert_eq!((printed.code, printed.out.as_str()), (2, ""));
+    assert_eq!(printed.err, "feature-build: there is no folder no-such-folder\n");
+}
