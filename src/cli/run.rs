@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::Context;
 use super::follow::{Format, start_and_follow};
 use crate::agent;
-use crate::plan::{Asked, Feature, Schedule, Selection, select};
+use crate::plan::{Asked, Feature, Schedule, SelectError, Selection, select};
 use crate::run::{self, Options};
 use crate::workspace::state_dir;
 
@@ -69,7 +69,18 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let (root, config) = (index.root(), index.config());
     let features: Vec<&Feature> = index.features().collect();
-    let schedule: Schedule = select(&features, &args.selection())?;
+    if features.is_empty() {
+        anyhow::bail!("no task files in {}", root.display());
+    }
+    let schedule: Schedule = match select(&features, &args.selection()) {
+        Ok(schedule) => schedule,
+        // Everything that was asked for has passed: a script that runs this twice must not fail.
+        Err(done @ (SelectError::AllDone { .. } | SelectError::NothingOpen)) => {
+            eprintln!("feature-build: {done}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let commands = agent::resolve(config, root, &schedule, |file| index.task(file))?;
     let options = Options { max_parallel: args.max_parallel, keep_going: args.keep_going, ..Options::default() };
     let start = || run::start(root, config, &schedule, &commands, &options);

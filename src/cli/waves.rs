@@ -45,6 +45,10 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_json(&format::Waves { features: features.into_iter().map(feature_json).collect() }),
+        Format::Text if features.is_empty() && args.open && index.features().next().is_some() => {
+            print("no task is open\n")?;
+            Ok(ExitCode::SUCCESS)
+        }
         Format::Text if features.is_empty() => bail!("no task files in {}", index.root().display()),
         Format::Text => {
             print(&text(&features, Paint::of_stdout()))?;

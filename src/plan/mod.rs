@@ -50,9 +50,14 @@ impl Feature {
     /// Would a run of everything have something to do, or to say, that is not up to a person?
     pub fn is_open(&self) -> bool {
         let in_waves = self.waves.iter().filter(|wave| wave.label.is_some()).flat_map(|wave| &wave.tasks);
-        let is_open =
-            |task: &PlannedTask| matches!(task.state, State::Ready | State::Waiting(_) | State::Unrunnable(_));
-        in_waves.into_iter().any(is_open)
+        in_waves.into_iter().any(PlannedTask::is_left)
+    }
+}
+
+impl PlannedTask {
+    /// Would a run have something to do for it, or to say about it, that is not up to a person?
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(self.state, State::Ready | State::Waiting(_) | State::Unrunnable(_))
     }
 }
 

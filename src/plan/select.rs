@@ -98,8 +98,8 @@ pub enum SelectError {
     /// Several features are open and none was named.
     #[error("several features are open; name one with --feature: {}", .0.join(", "))]
     SeveralOpen(Vec<String>),
-    /// What is open runs only when it is named.
-    #[error("nothing to run unless it is named: {}", with_flag(.0))]
+    /// What is open runs only when it is named: the flags that name it.
+    #[error("nothing to run unless it is named: {}", .0.join(", "))]
     OnlyNamed(Vec<String>),
     /// No such feature.
     #[error("no feature \"{name}\" here{}", hint(.nearest))]
@@ -153,8 +153,10 @@ fn hint(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; did you mean {}?", one_of(nearest)) }
 }
 
-fn with_flag(features: &[String]) -> String {
-    features.iter().map(|feature| format!("--feature {feature}")).collect::<Vec<_>>().join(", ")
+/// The flags that run the open tasks of a feature that stand in no wave.
+fn flags_without_wave<'a>(feature: &'a Feature) -> impl Iterator<Item = String> + 'a {
+    let without_wave = feature.waves.iter().filter(|wave| wave.label.is_none()).flat_map(|wave| &wave.tasks);
+    without_wave.filter(|task| task.is_left()).filter_map(|task| Some(format!("--task {}", task.runnable_id.as_ref()?)))
 }
 
 /// Works out what a run of this selection would do.
@@ -241,8 +243,11 @@ fn the_open_feature<'a>(features: &[&'a Feature], redo: bool) -> Result<&'a Feat
         [feature] => Ok(feature),
         several if redo && !several.is_empty() => Err(SelectError::SeveralOpen(ids(several))),
         _ => {
-            let named: Vec<&Feature> = only_named.into_iter().filter(|feature| feature.is_open()).collect();
-            Err(if named.is_empty() { SelectError::NothingOpen } else { SelectError::OnlyNamed(ids(&named)) })
+            let named = only_named.iter().filter(|feature| feature.is_open());
+            let flags = named.map(|feature| format!("--feature {}", feature.id));
+            let flags: Vec<String> =
+                flags.chain(features.iter().flat_map(|feature| flags_without_wave(feature))).collect();
+            Err(if flags.is_empty() { SelectError::NothingOpen } else { SelectError::OnlyNamed(flags) })
         }
     }
 }
@@ -269,7 +274,7 @@ impl<'a> Chosen<'a> {
         });
         let waves: Vec<_> = waves.filter(|(_, _, tasks)| !tasks.is_empty()).collect();
         if waves.is_empty() {
-            return Err(SelectError::AllDone { what: what(feature, &selection.asked) });
+            return Err(nothing_left(feature, &selection.asked));
         }
         Ok(Self { feature, waves })
     }
@@ -360,6 +365,13 @@ fn tasks_named<'a>(feature: &'a Feature, ids: &[String]) -> Result<BTreeSet<&'a 
         files.extend(feature.tasks().filter(|task| task.id == *id).map(|task| &*task.file));
     }
     Ok(files)
+}
+
+/// Nothing of what was asked for is left. That must not hide the tasks that only `--task` runs.
+fn nothing_left(feature: &Feature, asked: &Asked) -> SelectError {
+    let whole = matches!(asked, Asked::Everything | Asked::NextWave);
+    let flags: Vec<String> = flags_without_wave(feature).filter(|_| whole).collect();
+    if flags.is_empty() { SelectError::AllDone { what: what(feature, asked) } } else { SelectError::OnlyNamed(flags) }
 }
 
 fn what(feature: &Feature, asked: &Asked) -> String {

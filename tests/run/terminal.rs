@@ -312,6 +312,19 @@ fn a_detached_run_is_shown_logged_and_cancelled() {
 }
 
 #[test]
+fn what_has_passed_already_is_no_failure() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "true");
+    assert_eq!(code(&workspace.call(&["run"])), Some(0));
+    for again in [&["run"][..], &["run", "--next"], &["run", "--wave", "1"], &["run", "--task", "A"]] {
+        let output = workspace.call(again);
+        assert_eq!(code(&output), Some(0), "{again:?}");
+        assert!(text(&output.stderr).contains("is done; --redo runs it again"), "{}", text(&output.stderr));
+    }
+    assert_eq!(text(&workspace.call(&["waves", "--open"]).stdout), "no task is open\n");
+}
+
+#[test]
 fn the_state_ignores_itself_in_git_and_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let workspace = Workspace::new();

@@ -162,6 +162,17 @@ fn the_whole_backlog_runs_only_when_named() {
 }
 
 #[test]
+fn a_feature_is_not_called_done_while_a_task_without_a_wave_is_open() {
+    let catalog = catalog([task("A").wave("1").done(), task("B")]);
+    for (feature, asked) in [(None, Asked::Everything), (Some("F"), Asked::Everything), (Some("F"), Asked::NextWave)] {
+        let error = choose(&catalog, feature, asked, false).unwrap_err();
+        assert_eq!(error.to_string(), "nothing to run unless it is named: --task B");
+    }
+    let error = choose(&catalog, None, Asked::Wave("1".into()), false).unwrap_err();
+    assert_eq!(error.to_string(), "wave 1 of feature F is done; --redo runs it again");
+}
+
+#[test]
 fn tasks_that_no_run_can_name_are_told_all_the_same() {
     let mut nameless = task("A");
     nameless.id = None;
