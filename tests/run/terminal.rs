@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use feature_build::run::{self, RunId, RunState};
 use rustix::process::Signal;
@@ -82,6 +83,18 @@ impl Workspace {
 
     fn wait_for_end(&self) {
         wait_until("the run is over", || run::runs(&self.state()).iter().all(|run| run.state == RunState::Finished));
+    }
+}
+
+impl Drop for Workspace {
+    /// A test that fails half-way leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.call(&["cancel", "--all", "--now"]);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let running = || run::runs(&self.state()).iter().any(|run| run.state == RunState::Running);
+        while running() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -288,10 +301,13 @@ fn a_detached_run_is_shown_logged_and_cancelled() {
     assert_eq!(code(&output), Some(0));
     let name = text(&output.stdout).trim().to_string();
     workspace.wait_for_file("on");
-    let status: Value = serde_json::from_slice(&workspace.call(&["status", "--format", "json"]).stdout).unwrap();
-    assert_eq!(status["runs"][0]["run"], name.as_str());
-    assert_eq!(status["runs"][0]["state"], "running");
-    assert_eq!(status["runs"][0]["waves"][0]["tasks"][0]["state"], "running");
+    // The task may be there before the journal says so.
+    wait_until("the task is shown as running", || {
+        let status: Value = serde_json::from_slice(&workspace.call(&["status", "--format", "json"]).stdout).unwrap();
+        assert_eq!(status["runs"][0]["run"], name.as_str());
+        assert_eq!(status["runs"][0]["state"], "running");
+        status["runs"][0]["waves"][0]["tasks"][0]["state"] == "running"
+    });
     assert_eq!(text(&workspace.call(&["log", "A"]).stdout), "hello\n");
     assert_eq!(text(&workspace.call(&["log", "A", "--run", &name]).stdout), "hello\n");
     assert_eq!(code(&workspace.call(&["cancel", "no-such-run"])), Some(2));
