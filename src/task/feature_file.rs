@@ -1,6 +1,7 @@
 //! GuardKit's feature file, `.guardkit/features/FEAT-*.yaml`: the feature's own statement of its waves and task files.
 
 use super::dialect::standing_of_status;
+use super::frontmatter::Frontmatter;
 use super::yaml::{self, Broken, Node, Value};
 use super::{Code, Problem, RelPath, Severity, Span, Spanned, Standing};
 
@@ -49,7 +50,7 @@ impl FeatureFile {
     pub fn parse(file: &RelPath, text: &str) -> Self {
         let (node, problems) = match yaml::read(text, 0) {
             Ok(node) => (node, Vec::new()),
-            Err(broken) => (Node { value: Value::Null, span: Span::default() }, vec![unreadable(broken)]),
+            Err(broken) => read_by_key(text, &broken),
         };
         let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into()).unwrap_or_default();
         let text_of = |key| node.get(key).and_then(Node::as_text);
@@ -65,11 +66,33 @@ impl FeatureFile {
     }
 }
 
-fn unreadable(broken: Broken) -> Problem {
+/// Where the whole is no YAML its keys are read alone, as those of a task are: a broken name must not cost the waves.
+fn read_by_key(text: &str, whole: &Broken) -> (Node, Vec<Problem>) {
+    let keys = Frontmatter::of_yaml(text);
+    let mut entries = Vec::new();
+    let mut problems = Vec::new();
+    for key in ["id", "name", "tasks", "orchestration"] {
+        let Some(read) = keys.value(key) else { continue };
+        let name = Node { value: Value::Text(key.into()), span: keys.key_span(key).unwrap_or_default() };
+        match (read, keys.raw_line(key)) {
+            (Ok(node), _) => entries.push((name, node)),
+            (Err(_), Some(raw)) if key == "name" => {
+                entries.push((name, Node { value: Value::Text(raw.value), span: raw.span }));
+            }
+            (Err(broken), _) => problems.push(unreadable(&format!("the value of `{key}`"), &broken)),
+        }
+    }
+    if entries.is_empty() && problems.is_empty() {
+        problems.push(unreadable("the feature file", whole));
+    }
+    (Node { value: Value::Map(entries), span: Span::default() }, problems)
+}
+
+fn unreadable(what: &str, broken: &Broken) -> Problem {
     Problem {
         code: Code::InvalidFrontmatter,
         severity: Severity::Warning,
-        message: format!("the feature file cannot be read: {}", broken.message).into(),
+        message: format!("{what} cannot be read: {}", broken.message).into(),
         span: broken.span,
         related: Vec::new(),
     }
@@ -125,8 +148,24 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_value_costs_that_value_only() {
+        let read = |text: &str| FeatureFile::parse(&Path::new("FEAT-9.yaml").into(), text);
+        let file = read(TEXT);
+        assert_eq!(file.problems, []);
+        assert_eq!((&*file.id.value, file.name.as_deref()), ("FEAT-1", Some("Ünder: way")));
+        assert_eq!((file.tasks.len(), file.waves.len()), (2, 2));
+        assert_eq!(&TEXT[file.waves[1][0].span.range()], "T-2");
+
+        let broken = TEXT.replace("dependencies: []", "dependencies: [");
+        let file = read(&broken);
+        assert_eq!((file.tasks.len(), file.waves.len()), (0, 2));
+        assert!(file.problems[0].message.starts_with("the value of `tasks` cannot be read"));
+        assert_eq!(file.problems.len(), 1);
+    }
+
+    #[test]
     fn a_broken_feature_file_is_a_problem_and_keeps_its_name() {
-        let file = FeatureFile::parse(&Path::new("FEAT-9.yaml").into(), TEXT);
+        let file = FeatureFile::parse(&Path::new("FEAT-9.yaml").into(), "{ no: yaml");
         assert_eq!(&*file.id.value, "FEAT-9");
         assert_eq!(file.problems.len(), 1);
     }

@@ -40,6 +40,11 @@ impl<'t> Frontmatter<'t> {
         Some(Self { text, entries, body: closed.body, unclosed })
     }
 
+    /// A text that is all keys, without marks around it.
+    pub(super) fn of_yaml(text: &'t str) -> Self {
+        Self { text, entries: entries(text, 0..text.len()), body: text.len(), unclosed: None }
+    }
+
     /// Is there such a key?
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.name == key)
