@@ -43,7 +43,11 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
 
 fn latest(root: &Path, state_dir: &Path, task: &TaskId) -> anyhow::Result<PathBuf> {
     let mut attempts = run::latest_attempts(state_dir);
-    let attempt = attempts.remove(task).ok_or_else(|| anyhow!("task {task} has not run in this workspace"))?;
+    // As `run --task` finds it: to the letter, else without case.
+    let without_case = || attempts.keys().find(|id| id.as_str().eq_ignore_ascii_case(task.as_str())).cloned();
+    let known = if attempts.contains_key(task) { Some(task.clone()) } else { without_case() };
+    let attempt = known.and_then(|known| attempts.remove(&known));
+    let attempt = attempt.ok_or_else(|| anyhow!("task {task} has not run in this workspace"))?;
     let log = attempt.log.ok_or_else(|| {
         let reason = attempt.reason.unwrap_or_default();
         anyhow!("task {task} has no output, it was not started in run {}: {reason}", attempt.run)

@@ -173,11 +173,13 @@ fn unknown(kind: &str, name: &str, known: &[&str]) -> String {
     }
 }
 
-/// The library's message ends with the place, in its own words.
+/// The library's message ends with the place, in its own words, and may speak to programmers.
 fn without_place(error: &serde_yaml::Error) -> String {
     let message = error.to_string();
     let line = message.lines().next().unwrap_or_default();
-    line.rsplit_once(" at line ").map_or(line, |(what, _)| what).to_owned()
+    let what = line.rsplit_once(" at line ").map_or(line, |(what, _)| what);
+    let what = what.split_once(", set DuplicateKeyPolicy").map_or(what, |(what, _)| what);
+    what.replace("expected mapping start", "expected keys with values (`key: value`)")
 }
 
 fn span_in(location: serde_yaml::Location, text: &str) -> Span {
@@ -298,10 +300,13 @@ mod tests {
             ("grace_seconds: -1\n", "line 1", "0 or more"),
             ("dialect: guardkitt\n", "line 1", "did you mean `guardkit`?"),
             ("own:\n  files: ['a[']\n", "line 2", "is no glob"),
+            ("run:\n", "line 1", "expected keys with values"),
+            ("max_parallel: 1\nmax_parallel: 2\n", "line 2", "duplicate mapping key: max_parallel"),
             ("run:\n  stdin: bodies\n", "line 2", "did you mean `body`?"),
         ] {
             let error = error(text);
             assert!(error.contains(place) && error.contains(words), "{text:?}: {error}");
+            assert!(!error.contains("Policy"), "words of the library: {error}");
         }
     }
 }

@@ -309,6 +309,7 @@ fn a_detached_run_is_shown_logged_and_cancelled() {
         status["runs"][0]["waves"][0]["tasks"][0]["state"] == "running"
     });
     assert_eq!(text(&workspace.call(&["log", "A"]).stdout), "hello\n");
+    assert_eq!(text(&workspace.call(&["log", "a"]).stdout), "hello\n", "ids are found without case");
     assert_eq!(text(&workspace.call(&["log", "A", "--run", &name]).stdout), "hello\n");
     assert_eq!(code(&workspace.call(&["cancel", "no-such-run"])), Some(2));
     for mistyped in [vec!["cancel", "--task", "NOPE"], vec!["cancel", &name, "--task", "A", "--task", "NOPE"]] {
