@@ -18,8 +18,8 @@ pub use body::{Body, Criterion, Heading};
 pub use decode::decode;
 pub(crate) use decode::{boundary_before, boundary_behind};
 pub use dialect::{
-    BacklogFacts, Milestone, OwnKeys, Surroundings, dialect_of, needs_body, parse, read_milestone, read_statuses,
-    summary_of,
+    BacklogFacts, Milestone, OwnKeys, Surroundings, dialect_of, is_document, needs_body, parse, read_milestone,
+    read_statuses, summary_of,
 };
 pub use feature_file::{FeatureFile, FeatureTask};
 pub use frontmatter::{Extent, extent};

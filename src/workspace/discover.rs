@@ -1,5 +1,7 @@
 //! Which files of a workspace are read, and how much of them.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{WalkBuilder, WalkState};
 
 use super::Config;
-use super::config::FILE_NAME;
+use super::config::{FILE_NAME, Glob};
 use crate::task::{self, Dialect, Extent};
 
 /// Enough for the frontmatter of nearly every file; one read.
@@ -48,6 +50,8 @@ pub(super) enum Role {
 pub(super) struct Places {
     only: Option<Dialect>,
     own: GlobSet,
+    /// The last parts of the user's globs: a README that one of them names is meant to be a task, any other is none.
+    own_names: BTreeSet<OsString>,
 }
 
 impl Places {
@@ -59,7 +63,9 @@ impl Places {
                 own.add(glob);
             }
         }
-        Self { only: config.dialect, own: own.build().unwrap_or_default() }
+        let last_part = |glob: &Glob| glob.as_str().rsplit('/').next().map(OsString::from);
+        let own_names = config.own.files.iter().filter_map(last_part).collect();
+        Self { only: config.dialect, own: own.build().unwrap_or_default(), own_names }
     }
 
     /// What this file (relative to the root) would be read for.
@@ -67,13 +73,18 @@ impl Places {
         if file == Path::new(FILE_NAME) {
             return Some(Role::Config);
         }
-        if self.reads(Dialect::Own) && self.own.is_match(file) {
+        if self.reads(Dialect::Own) && self.is_own_task(file) {
             return Some(Role::Task(Dialect::Own));
         }
         if let Some(dialect) = task::dialect_of(file) {
             return self.reads(dialect).then_some(Role::Task(dialect));
         }
         self.role_beside_tasks(file)
+    }
+
+    fn is_own_task(&self, file: &Path) -> bool {
+        let is_named = || file.file_name().is_some_and(|name| self.own_names.contains(name));
+        self.own.is_match(file) && (!task::is_document(file) || is_named())
     }
 
     fn role_beside_tasks(&self, file: &Path) -> Option<Role> {

@@ -51,6 +51,17 @@ fn what_is_copied_from_and_what_is_written_about_a_task_is_no_task() {
 }
 
 #[test]
+fn an_own_glob_takes_a_readme_only_where_it_names_it() {
+    let task = "---\nid: A\nstatus: open\n---\n";
+    let read = |glob: &str| {
+        let config = format!("own:\n  files: ['{glob}']\n");
+        let files = [("feature-build.yaml", config.as_str()), ("work/a/README.md", task)];
+        Workspace::new(&files).index().features().count()
+    };
+    assert_eq!((read("work/**/*.md"), read("work/*/README.md")), (0, 1));
+}
+
+#[test]
 fn a_file_whose_id_is_lost_is_told_of_instead_of_passed_over() {
     let own = "own:\n  files: [work/*.md]\n";
     for id in ["@TASK-1", "[", "[A, B]", ""] {

@@ -45,7 +45,7 @@ pub fn dialect_of(path: &Path) -> Option<Dialect> {
 }
 
 /// Files that stand among tasks and are none, whatever keys they have.
-fn is_document(path: &Path) -> bool {
+pub fn is_document(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     ["readme", "summary", "research", "template", "index", "changelog", "claude", "agents"]
         .iter()
