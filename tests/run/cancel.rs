@@ -149,3 +149,20 @@ fn the_same_task_never_runs_twice_at_a_time() {
     std::fs::write(bench.path("go"), "").unwrap();
     assert_eq!(bench.follow(&first).outcome("A"), Passed);
 }
+
+/// A guard may find the job and the cancel in its input together.
+#[test]
+fn a_cancel_that_comes_with_the_start_is_not_lost() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "exec sleep 600").task("B", "exec sleep 600");
+    for _ in 0..10 {
+        let run = bench.start();
+        for task in ["A", "B"] {
+            bench.cancel(&run, Some(&[id(task)]), Level::Terminate);
+        }
+        let run = bench.follow(&run);
+        for task in ["A", "B"] {
+            assert!(matches!(run.outcome(task), Cancelled | Skipped), "{task}: {:?}", run.outcome(task));
+        }
+    }
+}

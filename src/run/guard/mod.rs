@@ -102,6 +102,7 @@ pub(super) fn main() -> ExitCode {
 fn serve() -> io::Result<()> {
     let mut control = Control::new();
     let job: Job = serde_json::from_slice(&control.first_line()?)?;
+    control.take_raises();
     system::become_subreaper()?;
     let supervisor = Supervisor::new()?;
     let Some(_lock) = Lock::acquire(&job.lock)? else {
@@ -111,6 +112,10 @@ fn serve() -> io::Result<()> {
     if let Some(ending) = read_result(&job.result) {
         // Somebody before us ran this attempt to its end: never twice.
         return supervisor.say(&Report::Ended(ending));
+    }
+    if control.level.is_some() {
+        let reason = "cancelled before it was started".to_string();
+        return conclude(&job, &supervisor, &Ending::not_started(Outcome::Skipped, reason));
     }
     match attempt::run(&job, &mut control, &supervisor) {
         attempt::Done::Ended(ending) => conclude(&job, &supervisor, &ending),
@@ -185,12 +190,18 @@ impl Control {
     /// Reads what is there; waits for a first byte. Call when the input is readable.
     fn update(&mut self) -> io::Result<()> {
         self.read()?;
+        self.take_raises();
+        Ok(())
+    }
+
+    /// Takes in what was read. To be called behind the first line too: what was read together with it will not make the
+    /// input readable again.
+    fn take_raises(&mut self) {
         while let Some(line) = self.take_line() {
             if let Ok(raise) = serde_json::from_slice::<Raise>(&line) {
                 self.level = self.level.max(Some(raise.level));
             }
         }
-        Ok(())
     }
 
     fn read(&mut self) -> io::Result<()> {
