@@ -38,8 +38,8 @@ use super::waves::{self, Runs, Stale, Waves};
 use crate::agent::{self, CONFIG_FILE, Excerpt};
 use crate::plan::{self, Asked, Schedule, Selection};
 use crate::run::{self, Level, Outcome, RunId, View};
-use crate::task::{RelPath, Task, TaskId};
-use crate::workspace::{Changed, Config, find_root, state_dir};
+use crate::task::{RelPath, Task, TaskId, WaveLabel};
+use crate::workspace::{Changed, Config, Index, find_root, state_dir};
 use requests::{answer_nothing, fingerprint};
 use texts::is_on_disk;
 

@@ -207,6 +207,26 @@ fn ending_a_server_properly_changes_nothing_for_a_run() {
     editor.quit();
 }
 
+/// The answer to a click names the run before the run has told anything.
+#[test]
+fn a_run_can_be_cancelled_as_soon_as_it_is_answered() {
+    let (workspace, _) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    for target in [json!({ "wave": "1" }), json!({}), json!({ "task": "TASK-A-001" })] {
+        let run = run_wave(&mut editor, &workspace);
+        let other = editor.command("featureBuild/cancel", workspace.target(json!({ "wave": "2" })));
+        assert_eq!(other["cancelled"], json!([]), "{other}");
+        let answer = editor.command("featureBuild/cancel", workspace.target(target));
+        assert_eq!(answer["cancelled"], json!([run]), "{answer}");
+        let_go(&workspace, 2..=3);
+        // The first task waits for what never comes: only the cancel ends the run.
+        editor.progress(|value| value["kind"] == "end");
+        std::fs::remove_file(workspace.path("go-TASK-A-002")).unwrap();
+        std::fs::remove_file(workspace.path("go-TASK-A-003")).unwrap();
+    }
+    editor.quit();
+}
+
 #[test]
 fn two_servers_on_one_root_show_the_same_run() {
     let (workspace, file) = waiting_wave();
@@ -371,6 +391,9 @@ fn a_run_reads_the_configuration_from_disk() {
     editor.notify("textDocument/didSave", json!({ "textDocument": { "uri": uri } }));
     let told = editor.diagnostics(&uri, |all| !all.is_empty());
     assert_eq!(told[0]["code"], "invalid-configuration");
+    let answer = editor.command(RUN_WAVE, workspace.target(json!({ "wave": "1" })));
+    assert_eq!(answer["run"], Value::Null, "not by the configuration before: {answer}");
+    assert!(answer["reason"].as_str().unwrap().contains("unknown key `rum`"), "{answer}");
     workspace.write("feature-build.yaml", "run:\n  command: [\"true\"]\n");
     editor.notify("textDocument/didSave", json!({ "textDocument": { "uri": uri } }));
     editor.diagnostics(&uri, <[Value]>::is_empty);

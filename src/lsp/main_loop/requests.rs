@@ -186,6 +186,10 @@ impl State {
     fn prepare(&self, path: &Path, selection: &Selection, target: &Target) -> Result<Start, String> {
         let index = self.roots.get(path).and_then(|root| Some((root, root.index()?)));
         let Some((root, index)) = index else { return Err("the workspace has no plan".into()) };
+        if let Some(error) = index.config_error() {
+            // The last one that could be read is not what the user has written since.
+            return Err(error.to_string());
+        }
         let features: Vec<_> = index.features().collect();
         let schedule = plan::select(&features, selection).map_err(|error| error.to_string())?;
         let mut tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).peekable();
@@ -262,17 +266,15 @@ impl State {
     /// Cancels the runs of the wave or feature, or the one task.
     fn cancel(&self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
         let Some(root) = self.roots.get(path) else { return };
-        let (runs, task): (Vec<RunId>, _) = match (&target.task, &target.feature) {
-            (Some(task), _) => {
-                let found = root.runs.live_task(task);
-                (found.map(|(run, _)| run.clone()).into_iter().collect(), found.map(|(_, task)| task.id.clone()))
-            }
+        let mut runs: HashSet<RunId> = match (&target.task, &target.feature) {
+            (Some(task), _) => root.runs.live_task(task).map(|(run, _)| run.clone()).into_iter().collect(),
             (None, Some(feature)) => {
-                let running = root.runs.running(feature, target.wave.as_deref());
-                (running.map(|(run, _)| run.clone()).collect(), None)
+                root.runs.running(feature, target.wave.as_deref()).map(|(run, _)| run.clone()).collect()
             }
-            (None, None) => (root.runs.live().map(|(run, _)| run.clone()).collect(), None),
+            (None, None) => root.runs.live().map(|(run, _)| run.clone()).collect(),
         };
+        runs.extend(just_started(root, target));
+        let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
         let reason = runs.is_empty().then(|| format!("nothing of {} runs", target.words()));
         let state_dir = root.state_dir.clone();
         tokio::task::spawn_blocking(move || {
@@ -328,6 +330,25 @@ impl State {
             }
         });
     }
+}
+
+/// The runs of the target that were started a moment ago and have not told anything yet.
+fn just_started(root: &Root, target: &Target) -> Vec<RunId> {
+    let is_of_wave = |wave: &&plan::Wave| {
+        let label = wave.label.as_ref().map(WaveLabel::as_str);
+        target.wave.is_none() || label == target.wave.as_deref()
+    };
+    let is_of_feature = |name: &str, id: &TaskId| {
+        let features = root.index().into_iter().flat_map(Index::features).filter(|feature| *feature.id == *name);
+        let mut tasks = features.flat_map(|feature| &feature.waves).filter(is_of_wave).flat_map(|wave| &wave.tasks);
+        tasks.any(|task| task.runnable_id.as_ref() == Some(id))
+    };
+    let is_of_target = |id: &TaskId| match (&target.task, &target.feature) {
+        (Some(task), _) => id.as_str() == task,
+        (None, Some(feature)) => is_of_feature(feature, id),
+        (None, None) => true,
+    };
+    root.starting.iter().filter(|(id, _)| is_of_target(id)).filter_map(|(_, run)| run.clone()).collect()
 }
 
 /// A run that is about to be started, with all that another thread needs for it.
