@@ -187,9 +187,25 @@ fn byte_range(span: serde_yaml::Span, text: &str) -> std::ops::Range<usize> {
 
 fn broken(error: &serde_yaml::Error, text: &str, base: usize) -> Broken {
     let message = error.to_string();
-    let message = message.lines().next().unwrap_or("no YAML").into();
-    let at = error.location().map_or(0..0, |location| byte_range(location.span(), text));
+    let line = message.lines().next().unwrap_or("no YAML");
+    // The library counts lines from the beginning of the value that it was given: in a message that would be a wrong place.
+    let message = line.split_once(" at line ").map_or(line, |(what, _)| what).into();
+    let at = error.location().map_or(0..0, |location| place_of(&location, text));
     Broken { message, span: Span::new(base + at.start, base + at.end) }
+}
+
+/// The range of an error. Those of the scanner have only a line and a column: then it is that one character.
+fn place_of(location: &serde_yaml::Location, text: &str) -> std::ops::Range<usize> {
+    let range = byte_range(location.span(), text);
+    if range.end > 0 {
+        return range;
+    }
+    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    let lines = text.split_inclusive('\n').take(number(location.line()).saturating_sub(1));
+    let start = lines.map(str::len).sum::<usize>();
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let mut letters = line.char_indices().skip(number(location.column()).saturating_sub(1));
+    letters.next().map_or(start..start, |(at, letter)| start + at..start + at + letter.len_utf8())
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -309,6 +325,15 @@ mod tests {
         let broken = read(text, 7).unwrap_err();
         assert_eq!(broken.message.lines().count(), 1);
         assert!(broken.span.end as usize <= 7 + text.len());
+    }
+
+    #[test]
+    fn a_broken_value_is_found_where_it_breaks() {
+        for (text, place) in [("é: 1\na: x: y\n", ":"), ("tasks: [\n", "[")] {
+            let broken = read(text, 0).unwrap_err();
+            assert_eq!(text.get(broken.span.range()), Some(place), "{broken:?}");
+            assert!(!broken.message.contains("line"), "{}", broken.message);
+        }
     }
 
     proptest! {
