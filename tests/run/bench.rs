@@ -166,6 +166,20 @@ impl Bench {
     }
 }
 
+/// A run outlives a test that fails: nobody else would end its tasks.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let running = || run::runs(&self.state()).into_iter().filter(|run| run.state == run::RunState::Running);
+        let give_up = std::time::Instant::now() + PATIENCE;
+        while std::time::Instant::now() < give_up && running().next().is_some() {
+            for run in running() {
+                let _ = run::cancel(&self.state(), &run.run, None, Level::Kill);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
 /// The processes whose environment names this run.
 pub fn processes_of(id: &RunId) -> Vec<i32> {
     let wanted = format!("FEATURE_BUILD_RUN={id}");
