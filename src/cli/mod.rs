@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::run::{Outcome, latest_attempts};
-use crate::workspace::{Index, state_dir};
+use crate::workspace::{Config, Index, state_dir};
 
 /// Exit code: some task did not pass, or `check` found an error.
 const NOT_PASSED: u8 = 1;
@@ -71,8 +71,16 @@ impl Context {
     /// Where the state of its runs lies.
     fn state_dir(&self) -> anyhow::Result<PathBuf> {
         let root = self.root()?;
-        let config = crate::workspace::Config::load(&root)?;
-        Ok(crate::workspace::state_dir(&root, &config))
+        let usual = state_dir(&root, &Config::default());
+        match Config::load(&root) {
+            Ok(config) => Ok(state_dir(&root, &config)),
+            // A run in progress has to be seen and cancelled, whatever somebody does to the configuration meanwhile.
+            Err(error) if usual.is_dir() => {
+                eprintln!("feature-build: {error}; looking in {}", usual.display());
+                Ok(usual)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// All task files of that workspace, with what their latest attempts say.

@@ -342,6 +342,20 @@ fn what_has_passed_already_is_no_failure() {
 }
 
 #[test]
+fn a_run_is_shown_and_cancelled_though_the_configuration_broke() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; sleep 600");
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    workspace.write("feature-build.yaml", "run: [");
+    let status = workspace.call(&["status"]);
+    assert_eq!(code(&status), Some(0));
+    assert!(text(&status.stderr).contains("feature-build.yaml"), "{}", text(&status.stderr));
+    assert_eq!(code(&workspace.call(&["cancel"])), Some(0));
+    workspace.wait_for_end();
+}
+
+#[test]
 fn the_state_ignores_itself_in_git_and_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let workspace = Workspace::new();
