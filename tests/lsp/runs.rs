@@ -400,11 +400,11 @@ fn a_run_reads_the_configuration_from_disk() {
     editor.quit();
 }
 
-/// Forty runs in progress, of real processes: a hundred would take the machine minutes, and each costs the server the
-/// same. Lenses and edits are compared with those of the same server before the runs.
+/// A hundred runs in progress, of real processes. Lenses and edits are compared with those of the same server before
+/// the runs.
 #[test]
 fn many_runs_in_progress_leave_lenses_and_edits_fast() {
-    const RUNS: usize = 40;
+    const RUNS: usize = 100;
     let workspace = Workspace::with_agent("while [ ! -e go ]; do echo still here; sleep 0.2; done\n");
     for number in 0..=RUNS {
         workspace.task(&format!("TASK-A-{number:03}"), 1, "");
