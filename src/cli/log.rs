@@ -29,7 +29,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
     let task = TaskId::new(&args.task)?;
     let path = match &args.run {
-        Some(run) => RunPaths::of(&state_dir, &RunId(TaskId::new(run)?)).log(&task),
+        Some(run) => RunPaths::of(&state_dir, &RunId(TaskId::new(run)?)).log(&task, 1),
         None => latest(&context.root()?, &state_dir, &task)?,
     };
     let log = File::open(&path).with_context(|| format!("reading the log {}", path.display()))?;

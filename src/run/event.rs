@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Level;
 use crate::task::TaskId;
 
 /// The id of a run: its start in UTC and a few random characters, `20260114-093015-x7k2`; also its folder's name.
@@ -49,6 +50,32 @@ pub enum Event {
         title: String,
         /// Every task of the run, wave by wave, those included that will be skipped.
         waves: Vec<WaveRef>,
+        /// How many tasks run at the same time at the most; 0 where the journal does not say.
+        #[serde(default)]
+        max_parallel: u32,
+    },
+    /// The supervisor before died; another one has taken the run over.
+    RunResumed {
+        /// The tasks whose attempts go on.
+        adopted: Vec<TaskId>,
+    },
+    /// The user wants the run, or some of its tasks, to end.
+    RunCancelling {
+        /// How hard.
+        level: Level,
+        /// Only these tasks; `null`: the whole run.
+        tasks: Option<Vec<TaskId>>,
+    },
+    /// All tasks are stopped, and so are their clocks.
+    RunPaused,
+    /// The tasks and their clocks go on.
+    RunContinued,
+    /// The state folder could not be written for a while; now it can, and what had to wait is in it.
+    RunDegraded {
+        /// What the system said.
+        reason: String,
+        /// How long.
+        for_ms: u64,
     },
     /// A wave begins: the one before has ended.
     WaveStarted {
@@ -73,6 +100,41 @@ pub enum Event {
         /// The last line of its output.
         text: String,
     },
+    /// An attempt takes long.
+    TaskSlow {
+        /// The task.
+        task: TaskId,
+        /// How long it has taken so far.
+        after_ms: u64,
+    },
+    /// An attempt did not pass; another one follows.
+    TaskRetrying {
+        /// The task.
+        task: TaskId,
+        /// Number of the attempt that ended.
+        attempt: u32,
+        /// How that ended.
+        outcome: Outcome,
+        /// Its process's exit code, where it exited.
+        exit_code: Option<i32>,
+        /// How long it took.
+        duration_ms: u64,
+        /// Why it did not pass.
+        reason: Option<String>,
+        /// Its log.
+        log: Option<String>,
+        /// How long until the next one starts.
+        delay_ms: u64,
+        /// Its output asked for another attempt (`retry_on`): no failure of the task, and not counted as a retry.
+        rate_limited: bool,
+    },
+    /// The task runs in another run: that one's outcome will be this one's.
+    TaskAttached {
+        /// The task.
+        task: TaskId,
+        /// The other run.
+        run: RunId,
+    },
     /// A task has its one outcome.
     TaskFinished {
         /// The task.
@@ -81,12 +143,21 @@ pub enum Event {
         outcome: Outcome,
         /// The process's exit code, where it exited.
         exit_code: Option<i32>,
-        /// From start to end, 0 where it was not started.
+        /// From start to end of the last attempt, 0 where it was not started.
         duration_ms: u64,
         /// Why it did not pass; `null` where it did.
         reason: Option<String>,
         /// Its log; `null` where it was not started.
         log: Option<String>,
+        /// How many attempts it had.
+        #[serde(default)]
+        attempts: u32,
+        /// It passed after it had failed.
+        #[serde(default)]
+        flaky: bool,
+        /// It left processes behind, which were killed.
+        #[serde(default)]
+        leaked: bool,
     },
     /// Every task of the wave has its outcome.
     WaveFinished {
@@ -174,4 +245,10 @@ pub struct TaskRef {
     pub title: String,
     /// Its file, relative to the root, `/`-separated.
     pub file: String,
+    /// The tasks of the run that have to pass before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<TaskId>,
+    /// How long it will probably take; `null` where nothing tells.
+    #[serde(default)]
+    pub estimate_ms: Option<u64>,
 }

@@ -165,7 +165,7 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
                 };
                 attempts.insert(task.clone(), attempt);
             }
-            (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log }, Some(run)) => {
+            (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, .. }, Some(run)) => {
                 *run.summary.entry(*outcome).or_default() += 1;
                 if *outcome == Outcome::Skipped {
                     continue;

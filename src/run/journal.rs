@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{Event, Record};
 
 /// The format that is written: a reader takes every minor of its own major.
-const VERSION: &str = "1.0";
+const VERSION: &str = "1.1";
 const MAJOR: u32 = 1;
 /// No line is longer: the longest announces a run, with some hundred bytes for each of its tasks.
 const LONGEST_LINE: usize = 64 << 20;
@@ -228,6 +228,9 @@ mod tests {
             duration_ms: 12,
             reason: Some("slow".into()),
             log: None,
+            attempts: 1,
+            flaky: false,
+            leaked: false,
         }
     }
 
@@ -267,12 +270,12 @@ mod tests {
     #[test]
     fn a_newer_minor_is_read_and_a_newer_major_refused() {
         let known = String::from_utf8(written(&[progress("one")])).unwrap();
-        let newer = known.replace("\"1.0\"", "\"1.7\"").replace("\"event\"", "\"mood\":\"good\",\"event\"");
+        let newer = known.replace("\"1.1\"", "\"1.7\"").replace("\"event\"", "\"mood\":\"good\",\"event\"");
         let unknown = "{\"v\":\"1.7\",\"seq\":2,\"time\":\"\",\"event\":\"task-dreamt\"}\n";
         assert_eq!(read(format!("{newer}{unknown}{newer}").as_bytes()).unwrap().len(), 2);
-        let major = known.replace("\"1.0\"", "\"2.0\"");
+        let major = known.replace("\"1.1\"", "\"2.0\"");
         assert!(matches!(read(major.as_bytes()), Err(JournalError::NewerFormat { .. })));
-        let older = unknown.replace("1.7", "1.0");
+        let older = unknown.replace("1.7", "1.1");
         assert!(matches!(read(older.as_bytes()), Err(JournalError::Damaged { line: 1, .. })));
     }
 

@@ -57,9 +57,12 @@ impl RunPaths {
         self.dir.join("requests")
     }
 
-    /// The output of a task.
-    pub fn log(&self, task: &TaskId) -> PathBuf {
-        self.dir.join(format!("{task}.log"))
+    /// The output of an attempt, counted from 1. No id has a `~`, so no task's log is another one's.
+    pub fn log(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        match attempt {
+            0 | 1 => self.dir.join(format!("{task}.log")),
+            later => self.dir.join(format!("{task}~{later}.log")),
+        }
     }
 
     /// What a task reads from its standard input.

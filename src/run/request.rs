@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -16,9 +17,11 @@ use crate::task::TaskId;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How hard a run or task is ended. Only goes up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
+    /// What runs comes to its own end; no later wave starts. Of a single task: it is not started.
+    FinishWave,
     /// SIGTERM to each task's group, the grace period, then SIGKILL.
     Terminate,
     /// SIGKILL at once.

@@ -3,25 +3,28 @@
 //! One loop owns the state. What guards report, what users ask for and what signals say comes to it over one channel, in
 //! the order in which it came; what it decides is asked of [`Course`], which is pure.
 
+mod attendance;
+mod listen;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::course::{Course, Step};
-use super::guard::{Ending, Job, Raise, Report, read_result};
+use attendance::Attendance;
+
+use super::guard::{Ending, Job, Report};
 use super::history;
 use super::journal::Journal;
 use super::lock::Lock;
 use super::paths::task_lock;
 use super::record::Recorder;
-use super::request::{self, Request};
+use super::request::Request;
 use super::start::{Launcher, READY, say_word};
 use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, role, system};
 use crate::plan::ScheduledWave;
@@ -114,8 +117,8 @@ impl Supervisor {
     async fn run(prepared: Prepared) -> io::Result<()> {
         let Prepared { order, paths, journal, lock } = prepared;
         let (mail, inbox) = mpsc::channel(INBOX);
-        listen_to_signals(&mail)?;
-        listen_to_requests(&paths, &mail);
+        listen::signals(&mail)?;
+        listen::requests(&paths, &mail);
         let course = Course::new(&order.schedule, order.max_parallel, order.keep_going);
         let recorder = Recorder::start(journal)?;
         let mut supervisor = Self {
@@ -149,6 +152,7 @@ impl Supervisor {
             feature: self.order.schedule.feature.clone(),
             title: self.order.schedule.title.clone(),
             waves: self.order.schedule.waves.iter().map(wave_ref).collect(),
+            max_parallel: self.order.max_parallel.get(),
         };
         self.recorder.record(event).await;
         self.recorder.flush().await;
@@ -240,7 +244,7 @@ impl Supervisor {
             Some((wave.wave.clone().unwrap_or_default(), scheduled.file.clone()))
         });
         let (wave, file) = scheduled.unwrap_or_default();
-        let log = self.paths.log(task);
+        let log = self.paths.log(task, ATTEMPT);
         let variables = [
             ("FEATURE_BUILD_RUN", order.run.to_string()),
             ("FEATURE_BUILD_TASK", task.to_string()),
@@ -328,6 +332,9 @@ impl Supervisor {
             duration_ms: ending.duration_ms,
             reason: ending.reason.filter(|_| ending.outcome != Outcome::Passed),
             log: ending.started.then(|| self.shown_log(task)),
+            attempts: u32::from(ending.started),
+            flaky: false,
+            leaked: ending.leaked,
         };
         self.recorder.record(event).await;
     }
@@ -392,7 +399,7 @@ impl Supervisor {
 
     /// A log's path as events show it.
     fn shown_log(&self, task: &TaskId) -> String {
-        let log = self.paths.log(task);
+        let log = self.paths.log(task, ATTEMPT);
         log.strip_prefix(&self.order.root).unwrap_or(&log).display().to_string()
     }
 }
@@ -411,114 +418,20 @@ fn raise(guard: &watch::Sender<Option<Level>>, level: Level) {
 }
 
 fn wave_ref(wave: &ScheduledWave) -> WaveRef {
-    let starting = wave.tasks.iter().map(|task| (&task.id, &task.title, &task.file));
-    let skipped = wave.skipped.iter().map(|task| (&task.id, &task.title, &task.file));
-    let tasks = starting.chain(skipped).map(|(id, title, file)| TaskRef {
-        id: id.clone(),
-        title: title.clone(),
-        file: file.clone(),
+    let starting = wave.tasks.iter().map(|task| TaskRef {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        file: task.file.clone(),
+        after: task.after.clone(),
+        estimate_ms: None,
     });
+    let skipped = wave.skipped.iter().map(|task| TaskRef {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        file: task.file.clone(),
+        after: Vec::new(),
+        estimate_ms: None,
+    });
+    let tasks = starting.chain(skipped);
     WaveRef { wave: wave.wave.clone(), tasks: tasks.collect() }
-}
-
-/// The end of a session or of the system asks politely, as a user does. A terminal that goes is no reason to end.
-fn listen_to_signals(mail: &mpsc::Sender<Input>) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mail = mail.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                _ = hang_up.recv() => continue,
-            }
-            if mail.send(Input::Signal).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
-}
-
-fn listen_to_requests(paths: &RunPaths, mail: &mpsc::Sender<Input>) {
-    let (send, mut requests) = mpsc::channel(16);
-    tokio::spawn(request::listen(paths.clone(), send));
-    let mail = mail.clone();
-    tokio::spawn(async move {
-        while let Some(request) = requests.recv().await {
-            if mail.send(Input::Request(request)).await.is_err() {
-                return;
-            }
-        }
-    });
-}
-
-/// The supervisor's side of one guard.
-struct Attendance {
-    task: TaskId,
-    job: Job,
-    child: Child,
-    level: watch::Receiver<Option<Level>>,
-    mail: mpsc::Sender<Input>,
-}
-
-impl Attendance {
-    /// Hands the job over, passes reports on, and tells how it ended, whatever becomes of the guard.
-    async fn attend(mut self) {
-        let last = self.converse().await;
-        let _ = self.child.wait().await;
-        let last = match last {
-            Some(report) => report,
-            None => Report::Ended(self.without_a_word().await),
-        };
-        let _ = self.mail.send(Input::Guard(self.task.clone(), last)).await;
-    }
-
-    /// Up to the guard's last report; `None` where it ended without one.
-    async fn converse(&mut self) -> Option<Report> {
-        let mut input = self.child.stdin.take()?;
-        let mut reports = BufReader::new(self.child.stdout.take()?).lines();
-        // A guard that does not read its job ends without a word, which is dealt with.
-        let _ = input.write_all(&line(&self.job)?).await;
-        loop {
-            tokio::select! {
-                report = reports.next_line() => {
-                    match serde_json::from_str(&report.ok()??).ok()? {
-                        last @ (Report::Ended(_) | Report::Busy(_)) => return Some(last),
-                        report => self.mail.send(Input::Guard(self.task.clone(), report)).await.ok()?,
-                    }
-                }
-                Ok(()) = self.level.changed() => {
-                    let level = *self.level.borrow_and_update();
-                    if let Some(raise) = level.and_then(|level| line(&Raise { level })) {
-                        let _ = input.write_all(&raise).await;
-                    }
-                }
-            }
-        }
-    }
-
-    /// The guard was killed: what it had finished counts, what it left alive is ended.
-    async fn without_a_word(&self) -> Ending {
-        let result = self.job.result.clone();
-        let mark = self.job.env.get(system::MARK).cloned().unwrap_or_default();
-        let cleaned = tokio::task::spawn_blocking(move || {
-            read_result(&result).or_else(|| {
-                system::kill_all_marked(&mark);
-                None
-            })
-        });
-        cleaned.await.ok().flatten().unwrap_or_else(|| Ending {
-            started: true,
-            ..Ending::not_started(Outcome::Failed, "its guard was killed; its processes were ended".into())
-        })
-    }
-}
-
-fn line(message: &impl serde::Serialize) -> Option<Vec<u8>> {
-    let mut line = serde_json::to_vec(message).ok()?;
-    line.push(b'\n');
-    Some(line)
 }

@@ -108,7 +108,7 @@ impl View {
     /// Takes the next record in. What names an unknown task or wave changes nothing.
     pub fn apply(&mut self, record: &Record) {
         match &record.event {
-            Event::RunStarted { run, root, feature, title, waves } => {
+            Event::RunStarted { run, root, feature, title, waves, .. } => {
                 *self = Self {
                     run: Some(run.clone()),
                     root: root.clone(),
@@ -132,12 +132,20 @@ impl View {
                     view.progress = None;
                 }
             }
+            Event::RunResumed { .. }
+            | Event::RunCancelling { .. }
+            | Event::RunPaused
+            | Event::RunContinued
+            | Event::RunDegraded { .. }
+            | Event::TaskSlow { .. }
+            | Event::TaskRetrying { .. }
+            | Event::TaskAttached { .. } => {}
             Event::TaskProgress { task, text } => {
                 if let Some(view) = self.task_mut(task.as_str()) {
                     view.progress = Some(text.clone());
                 }
             }
-            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log } => {
+            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, .. } => {
                 let Some(view) = self.task_mut(task.as_str()) else { return };
                 let state = TaskState::Finished {
                     outcome: *outcome,

@@ -259,7 +259,7 @@ impl Run {
     }
 
     pub fn log(&self, name: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.paths.log(&id(name))).unwrap()).into_owned()
+        String::from_utf8_lossy(&fs::read(self.paths.log(&id(name), 1)).unwrap()).into_owned()
     }
 
     /// Where in the journal the task was started; `None` where it was not.

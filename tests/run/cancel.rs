@@ -85,7 +85,7 @@ fn a_guard_that_is_killed_leaves_nothing_behind() {
         .task("B", "until [ -e go ]; do sleep 0.01; done");
     let run = bench.start();
     bench.wait_for_file("on");
-    let log = bench.paths(&run).log(&id("A"));
+    let log = bench.paths(&run).log(&id("A"), 1);
     let guards = processes_where(|pid| {
         let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();

@@ -10,7 +10,7 @@ fn both_outputs_go_to_one_log_in_their_order() {
     let mut bench = Bench::new();
     bench.wave("1").task("A", "echo one; echo two >&2; printf 'thr\\000ee \\377\\033[31m\\n'; echo four >&2");
     let run = bench.run();
-    let log = std::fs::read(run.paths.log(&id("A"))).unwrap();
+    let log = std::fs::read(run.paths.log(&id("A"), 1)).unwrap();
     assert_eq!(log, b"one\ntwo\nthr\0ee \xff\x1b[31m\nfour\n");
 }
 
@@ -25,7 +25,7 @@ fn a_task_is_told_who_it_is() {
         format!("FEATURE_BUILD_ATTEMPT={}/A/1", run.id),
         "FEATURE_BUILD_FEATURE=FEAT-1".into(),
         "FEATURE_BUILD_FILE=tasks/A.md".into(),
-        format!("FEATURE_BUILD_LOG={}", run.paths.log(&id("A")).display()),
+        format!("FEATURE_BUILD_LOG={}", run.paths.log(&id("A"), 1).display()),
         format!("FEATURE_BUILD_RUN={}", run.id),
         "FEATURE_BUILD_TASK=A".into(),
         "FEATURE_BUILD_WAVE=2a".into(),

@@ -87,7 +87,15 @@ impl Show for Live {
                 }
             }
             Event::WaveFinished { .. } | Event::RunFinished { .. } => self.end_wave(),
-            Event::RunStarted { .. } => {}
+            Event::RunStarted { .. }
+            | Event::RunResumed { .. }
+            | Event::RunCancelling { .. }
+            | Event::RunPaused
+            | Event::RunContinued
+            | Event::RunDegraded { .. }
+            | Event::TaskSlow { .. }
+            | Event::TaskRetrying { .. }
+            | Event::TaskAttached { .. } => {}
         }
         for line in plain::lines(&record.event, view) {
             self.say(&words::coloured(&line, self.paint))?;

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use super::super::words;
 use super::Show;
 use super::causes::causes;
-use crate::run::{Event, Record, View};
+use crate::run::{Event, Level, Record, View};
 
 pub(super) struct Plain;
 
@@ -34,7 +34,31 @@ pub(super) fn lines(event: &Event, view: &View) -> Vec<String> {
             view.task(task.as_str()).map(|task| format!("  ▶ {} {}", task.id, task.title)).into_iter().collect()
         }
         Event::TaskProgress { .. } => Vec::new(),
+        Event::TaskSlow { task, after_ms } => {
+            vec![format!("  … {task} takes long: {} so far", words::duration(*after_ms))]
+        }
+        Event::TaskRetrying { task, outcome, reason, delay_ms, .. } => {
+            let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            vec![format!("  ↻ {task} {outcome}{why}, tries again in {}", words::duration(*delay_ms))]
+        }
+        Event::TaskAttached { task, run } => vec![format!("  ▶ {task} runs in run {run} already; waiting for it")],
         Event::TaskFinished { task, .. } => view.task(task.as_str()).map(words::finished_task).into_iter().collect(),
+        Event::RunResumed { adopted } => {
+            vec![format!(
+                "the supervisor died; another one took over, {} going on",
+                words::count(adopted.len(), "task")
+            )]
+        }
+        Event::RunCancelling { level: Level::FinishWave, tasks: None } => vec!["no later wave will start".into()],
+        Event::RunCancelling { tasks: None, .. } => vec!["cancelling".into()],
+        Event::RunCancelling { tasks: Some(tasks), .. } => {
+            vec![format!("cancelling {}", tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+        }
+        Event::RunPaused => vec!["paused".into()],
+        Event::RunContinued => vec!["going on".into()],
+        Event::RunDegraded { reason, for_ms } => {
+            vec![format!("the state folder could not be written for {}: {reason}", words::duration(*for_ms))]
+        }
         Event::WaveFinished { wave, .. } => words::wave_summary(view, wave.as_deref()),
         Event::RunFinished { .. } => {
             let mut lines = causes(view);
