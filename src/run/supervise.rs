@@ -3,6 +3,7 @@
 //! One loop owns the state. What guards report, what users ask for and what signals say comes to it over one channel, in
 //! the order in which it came; what it decides is asked of [`Course`], which is pure.
 
+mod attempts;
 mod attendance;
 mod listen;
 
@@ -16,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
 use super::course::{Course, Step};
+use attempts::Attempts;
 use attendance::Attendance;
 
 use super::guard::{Ending, Job, Report};
@@ -87,6 +89,7 @@ struct Supervisor {
     mail: mpsc::Sender<Input>,
     /// The way to each guard that lives: its level.
     guards: HashMap<TaskId, watch::Sender<Option<Level>>>,
+    attempts: Attempts,
     outcomes: BTreeMap<TaskId, Outcome>,
     level: Option<Level>,
     /// A task ended, or did not start, because the run was cancelled.
@@ -129,6 +132,7 @@ impl Supervisor {
             inbox,
             mail,
             guards: HashMap::new(),
+            attempts: Attempts::default(),
             outcomes: BTreeMap::new(),
             level: None,
             cancelled: false,
@@ -214,11 +218,12 @@ impl Supervisor {
     }
 
     async fn start(&mut self, task: TaskId) {
+        let attempt = self.attempts.begin(&task);
         match self.spawn_guard(&task) {
             Ok(child) => {
                 let (raise, level) = watch::channel(None);
                 self.guards.insert(task.clone(), raise);
-                let job = self.job(&task);
+                let job = self.job(&task, attempt);
                 let guard = Attendance { task, job, child, level, mail: self.mail.clone() };
                 tokio::spawn(guard.attend());
             }
@@ -237,14 +242,14 @@ impl Supervisor {
         Command::from(command).spawn()
     }
 
-    fn job(&self, task: &TaskId) -> Job {
+    fn job(&self, task: &TaskId, attempt: u32) -> Job {
         let order = &self.order;
         let scheduled = order.schedule.waves.iter().find_map(|wave| {
             let scheduled = wave.tasks.iter().find(|scheduled| scheduled.id == *task)?;
             Some((wave.wave.clone().unwrap_or_default(), scheduled.file.clone()))
         });
         let (wave, file) = scheduled.unwrap_or_default();
-        let log = self.paths.log(task, ATTEMPT);
+        let log = self.paths.log(task, attempt);
         let variables = [
             ("FEATURE_BUILD_RUN", order.run.to_string()),
             ("FEATURE_BUILD_TASK", task.to_string()),
@@ -253,14 +258,14 @@ impl Supervisor {
             ("FEATURE_BUILD_FILE", file),
             ("FEATURE_BUILD_WORKSPACE", order.root.display().to_string()),
             ("FEATURE_BUILD_LOG", log.display().to_string()),
-            (system::MARK, mark(order, task)),
+            (system::MARK, mark(order, task, attempt)),
         ];
         Job {
             argv: order.argv.get(task).cloned().unwrap_or_default(),
             env: variables.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             root: order.root.clone(),
             stdin: order.with_stdin.contains(task).then(|| self.paths.stdin(task)),
-            result: self.paths.result(task, ATTEMPT),
+            result: self.paths.result(task, attempt),
             lock: task_lock(&order.state_dir, task),
             log,
             limits: order.limits,
@@ -283,8 +288,9 @@ impl Supervisor {
         match report {
             Report::Started => {
                 self.retries = 0;
-                let log = self.shown_log(&task);
-                self.recorder.record(Event::TaskStarted { task, attempt: ATTEMPT, log }).await;
+                let attempt = self.attempts.newest(&task);
+                let log = self.shown_log(&task, attempt);
+                self.recorder.record(Event::TaskStarted { task, attempt, log }).await;
             }
             Report::Progress(text) => self.recorder.offer(Event::TaskProgress { task, text }),
             Report::Busy(why) => {
@@ -300,6 +306,7 @@ impl Supervisor {
 
     /// No room for the task's process: it waits until another has ended.
     async fn hold(&mut self, task: &TaskId, why: &str) {
+        self.attempts.take_back(task);
         if self.level.is_some() {
             let ending = Ending::not_started(Outcome::Skipped, CANCELLED.into());
             return self.end(task, ending).await;
@@ -331,8 +338,8 @@ impl Supervisor {
             exit_code: ending.exit_code,
             duration_ms: ending.duration_ms,
             reason: ending.reason.filter(|_| ending.outcome != Outcome::Passed),
-            log: ending.started.then(|| self.shown_log(task)),
-            attempts: u32::from(ending.started),
+            log: ending.started.then(|| self.shown_log(task, self.attempts.newest(task))),
+            attempts: if ending.started { self.attempts.newest(task) } else { 0 },
             flaky: false,
             leaked: ending.leaked,
         };
@@ -398,19 +405,17 @@ impl Supervisor {
     }
 
     /// A log's path as events show it.
-    fn shown_log(&self, task: &TaskId) -> String {
-        let log = self.paths.log(task, ATTEMPT);
+    fn shown_log(&self, task: &TaskId, attempt: u32) -> String {
+        let log = self.paths.log(task, attempt);
         log.strip_prefix(&self.order.root).unwrap_or(&log).display().to_string()
     }
 }
 
-/// The only attempt of a task in a run.
-const ATTEMPT: u32 = 1;
 const CANCELLED: &str = "the run was cancelled";
 
 /// What every process of an attempt carries in its environment.
-fn mark(order: &Order, task: &TaskId) -> String {
-    format!("{}/{task}/{ATTEMPT}", order.run)
+fn mark(order: &Order, task: &TaskId, attempt: u32) -> String {
+    format!("{}/{task}/{attempt}", order.run)
 }
 
 fn raise(guard: &watch::Sender<Option<Level>>, level: Level) {
