@@ -221,6 +221,7 @@ mod tests {
             after: Vec::new(),
             mode: mode.map(Into::into),
             estimated_minutes: None,
+            complexity: None,
         };
         let wave = ScheduledWave { wave: Some("2".into()), tasks: vec![task], skipped: Vec::new() };
         Schedule { feature: "F".into(), title: "The feature".into(), waves: vec![wave] }

@@ -744,6 +744,7 @@ fn planned(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Planned
         depends_on,
         mode: task.mode.as_ref().or_else(|| stated?.mode.as_ref()).map(|mode| mode.value.clone()),
         estimated_minutes: task.estimated_minutes.or_else(|| stated?.estimated_minutes),
+        complexity: task.complexity.clone(),
     }
 }
 

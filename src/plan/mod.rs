@@ -97,6 +97,8 @@ pub struct PlannedTask {
     pub mode: Option<Box<str>>,
     /// A hint for the estimate.
     pub estimated_minutes: Option<f64>,
+    /// `complexity`, as written.
+    pub complexity: Option<Box<str>>,
 }
 
 /// Whether a task can run, and why not.

@@ -72,6 +72,9 @@ pub struct ScheduledTask {
     pub mode: Option<String>,
     /// A hint for the estimate.
     pub estimated_minutes: Option<f64>,
+    /// `complexity`, as written: the times of tasks of the same kind are a hint for the estimate, too.
+    #[serde(default)]
+    pub complexity: Option<String>,
 }
 
 /// A task that was asked for and will not start: it ends `skipped` with this reason.
@@ -598,6 +601,7 @@ fn scheduled_task(id: TaskId, task: &PlannedTask, after: &[TaskId]) -> Scheduled
         after: after.to_vec(),
         mode: task.mode.as_ref().map(ToString::to_string),
         estimated_minutes: task.estimated_minutes,
+        complexity: task.complexity.as_ref().map(ToString::to_string),
     }
 }
 

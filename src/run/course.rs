@@ -418,6 +418,7 @@ mod tests {
                 after: task.after.iter().copied().map(id).collect(),
                 mode: None,
                 estimated_minutes: None,
+                complexity: None,
             });
             schedule.waves.push(ScheduledWave {
                 wave: Some(wave.to_string()),

@@ -53,6 +53,9 @@ pub enum Event {
         /// How many tasks run at the same time at the most; 0 where the journal does not say.
         #[serde(default)]
         max_parallel: u32,
+        /// Later waves start after a wave in which a task did not pass.
+        #[serde(default)]
+        keep_going: bool,
     },
     /// The supervisor before died; another one has taken the run over.
     RunResumed {
@@ -251,4 +254,10 @@ pub struct TaskRef {
     /// How long it will probably take; `null` where nothing tells.
     #[serde(default)]
     pub estimate_ms: Option<u64>,
+    /// Its `complexity`, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complexity: Option<String>,
+    /// It was asked for and does not start, whatever becomes of the others: it will be `skipped`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
 }

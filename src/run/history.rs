@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Event, Outcome, Record, RunId, RunPaths, lock, private, read_journal, runs_dir};
+use super::{
+    Counts, Durations, Event, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal, runs_dir,
+};
 use crate::task::TaskId;
 
 /// Where a run stands.
@@ -90,6 +92,15 @@ pub fn latest_attempts(state_dir: &Path) -> BTreeMap<TaskId, LatestAttempt> {
     latest
 }
 
+/// How long the attempts that passed took. Blocking.
+pub fn durations(state_dir: &Path) -> Durations {
+    let mut passed: Vec<(String, Passed)> = digests(state_dir).flat_map(Digest::into_passed).collect();
+    passed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut durations = Durations::default();
+    passed.iter().for_each(|(_, passed)| durations.add(passed));
+    durations
+}
+
 /// The ids of all runs of a workspace, the newest first. Blocking.
 pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
     let entries = fs::read_dir(runs_dir(state_dir)).into_iter().flatten().flatten();
@@ -106,6 +117,21 @@ struct Digest {
     journal_bytes: u64,
     summary: RunSummary,
     attempts: BTreeMap<TaskId, LatestAttempt>,
+    /// The `complexity` of the tasks that have one.
+    complexities: BTreeMap<TaskId, String>,
+}
+
+impl Digest {
+    /// The attempts that passed, each with the time when it ended.
+    fn into_passed(self) -> impl Iterator<Item = (String, Passed)> {
+        let Self { summary, attempts, mut complexities, .. } = self;
+        let passed = attempts.into_iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
+        passed.map(move |(task, attempt)| {
+            let complexity = complexities.remove(&task);
+            let feature = summary.feature.clone();
+            (attempt.time, Passed { task, feature, complexity, duration_ms: attempt.duration_ms })
+        })
+    }
 }
 
 fn digests(state_dir: &Path) -> impl Iterator<Item = Digest> {
@@ -137,10 +163,13 @@ pub(super) fn write_summary(paths: &RunPaths, journal_bytes: u64) {
 
 fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
     let mut attempts: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
+    let mut complexities = BTreeMap::new();
     let mut summary: Option<RunSummary> = None;
     for record in records {
         match (&record.event, &mut summary) {
             (Event::RunStarted { run, feature, title, waves, .. }, _) => {
+                let tasks = waves.iter().flat_map(|wave| &wave.tasks);
+                complexities = tasks.filter_map(|task| Some((task.id.clone(), task.complexity.clone()?))).collect();
                 summary = Some(RunSummary {
                     run: run.clone(),
                     state: if lives { RunState::Running } else { RunState::Died },
@@ -190,5 +219,5 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
             _ => {}
         }
     }
-    Some(Digest { journal_bytes, summary: summary?, attempts })
+    Some(Digest { journal_bytes, summary: summary?, attempts, complexities })
 }

@@ -5,6 +5,7 @@
 //! else, the process that called [`start()`] included, follows the journal.
 
 mod course;
+mod estimate;
 mod event;
 mod follow;
 mod guard;
@@ -24,9 +25,10 @@ mod system;
 mod view;
 mod watch;
 
+pub use estimate::{Durations, Hint, Passed};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
-pub use history::{LatestAttempt, RunState, RunSummary, latest_attempts, runs, unfinished};
+pub use history::{LatestAttempt, RunState, RunSummary, durations, latest_attempts, runs, unfinished};
 pub use journal::{JournalError, read_journal};
 pub use order::{Limits, Order};
 pub use paths::{RunPaths, runs_dir};

@@ -31,6 +31,9 @@ pub struct Order {
     pub keep_going: bool,
     /// The limits of each attempt.
     pub limits: Limits,
+    /// How long tasks will probably take, in milliseconds; those are missing of which nothing tells.
+    #[serde(default)]
+    pub estimates: BTreeMap<TaskId, u64>,
 }
 
 /// What a guard enforces. Times in milliseconds.

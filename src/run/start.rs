@@ -13,9 +13,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::{Limits, Order, RunId, RunPaths, private, random, runs_dir};
+use super::estimate::Hint;
+use super::{Limits, Order, RunId, RunPaths, history, private, random, runs_dir};
 use crate::agent;
-use crate::plan::Schedule;
+use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
 use crate::workspace::{Config, state_dir};
 
@@ -118,13 +119,14 @@ pub fn start(
     let order = Order {
         run: run.clone(),
         root: root.to_path_buf(),
-        state_dir,
         schedule: schedule.clone(),
         argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
         with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
         max_parallel: options.max_parallel.or(config.max_parallel).unwrap_or(MAX_PARALLEL),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
         limits: limits(config),
+        estimates: estimates(&state_dir, schedule),
+        state_dir,
     };
     write_order(&paths, &order, commands)?;
     match launch(&run, &paths, &options.launcher) {
@@ -135,6 +137,20 @@ pub fn start(
             Err(error)
         }
     }
+}
+
+fn estimates(state_dir: &Path, schedule: &Schedule) -> BTreeMap<TaskId, u64> {
+    let past = history::durations(state_dir);
+    let estimate = |task: &ScheduledTask| {
+        let hint = Hint {
+            task: task.id.as_str(),
+            feature: &schedule.feature,
+            complexity: task.complexity.as_deref(),
+            minutes: task.estimated_minutes,
+        };
+        Some((task.id.clone(), past.estimate(&hint)?))
+    };
+    schedule.waves.iter().flat_map(|wave| &wave.tasks).filter_map(estimate).collect()
 }
 
 fn limits(config: &Config) -> Limits {

@@ -155,8 +155,9 @@ impl Supervisor {
             root: self.order.root.display().to_string(),
             feature: self.order.schedule.feature.clone(),
             title: self.order.schedule.title.clone(),
-            waves: self.order.schedule.waves.iter().map(wave_ref).collect(),
+            waves: self.order.schedule.waves.iter().map(|wave| wave_ref(wave, &self.order.estimates)).collect(),
             max_parallel: self.order.max_parallel.get(),
+            keep_going: self.order.keep_going,
         };
         self.recorder.record(event).await;
         self.recorder.flush().await;
@@ -204,8 +205,7 @@ impl Supervisor {
                 self.settle(&task, Ending::not_started(Outcome::Skipped, reason)).await;
             }
             Step::EndWave(wave) => {
-                let tasks = self.order.schedule.waves.get(wave).map(wave_ref).map(|wave| wave.tasks);
-                let ids: Vec<TaskId> = tasks.unwrap_or_default().into_iter().map(|task| task.id).collect();
+                let ids: Vec<TaskId> = self.order.schedule.waves.get(wave).map(ids_of).unwrap_or_default();
                 let event = Event::WaveFinished {
                     wave: self.label(wave),
                     summary: self.count(ids.iter()),
@@ -422,13 +422,20 @@ fn raise(guard: &watch::Sender<Option<Level>>, level: Level) {
     guard.send_modify(|present| *present = (*present).max(Some(level)));
 }
 
-fn wave_ref(wave: &ScheduledWave) -> WaveRef {
+/// Every task of a wave, those included that are skipped.
+fn ids_of(wave: &ScheduledWave) -> Vec<TaskId> {
+    wave.tasks.iter().map(|task| &task.id).chain(wave.skipped.iter().map(|task| &task.id)).cloned().collect()
+}
+
+fn wave_ref(wave: &ScheduledWave, estimates: &BTreeMap<TaskId, u64>) -> WaveRef {
     let starting = wave.tasks.iter().map(|task| TaskRef {
         id: task.id.clone(),
         title: task.title.clone(),
         file: task.file.clone(),
         after: task.after.clone(),
-        estimate_ms: None,
+        estimate_ms: estimates.get(&task.id).copied(),
+        complexity: task.complexity.clone(),
+        left_out: false,
     });
     let skipped = wave.skipped.iter().map(|task| TaskRef {
         id: task.id.clone(),
@@ -436,6 +443,8 @@ fn wave_ref(wave: &ScheduledWave) -> WaveRef {
         file: task.file.clone(),
         after: Vec::new(),
         estimate_ms: None,
+        complexity: None,
+        left_out: true,
     });
     let tasks = starting.chain(skipped);
     WaveRef { wave: wave.wave.clone(), tasks: tasks.collect() }

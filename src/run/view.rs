@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Counts, Event, Outcome, Record, RunId, WaveRef};
+use super::{Counts, Event, Level, Outcome, Record, RunId, WaveRef};
 use crate::task::TaskId;
 
 /// A run as its records tell so far.
@@ -20,6 +20,16 @@ pub struct View {
     pub started: String,
     /// Its waves in order.
     pub waves: Vec<WaveView>,
+    /// How many tasks run at the same time at the most; 0 where the journal does not say.
+    pub max_parallel: u32,
+    /// Later waves start after a wave in which a task did not pass.
+    pub keep_going: bool,
+    /// All its tasks are stopped, and so are their clocks.
+    pub paused: bool,
+    /// How hard the whole run is being ended; `None` while nobody wants that.
+    pub cancelling: Option<Level>,
+    /// How often a supervisor died and another one took the run over.
+    pub resumed: u32,
     /// How many tasks have which outcome so far; only outcomes that some task has.
     pub summary: Counts,
     /// How it ended; `None` while it goes on.
@@ -70,6 +80,12 @@ pub struct TaskView {
     pub log: Option<String>,
     /// The number of its newest attempt, from 1; 0 before the first.
     pub attempt: u32,
+    /// The tasks of the run that have to pass before it starts.
+    pub after: Vec<TaskId>,
+    /// How long it will probably take; `None` where nothing tells.
+    pub estimate_ms: Option<u64>,
+    /// It does not start, whatever becomes of the others.
+    pub left_out: bool,
 }
 
 /// Where a task of a run stands.
@@ -108,13 +124,15 @@ impl View {
     /// Takes the next record in. What names an unknown task or wave changes nothing.
     pub fn apply(&mut self, record: &Record) {
         match &record.event {
-            Event::RunStarted { run, root, feature, title, waves, .. } => {
+            Event::RunStarted { run, root, feature, title, waves, max_parallel, keep_going } => {
                 *self = Self {
                     run: Some(run.clone()),
                     root: root.clone(),
                     feature: feature.clone(),
                     title: title.clone(),
                     started: record.time.clone(),
+                    max_parallel: *max_parallel,
+                    keep_going: *keep_going,
                     ..Self::default()
                 };
                 self.announce(waves);
@@ -132,10 +150,11 @@ impl View {
                     view.progress = None;
                 }
             }
-            Event::RunResumed { .. }
-            | Event::RunCancelling { .. }
-            | Event::RunPaused
-            | Event::RunContinued
+            Event::RunResumed { .. } => self.resumed += 1,
+            Event::RunCancelling { level, tasks: None } => self.cancelling = self.cancelling.max(Some(*level)),
+            Event::RunPaused => self.paused = true,
+            Event::RunContinued => self.paused = false,
+            Event::RunCancelling { tasks: Some(_), .. }
             | Event::RunDegraded { .. }
             | Event::TaskSlow { .. }
             | Event::TaskRetrying { .. }
@@ -235,6 +254,9 @@ impl View {
                     progress: None,
                     log: None,
                     attempt: 0,
+                    after: task.after.clone(),
+                    estimate_ms: task.estimate_ms,
+                    left_out: task.left_out,
                 });
             }
             self.waves.push(WaveView { wave: wave.wave.clone(), tasks, started: None, finished: None });

@@ -79,6 +79,7 @@ impl Bench {
             after: after.iter().map(|name| id(name)).collect(),
             mode: None,
             estimated_minutes: None,
+            complexity: None,
         };
         self.schedule.waves.last_mut().unwrap().tasks.push(task);
         let argv = argv.iter().map(ToString::to_string).collect();
