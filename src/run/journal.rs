@@ -160,6 +160,8 @@ pub(super) struct Journal {
     file: File,
     /// Where the last whole line ends.
     length: u64,
+    /// Behind that stands a part of a line that could not be written whole.
+    torn: bool,
     seq: u64,
 }
 
@@ -173,7 +175,7 @@ impl Journal {
         let seq = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
         file.set_len(whole as u64)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, length: whole as u64, seq })
+        Ok(Self { file, length: whole as u64, torn: false, seq })
     }
 
     /// Adds a line, in one write. Where that fails, nothing of the line stays: it can be tried again. Blocking.
@@ -181,8 +183,11 @@ impl Journal {
         let record = Record { v: VERSION.into(), seq: self.seq + 1, time: now(), event: event.clone() };
         let mut line = serde_json::to_vec(&record)?;
         line.push(b'\n');
+        self.mend()?;
         if let Err(error) = self.file.write_all(&line) {
-            self.file.set_len(self.length)?;
+            self.torn = true;
+            // Tried again before the next line; a reader takes no notice of what has no end.
+            let _ = self.mend();
             return Err(error);
         }
         self.length += line.len() as u64;
@@ -190,7 +195,15 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes what was added last through a power failure. Blocking.
+    /// Cuts off what could not be written whole.
+    fn mend(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.torn) {
+            self.file.set_len(self.length).inspect_err(|_| self.torn = true)?;
+        }
+        Ok(())
+    }
+
+    /// Brings what was added last through a power failure. Blocking.
     pub(super) fn flush(&self) -> io::Result<()> {
         self.file.sync_data()
     }

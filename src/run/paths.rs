@@ -47,6 +47,11 @@ impl RunPaths {
         self.dir.join("run.lock")
     }
 
+    /// Whether the run has trouble with its state folder.
+    pub(super) fn health(&self) -> PathBuf {
+        self.dir.join("health")
+    }
+
     /// A summary of a finished journal, for those who need no more: a cache.
     pub fn summary(&self) -> PathBuf {
         self.dir.join("result.json")

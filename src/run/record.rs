@@ -7,10 +7,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Event;
+use super::health::{Health, Source};
 use super::journal::Journal;
+use crate::task::TaskId;
 
-/// How many events wait for the disk before the supervisor does.
+/// How many events wait for the disk before the supervisor does, besides those that each task of the run has at least.
 const QUEUE: usize = 1024;
+/// How many events a task may wait with.
+const EVENTS_A_TASK: usize = 8;
 /// How long to wait before a line is written again that the disk would not take.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -23,15 +27,20 @@ pub(super) struct Recorder {
 enum Message {
     Event(Event),
     Flush(oneshot::Sender<()>),
+    /// Something of a task could not be written; `None`: it could, or need not be any more.
+    Trouble(TaskId, Option<String>),
 }
 
 impl Recorder {
-    pub(super) fn start(mut journal: Journal) -> io::Result<Self> {
-        let (queue, mut messages) = mpsc::channel(QUEUE);
+    /// `tasks`: how many the run has. As long as a disk is full their events wait in memory, and the supervisor, which
+    /// must hear that it is to end them, does not.
+    pub(super) fn start(journal: Journal, health: Health, tasks: usize) -> io::Result<Self> {
+        let (queue, mut messages) = mpsc::channel(QUEUE + tasks.saturating_mul(EVENTS_A_TASK));
         let (done, writer) = oneshot::channel();
         thread::Builder::new().name("journal".into()).spawn(move || {
-            let result = write_all(&mut journal, &mut messages);
-            let _ = done.send(result.map(|()| journal));
+            let mut writer = Writer { journal, health, waiting: Vec::new() };
+            writer.serve(&mut messages);
+            let _ = done.send(Ok(writer.journal));
         })?;
         Ok(Self { queue, writer })
     }
@@ -41,9 +50,17 @@ impl Recorder {
         let _ = self.queue.send(Message::Event(event)).await;
     }
 
-    /// Records it unless the disk is far behind: for what the next of its kind makes old.
+    /// Records it unless the disk is far behind: for what the next of its kind makes old. Never takes the room of what
+    /// must not be lost.
     pub(super) fn offer(&self, event: Event) {
-        let _ = self.queue.try_send(Message::Event(event));
+        if self.queue.capacity() > self.queue.max_capacity() / 2 {
+            let _ = self.queue.try_send(Message::Event(event));
+        }
+    }
+
+    /// Something of this task could not be written (`None`: now it could): the run says that it is degraded.
+    pub(super) async fn trouble(&self, task: &TaskId, reason: Option<String>) {
+        let _ = self.queue.send(Message::Trouble(task.clone(), reason)).await;
     }
 
     /// Waits until all that was recorded before is in the journal.
@@ -61,37 +78,79 @@ impl Recorder {
     }
 }
 
-/// One flush to the disk serves all that came meanwhile: it takes longer than a hundred lines.
-fn write_all(journal: &mut Journal, messages: &mut mpsc::Receiver<Message>) -> io::Result<()> {
-    let mut waiting = Vec::new();
-    while let Some(message) = messages.blocking_recv() {
-        let mut weighty = write(journal, message, &mut waiting);
-        while let Ok(message) = messages.try_recv() {
-            weighty |= write(journal, message, &mut waiting);
-        }
-        for flushed in waiting.drain(..) {
-            let _ = flushed.send(());
-        }
-        if weighty {
-            // A disk that cannot flush is no reason to end anybody's task.
-            let _ = journal.flush();
-        }
-    }
-    Ok(())
+/// The thread's side.
+struct Writer {
+    journal: Journal,
+    health: Health,
+    /// Who wants to know that all is written.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
-/// Writes one message; says whether it must last through a power failure.
-fn write(journal: &mut Journal, message: Message, waiting: &mut Vec<oneshot::Sender<()>>) -> bool {
-    let event = match message {
-        Message::Flush(done) => {
-            waiting.push(done);
-            return false;
+impl Writer {
+    /// One flush to the disk serves all that came meanwhile: it takes longer than a hundred lines.
+    fn serve(&mut self, messages: &mut mpsc::Receiver<Message>) {
+        while let Some(message) = messages.blocking_recv() {
+            let mut weighty = self.take(message);
+            while let Ok(message) = messages.try_recv() {
+                weighty |= self.take(message);
+            }
+            for flushed in self.waiting.drain(..) {
+                let _ = flushed.send(());
+            }
+            if weighty {
+                // A disk that cannot flush is no reason to end anybody's task.
+                let _ = self.journal.flush();
+            }
         }
-        Message::Event(event) => event,
-    };
-    // A full disk: the tasks go on, and what could not be written is written when there is room.
-    while journal.append(&event).is_err() {
-        thread::sleep(RETRY_AFTER);
     }
-    matches!(event, Event::TaskStarted { .. } | Event::TaskFinished { .. } | Event::RunFinished { .. })
+
+    /// Deals with one message; says whether it must last through a power failure.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Flush(done) => self.waiting.push(done),
+            Message::Event(event) => {
+                self.write(&event);
+                return is_weighty(&event);
+            }
+            Message::Trouble(task, Some(reason)) => self.health.ill(Source::Task(task), &reason),
+            Message::Trouble(task, None) => {
+                let source = Source::Task(task);
+                if let Some(event) = self.health.ends_with(&source) {
+                    self.write(&event);
+                }
+                self.health.well(&source);
+            }
+        }
+        false
+    }
+
+    /// A full disk: the tasks go on, and what could not be written is written when there is room.
+    fn write(&mut self, event: &Event) {
+        while let Err(error) = self.say_it_is_over().and_then(|()| self.journal.append(event)) {
+            self.health.ill(Source::Journal, &format!("the journal cannot be written: {error}"));
+            thread::sleep(RETRY_AFTER);
+        }
+        self.health.well(&Source::Journal);
+    }
+
+    /// That there was no room stands in front of what had to wait: nothing may stand behind the run's end.
+    fn say_it_is_over(&mut self) -> io::Result<()> {
+        if let Some(over) = self.health.ends_with(&Source::Journal) {
+            self.journal.append(&over)?;
+            self.health.well(&Source::Journal);
+        }
+        Ok(())
+    }
+}
+
+fn is_weighty(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::TaskStarted { .. }
+            | Event::TaskFinished { .. }
+            | Event::RunFinished { .. }
+            | Event::RunCancelling { .. }
+            | Event::TaskRetrying { .. }
+            | Event::TaskAttached { .. }
+    )
 }

@@ -21,6 +21,7 @@ use attempts::Attempts;
 use attendance::Attendance;
 
 use super::guard::{Ending, Job, Report};
+use super::health::Health;
 use super::history;
 use super::journal::Journal;
 use super::lock::Lock;
@@ -59,6 +60,7 @@ struct Prepared {
     order: Order,
     paths: RunPaths,
     journal: Journal,
+    health: Health,
     lock: Lock,
 }
 
@@ -69,7 +71,8 @@ fn prepare(run_dir: &Path) -> io::Result<Prepared> {
     // Descendants of a guard that is killed come to this process.
     system::become_subreaper()?;
     let journal = Journal::open(&paths.journal())?;
-    Ok(Prepared { order, paths, journal, lock })
+    let health = Health::open(&paths.health());
+    Ok(Prepared { order, paths, journal, health, lock })
 }
 
 /// What comes to the loop.
@@ -118,12 +121,13 @@ impl Clock {
 
 impl Supervisor {
     async fn run(prepared: Prepared) -> io::Result<()> {
-        let Prepared { order, paths, journal, lock } = prepared;
+        let Prepared { order, paths, journal, health, lock } = prepared;
         let (mail, inbox) = mpsc::channel(INBOX);
         listen::signals(&mail)?;
         listen::requests(&paths, &mail);
         let course = Course::new(&order.schedule, order.max_parallel, order.keep_going);
-        let recorder = Recorder::start(journal)?;
+        let tasks = order.schedule.waves.iter().map(|wave| wave.tasks.len() + wave.skipped.len()).sum();
+        let recorder = Recorder::start(journal, health, tasks)?;
         let mut supervisor = Self {
             order,
             paths,
@@ -293,6 +297,7 @@ impl Supervisor {
                 self.recorder.record(Event::TaskStarted { task, attempt, log }).await;
             }
             Report::Progress(text) => self.recorder.offer(Event::TaskProgress { task, text }),
+            Report::Trouble(trouble) => self.recorder.trouble(&task, trouble).await,
             Report::Busy(why) => {
                 self.guards.remove(&task);
                 self.hold(&task, &why).await;

@@ -259,6 +259,13 @@ impl Run {
         }
     }
 
+    /// Whether the task left processes behind.
+    pub fn leaked(&self, name: &str) -> bool {
+        self.records.iter().any(
+            |record| matches!(&record.event, Event::TaskFinished { task, leaked: true, .. } if task.as_str() == name),
+        )
+    }
+
     pub fn log(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.paths.log(&id(name), 1)).unwrap()).into_owned()
     }

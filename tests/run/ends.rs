@@ -10,6 +10,7 @@ fn passes_and_leaves_nothing(script: &str) {
     bench.wave("1").task("A", script);
     let run = bench.run();
     assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+    assert!(run.leaked("A"), "it is said that something was left behind");
 }
 
 #[test]

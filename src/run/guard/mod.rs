@@ -55,6 +55,8 @@ pub(super) enum Report {
     Started,
     /// Its last line of output, safe to show.
     Progress(String),
+    /// Its output or its result cannot be written just now, and why; `None`: now they can.
+    Trouble(Option<String>),
     /// This system has no room for the process right now: try again when another has ended.
     Busy(String),
     /// The attempt is over.

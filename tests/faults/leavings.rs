@@ -1,0 +1,78 @@
+//! Processes that do not want to end, and processes that their task leaves behind.
+
+use std::time::{Duration, Instant};
+
+use feature_build::run::Level;
+use feature_build::run::Outcome::{Cancelled, Passed};
+
+use crate::bench::{Bench, processes_of};
+use crate::chance::{Chance, is_long};
+
+/// Every stop must be through within the grace period and this.
+const AFTER_GRACE: Duration = Duration::from_secs(1);
+
+/// Fault 3: the task and its group mate ignore SIGTERM, and the leader exits first.
+#[test]
+fn what_ignores_sigterm_is_gone_after_the_grace_period() {
+    let mut chance = Chance::new("deaf");
+    for _ in 0..if is_long() { 20 } else { 3 } {
+        chance.tried();
+        let mut bench = Bench::new();
+        let grace = Duration::from_millis(200 + chance.below(400));
+        bench.config.grace_seconds = Some(grace.as_secs_f64());
+        let mate = "sh -c 'trap \"\" TERM; touch mate; while :; do sleep 600; done' &";
+        let leader = format!("{mate} trap 'exit 7' TERM; until [ -e mate ]; do sleep 0.01; done; touch up; wait; wait");
+        bench.wave("1").task("A", &leader);
+        let run = bench.start();
+        bench.wait_for_file("up");
+        let asked = Instant::now();
+        bench.cancel(&run, None, Level::Terminate);
+        let run = bench.follow(&run);
+        assert_eq!(run.outcome("A"), Cancelled);
+        assert!(asked.elapsed() < grace + AFTER_GRACE, "{:?} with {grace:?} of grace", asked.elapsed());
+    }
+}
+
+/// Fault 4: a grandchild holds standard output after its task has ended.
+#[test]
+fn what_holds_the_output_ends_at_the_leak_time_out() {
+    let mut chance = Chance::new("holders");
+    let grandchildren = ["sleep 600 &", "(while :; do echo still here; sleep 0.001; done) &", "yes &"];
+    for round in 0..if is_long() { 30 } else { 6 } {
+        chance.tried();
+        let mut bench = Bench::new();
+        let grandchild = grandchildren.get(round).unwrap_or_else(|| chance.pick(&grandchildren));
+        bench.wave("1").task("A", &format!("{grandchild} exit 0"));
+        let run = bench.run();
+        assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+        assert!(run.leaked("A"), "{grandchild}: it is said that something was left behind");
+        let took = Duration::from_millis(run.finished().wall_ms);
+        let limit = Duration::from_millis(feature_build::run::Limits::default().leak_ms) + Duration::from_millis(200);
+        // A start of guard, shell and grandchild on a busy machine takes its own time.
+        assert!(took < limit + AFTER_GRACE, "{grandchild}: {took:?}");
+    }
+}
+
+/// Fault 5: grandchildren in sessions of their own, daemons, and some that fork faster than they can be counted.
+#[test]
+fn what_left_its_group_is_gone_after_a_second() {
+    const HOPPER: &str =
+        "cat > hop <<'END'\nsetsid sh ./hop >/dev/null 2>&1 &\nEND\nsh ./hop; until [ -e hop ]; do :; done; exit 0";
+    let mut chance = Chance::new("leavers");
+    let leavers = [
+        "setsid sh -c 'trap \"\" TERM HUP; sleep 600' >/dev/null 2>&1 & exit 0",
+        "(setsid sh -c '(trap \"\" HUP; sleep 600) >/dev/null 2>&1 </dev/null &' &) ; exit 0",
+        "(setsid sleep 600 &) ; setsid sleep 601 & (sleep 602 &) ; exit 0",
+        HOPPER,
+    ];
+    for round in 0..if is_long() { 40 } else { 8 } {
+        chance.tried();
+        let mut bench = Bench::new();
+        let leaver = leavers.get(round).unwrap_or_else(|| chance.pick(&leavers));
+        bench.wave("1").task("A", leaver);
+        let run = bench.run();
+        let over = Instant::now();
+        assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+        assert!(processes_of(&run.id).is_empty(), "nothing outlives the run's last event, {:?} later", over.elapsed());
+    }
+}

@@ -1,0 +1,9 @@
+//! What goes wrong on real machines, done on purpose. Each scenario prints its seed and how often it tried;
+//! `FEATURE_BUILD_SEED` repeats one, `FEATURE_BUILD_TESTS=long` tries more often and with more.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs, dead_code)]
+
+#[path = "../run/bench.rs"]
+mod bench;
+mod chance;
+mod leavings;
