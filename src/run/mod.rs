@@ -36,5 +36,5 @@ pub use order::{Limits, Order};
 pub use paths::{RunPaths, runs_dir};
 pub use request::{Level, cancel};
 pub use role::internal;
-pub use start::{Launcher, Options, StartError, start};
+pub use start::{Launcher, Options, Resumed, StartError, Takeover, resume, start};
 pub use view::{Finished, TaskState, TaskView, View, WaveView};

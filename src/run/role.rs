@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{guard, start, supervise};
+use super::{Takeover, guard, start, supervise};
 
 /// Leaves the session and starts the supervisor.
 pub(super) const DETACH: &str = "__detach";
@@ -20,8 +20,9 @@ pub fn internal() -> Option<ExitCode> {
     let role = arguments.next()?;
     let rest: Vec<OsString> = arguments.collect();
     match (role.to_str()?, rest.as_slice()) {
-        (DETACH, [dir]) => Some(start::detach(Path::new(dir))),
-        (SUPERVISE, [dir]) => Some(supervise::main(Path::new(dir))),
+        (DETACH, arguments) => Some(start::detach(arguments)),
+        (SUPERVISE, [dir]) => Some(supervise::main(Path::new(dir), None)),
+        (SUPERVISE, [dir, how]) => Some(supervise::main(Path::new(dir), Some(Takeover::parse(how)?))),
         (GUARD, _) => Some(guard::main()),
         _ => None,
     }

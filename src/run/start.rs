@@ -1,7 +1,7 @@
-//! Starting a run: its folder, its order, its supervisor.
+//! Starting a run: its folder, its order, its supervisor; and giving a run a new supervisor whose own has died.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::num::NonZeroU32;
@@ -93,6 +93,34 @@ pub enum StartError {
         /// What it said.
         message: String,
     },
+    /// The folder is no run's.
+    #[error("taking over the run in {}: there is no such run", .dir.display())]
+    NoRun {
+        /// The folder.
+        dir: PathBuf,
+    },
+}
+
+/// What becomes of the tasks that a run whose supervisor died had not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Takeover {
+    /// They start where an attempt of the run is still alive: then the run goes on as if nothing had happened. Where
+    /// nothing lives any more they are skipped: nobody spends an agent's money unasked after a restart of the machine.
+    #[default]
+    Settle,
+    /// They start: the user asked for it.
+    Continue,
+}
+
+/// What [`resume`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// Its supervisor had died; a new one owns it now.
+    TakenOver,
+    /// It has a supervisor that lives.
+    Owned,
+    /// It had finished.
+    Finished,
 }
 
 /// Starts a run that lives without this process, and answers with its id when its supervisor owns it and its journal
@@ -129,8 +157,8 @@ pub fn start(
         state_dir,
     };
     write_order(&paths, &order, commands)?;
-    match launch(&run, &paths, &options.launcher) {
-        Ok(()) => Ok(run),
+    match launch(&run, &paths, &options.launcher, None) {
+        Ok(_) => Ok(run),
         Err(error) => {
             // Nothing runs and nothing was recorded: a folder would only look like a run that died.
             let _ = std::fs::remove_dir_all(paths.dir());
@@ -151,6 +179,24 @@ fn estimates(state_dir: &Path, schedule: &Schedule) -> BTreeMap<TaskId, u64> {
         Some((task.id.clone(), past.estimate(&hint)?))
     };
     schedule.waves.iter().flat_map(|wave| &wave.tasks).filter_map(estimate).collect()
+}
+
+/// Gives a run a supervisor where its own has died: that one adopts the attempts which are alive, takes finished results
+/// as they are, and tells of the rest that it is lost. Any number of processes may try at once: one succeeds. Blocking,
+/// for a second or two where another owner lives.
+///
+/// # Errors
+/// [`StartError`]; then the run is as it was.
+pub fn resume(run_dir: &Path, takeover: Takeover, launcher: &Launcher) -> Result<Resumed, StartError> {
+    let paths = RunPaths::at(run_dir);
+    let name = run_dir.file_name().and_then(|name| name.to_str()).and_then(|name| TaskId::new(name).ok());
+    let run = name.map(RunId).filter(|_| paths.order().is_file());
+    let run = run.ok_or_else(|| StartError::NoRun { dir: run_dir.to_path_buf() })?;
+    match launch(&run, &paths, launcher, Some(takeover))? {
+        Word::Ready => Ok(Resumed::TakenOver),
+        Word::Owned => Ok(Resumed::Owned),
+        Word::Finished => Ok(Resumed::Finished),
+    }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -218,16 +264,46 @@ fn write_order(paths: &RunPaths, order: &Order, commands: &BTreeMap<TaskId, agen
     private::write_whole(&paths.order(), &bytes).map_err(failed(paths.order()))
 }
 
-/// What a supervisor says when it owns its run and the journal has begun.
-pub(super) const READY: &str = "ready\n";
+/// What a supervisor says to whoever started it, before it goes about its work or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It owns the run, and the journal has begun.
+    Ready,
+    /// Another supervisor owns the run.
+    Owned,
+    /// There is nothing left to do.
+    Finished,
+}
+
+impl Word {
+    const ALL: [Self; 3] = [Self::Ready, Self::Owned, Self::Finished];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready\n",
+            Self::Owned => "owned\n",
+            Self::Finished => "finished\n",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|word| word.as_str() == text)
+    }
+
+    /// Ends the conversation: from now on this process's standard output leads nowhere.
+    pub(super) fn say(self) -> io::Result<()> {
+        say(self.as_str())
+    }
+}
 
 /// Starts the helper, which starts the supervisor and ends; waits for the supervisor's word.
-fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher) -> Result<(), StartError> {
+fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<Takeover>) -> Result<Word, StartError> {
     let failed = |source| StartError::Spawn { run: run.clone(), source };
     let (mut word, said) = io::pipe().map_err(failed)?;
-    let errors = private::create(&paths.dir().join("supervisor.log")).map_err(failed)?;
+    let errors = private::append(&paths.dir().join("supervisor.log")).map_err(failed)?;
     let mut command = launcher.command(super::role::DETACH).map_err(failed)?;
-    command.arg(paths.dir()).current_dir(paths.dir()).stdin(Stdio::null()).stdout(said).stderr(errors);
+    command.arg(paths.dir()).args(takeover.map(Takeover::as_argument));
+    command.current_dir(paths.dir()).stdin(Stdio::null()).stdout(said).stderr(errors);
     for (name, _) in std::env::vars_os() {
         if is_of_an_editor(&name) {
             command.env_remove(name);
@@ -238,8 +314,8 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher) -> Result<(), Star
     drop(command);
     let mut message = String::new();
     word.read_to_string(&mut message).map_err(failed)?;
-    if message == READY {
-        return Ok(());
+    if let Some(word) = Word::parse(&message) {
+        return Ok(word);
     }
     if message.is_empty() {
         message = std::fs::read_to_string(paths.dir().join("supervisor.log")).unwrap_or_default();
@@ -250,17 +326,32 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher) -> Result<(), Star
     Err(StartError::Supervisor { run: run.clone(), message: message.trim().into() })
 }
 
+impl Takeover {
+    /// How a supervisor is told.
+    fn as_argument(self) -> &'static str {
+        match self {
+            Self::Settle => "--settle",
+            Self::Continue => "--continue",
+        }
+    }
+
+    /// What a supervisor was told.
+    pub(super) fn parse(argument: &OsStr) -> Option<Self> {
+        [Self::Settle, Self::Continue].into_iter().find(|takeover| takeover.as_argument() == argument)
+    }
+}
+
 /// Variables that belong to the editor which this process was started by; a task that starts that editor, or another
 /// Electron program, must not get them.
-fn is_of_an_editor(name: &std::ffi::OsStr) -> bool {
+fn is_of_an_editor(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b"VSCODE_") || name.starts_with(b"ELECTRON_")
 }
 
-/// The helper's whole life: it leaves the session, starts the supervisor and ends at once. So the supervisor is no
-/// descendant of the editor or terminal any more, whichever way those end what they started.
-pub(super) fn detach(run_dir: &Path) -> ExitCode {
-    match try_detach(run_dir) {
+/// The helper's whole life: it leaves the session, starts the supervisor with these arguments and ends at once. So the
+/// supervisor is no descendant of the editor or terminal any more, whichever way those end what they started.
+pub(super) fn detach(arguments: &[OsString]) -> ExitCode {
+    match try_detach(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -269,15 +360,15 @@ pub(super) fn detach(run_dir: &Path) -> ExitCode {
     }
 }
 
-fn try_detach(run_dir: &Path) -> io::Result<()> {
+fn try_detach(arguments: &[OsString]) -> io::Result<()> {
     rustix::process::setsid()?;
     let mut command = Launcher::Own.command(super::role::SUPERVISE)?;
-    command.arg(run_dir).spawn()?;
+    command.args(arguments).spawn()?;
     Ok(())
 }
 
 /// Ends the supervisor's word: from now on its standard output leads nowhere.
-pub(super) fn say_word(word: &str) -> io::Result<()> {
+pub(super) fn say(word: &str) -> io::Result<()> {
     use std::io::Write as _;
     let mut output = io::stdout();
     // Whoever started the run may be gone already; the run goes on.

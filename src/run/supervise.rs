@@ -28,8 +28,8 @@ use super::lock::Lock;
 use super::paths::task_lock;
 use super::record::Recorder;
 use super::request::Request;
-use super::start::{Launcher, READY, say_word};
-use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, role, system};
+use super::start::{self, Launcher, Takeover, Word};
+use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, read_journal, role, system};
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
 
@@ -40,19 +40,32 @@ const INBOX: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RETRIES: u32 = 150;
 
-/// The supervisor's whole life.
-pub(super) fn main(run_dir: &Path) -> ExitCode {
-    match prepare(run_dir).and_then(|prepared| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(Supervisor::run(prepared))
-    }) {
+/// The supervisor's whole life. `takeover`: the run had a supervisor before.
+pub(super) fn main(run_dir: &Path, takeover: Option<Takeover>) -> ExitCode {
+    match supervise(run_dir, takeover) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = say_word(&error.to_string());
+            let _ = start::say(&error.to_string());
             eprintln!("feature-build supervisor: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
+    let paths = RunPaths::at(run_dir);
+    let Some(lock) = Lock::acquire(&paths.lock())? else { return Word::Owned.say() };
+    // Read under the lock: nobody else writes.
+    let past = takeover.map(|_| read_journal(&paths.journal())).transpose().map_err(io::Error::other)?;
+    if past.is_some_and(|past| past.iter().any(|record| matches!(record.event, Event::RunFinished { .. }))) {
+        return Word::Finished.say();
+    }
+    if takeover.is_some() {
+        return Err(io::Error::other("a run cannot be taken over yet"));
+    }
+    let prepared = prepare(paths, lock)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(Supervisor::run(prepared))
 }
 
 /// What a supervisor holds before it begins.
@@ -64,9 +77,7 @@ struct Prepared {
     lock: Lock,
 }
 
-fn prepare(run_dir: &Path) -> io::Result<Prepared> {
-    let paths = RunPaths::at(run_dir);
-    let lock = Lock::acquire(&paths.lock())?.ok_or_else(|| io::Error::other("another supervisor owns the run"))?;
+fn prepare(paths: RunPaths, lock: Lock) -> io::Result<Prepared> {
     let order: Order = serde_json::from_slice(&std::fs::read(paths.order())?)?;
     // Descendants of a guard that is killed come to this process.
     system::become_subreaper()?;
@@ -145,7 +156,7 @@ impl Supervisor {
             whole: Clock::start(),
         };
         supervisor.announce().await;
-        say_word(READY)?;
+        Word::Ready.say()?;
         supervisor.steer().await;
         let journal = supervisor.finish().await;
         // Held to the very end: whoever sees it free finds a finished journal.
