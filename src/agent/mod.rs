@@ -4,6 +4,8 @@
 mod output;
 mod resolve;
 pub mod safe;
+mod told;
 
 pub use output::{Excerpt, Named, excerpt};
-pub use resolve::{CONFIG_FILE, Command, Error, resolve};
+pub use resolve::{CONFIG_FILE, Command, Error, Handling, resolve};
+pub use told::{RateLimit, Told, Usage};

@@ -14,12 +14,24 @@ use crate::workspace::{Command as Configured, Config, Run, Stdin};
 pub const CONFIG_FILE: &str = "feature-build.yaml";
 
 /// What is started for one task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Command {
     /// The program and its arguments; at least the program.
     pub argv: Vec<String>,
     /// What it reads from its standard input; `None`: nothing.
     pub stdin: Option<Vec<u8>>,
+    /// What is done with it besides starting it.
+    pub handling: Handling,
+}
+
+/// How a task's process is dealt with besides being started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Handling {
+    /// The argument vector that goes on with an agent's session; `{session}` stands for the session.
+    pub resume: Vec<String>,
+    /// Commands that must succeed after the process has.
+    pub verify: Vec<Vec<String>>,
 }
 
 /// No command can be made for a task.
@@ -86,7 +98,7 @@ pub fn resolve<'a>(
             let values = Values { task, feature: &schedule.feature, wave: wave.wave.as_deref(), root };
             let argv = source.words(&task.id)?.iter().map(|word| values.fill(word)).collect();
             let stdin = source.stdin(root, task)?;
-            commands.insert(task.id.clone(), Command { argv, stdin });
+            commands.insert(task.id.clone(), Command { argv, stdin, handling: Handling::default() });
         }
     }
     Ok(commands)

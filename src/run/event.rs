@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Level;
+use crate::agent::Told;
 use crate::task::TaskId;
 
 /// The id of a run: its start in UTC and a few random characters, `20260114-093015-x7k2`; also its folder's name.
@@ -161,6 +162,9 @@ pub enum Event {
         /// It left processes behind, which were killed.
         #[serde(default)]
         leaked: bool,
+        /// What its agent told about its attempts: tokens and cost of all of them.
+        #[serde(flatten)]
+        told: Told,
     },
     /// Every task of the wave has its outcome.
     WaveFinished {

@@ -244,6 +244,7 @@ mod tests {
             attempts: 1,
             flaky: false,
             leaked: false,
+            told: crate::agent::Told::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
+use crate::agent::Handling;
 use crate::plan::Schedule;
 use crate::task::TaskId;
 
@@ -23,6 +24,9 @@ pub struct Order {
     pub schedule: Schedule,
     /// The argument vector of each task that starts.
     pub argv: BTreeMap<TaskId, Vec<String>>,
+    /// How the tasks' processes are dealt with; a task that is missing needs nothing special.
+    #[serde(default)]
+    pub handling: BTreeMap<TaskId, Handling>,
     /// The tasks whose standard input lies in a file of the run.
     pub with_stdin: Vec<TaskId>,
     /// How many tasks run at the same time at the most.

@@ -149,6 +149,7 @@ pub fn start(
         root: root.to_path_buf(),
         schedule: schedule.clone(),
         argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
+        handling: commands.iter().map(|(id, command)| (id.clone(), command.handling.clone())).collect(),
         with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
         max_parallel: options.max_parallel.or(config.max_parallel).unwrap_or(MAX_PARALLEL),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),

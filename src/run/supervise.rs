@@ -358,6 +358,7 @@ impl Supervisor {
             attempts: if ending.started { self.attempts.newest(task) } else { 0 },
             flaky: false,
             leaked: ending.leaked,
+            told: ending.told,
         };
         self.recorder.record(event).await;
     }

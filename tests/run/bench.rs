@@ -83,7 +83,7 @@ impl Bench {
         };
         self.schedule.waves.last_mut().unwrap().tasks.push(task);
         let argv = argv.iter().map(ToString::to_string).collect();
-        self.commands.insert(id(name), agent::Command { argv, stdin: None });
+        self.commands.insert(id(name), agent::Command { argv, ..agent::Command::default() });
         self
     }
 

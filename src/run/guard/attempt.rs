@@ -14,6 +14,7 @@ use super::family::{Exit, Family};
 use super::last_line::LastLine;
 use super::log::CappedLog;
 use super::{Control, Ending, Job, Report, Supervisor};
+use crate::agent::Told;
 
 /// `task-progress` comes at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -332,7 +333,7 @@ impl Attempt<'_> {
             reason = Some(reason.map_or_else(|| remark.into(), |reason| format!("{reason}; {remark}")));
         }
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Ending { outcome, exit_code, duration_ms, reason, started: true, leaked }
+        Ending { outcome, exit_code, duration_ms, reason, started: true, leaked, told: Told::default(), limited: None }
     }
 
     fn verdict(&self) -> (Outcome, Option<String>) {

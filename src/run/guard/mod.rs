@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::Lock;
 use super::{Level, Limits, Outcome, private, system};
+use crate::agent::{RateLimit, Told};
 
 /// What a guard is told to do: the first line of its input.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,12 +76,27 @@ pub(super) struct Ending {
     /// It left processes behind that had to be killed.
     #[serde(default)]
     pub(super) leaked: bool,
+    /// What its agent told.
+    #[serde(flatten)]
+    pub(super) told: Told,
+    /// Its agent's quota is used up: no failure of the task.
+    #[serde(default)]
+    pub(super) limited: Option<RateLimit>,
 }
 
 impl Ending {
     /// The end of an attempt that had no process.
     pub(super) fn not_started(outcome: Outcome, reason: String) -> Self {
-        Self { outcome, exit_code: None, duration_ms: 0, reason: Some(reason), started: false, leaked: false }
+        Self {
+            outcome,
+            exit_code: None,
+            duration_ms: 0,
+            reason: Some(reason),
+            started: false,
+            leaked: false,
+            told: Told::default(),
+            limited: None,
+        }
     }
 }
 
