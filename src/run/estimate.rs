@@ -1,7 +1,11 @@
 //! How long things will probably take: of a task from what earlier attempts took, of a run from what its tasks will
 //! take. Pure.
 
+mod remaining;
+
 use std::collections::HashMap;
+
+pub use remaining::{remaining_ms, together_ms};
 
 use crate::task::TaskId;
 
@@ -83,11 +87,26 @@ impl Newest {
         self.0.push(duration_ms);
     }
 
-    /// The middle one, which one attempt that hung does not move; of two the longer.
     fn median(&self) -> Option<u64> {
-        let mut sorted = self.0.clone();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).copied()
+        middle(self.0.clone())
+    }
+}
+
+/// The middle duration, which one attempt that hung does not move; of two the longer.
+fn middle(mut durations: Vec<u64>) -> Option<u64> {
+    durations.sort_unstable();
+    durations.get(durations.len() / 2).copied()
+}
+
+/// A time that is only known about, in words: `~40 s`, `~4 min`, `~1 h 20 min`. Rounded up: who waits is glad of less.
+pub fn about(milliseconds: u64) -> String {
+    let seconds = milliseconds.div_ceil(1_000).max(1);
+    let minutes = seconds.div_ceil(60);
+    match seconds {
+        0..=10 => format!("~{seconds} s"),
+        11..=60 => format!("~{} s", seconds.div_ceil(10) * 10),
+        61..=3_600 => format!("~{minutes} min"),
+        _ => format!("~{} h {:02} min", minutes / 60, minutes % 60),
     }
 }
 
@@ -96,4 +115,51 @@ impl Newest {
 fn minutes(minutes: f64) -> Option<u64> {
     const LONGEST: f64 = 60.0 * 24.0 * 365.0;
     (minutes > 0.0 && minutes <= LONGEST).then_some((minutes * 60_000.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn passed(task: &str, feature: &str, complexity: Option<&str>, duration_ms: u64) -> Passed {
+        let task = TaskId::new(task).unwrap();
+        Passed { task, feature: feature.into(), complexity: complexity.map(Into::into), duration_ms }
+    }
+
+    fn hint<'a>(task: &'a str, feature: &'a str, complexity: Option<&'a str>, minutes: Option<f64>) -> Hint<'a> {
+        Hint { task, feature, complexity, minutes }
+    }
+
+    #[test]
+    fn what_is_nearest_to_the_task_tells() {
+        let mut durations = Durations::default();
+        durations.add(&passed("A", "F", Some("3"), 100));
+        durations.add(&passed("B", "F", Some("3"), 300));
+        durations.add(&passed("C", "F", Some("8"), 900));
+        assert_eq!(durations.estimate(&hint("A", "F", None, Some(1.0))), Some(100), "its own attempt");
+        assert_eq!(durations.estimate(&hint("N", "F", Some("3"), None)), Some(300), "its feature and complexity");
+        assert_eq!(durations.estimate(&hint("N", "F", Some("1"), None)), Some(300), "its feature");
+        assert_eq!(durations.estimate(&hint("N", "G", Some("3"), Some(0.5))), Some(30_000), "its file");
+        assert_eq!(durations.estimate(&hint("N", "G", None, None)), None);
+        for no_time in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(durations.estimate(&hint("N", "G", None, Some(no_time))), None);
+        }
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten_and_one_that_hung_does_not_count() {
+        let mut durations = Durations::default();
+        for duration in [9_000, 9_000, 9_000, 10, 12, 11, 10, 60_000] {
+            durations.add(&passed("A", "F", None, duration));
+        }
+        assert_eq!(durations.estimate(&hint("A", "F", None, None)), Some(11));
+    }
+
+    #[test]
+    fn times_that_are_known_about_read_well() {
+        let words = [0, 2_400, 10_001, 59_000, 60_001, 3_540_000, 4_800_000].map(about);
+        assert_eq!(words, ["~1 s", "~3 s", "~20 s", "~60 s", "~2 min", "~59 min", "~1 h 20 min"]);
+    }
 }

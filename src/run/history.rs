@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::{Kept, KeptAttempt};
+use super::prune::size_of;
 use super::{
     Counts, Durations, Event, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal, runs_dir,
 };
@@ -79,22 +81,21 @@ pub fn unfinished(state_dir: &Path) -> Vec<RunSummary> {
 /// The newest attempt of each task that ever had one (`skipped` is none). Blocking.
 pub fn latest_attempts(state_dir: &Path) -> BTreeMap<TaskId, LatestAttempt> {
     let mut latest: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
-    for (task, attempt) in digests(state_dir).flat_map(|digest| digest.attempts) {
-        let known = latest.get(&task);
-        // Two runs at the same time are possible: what ended later counts, not what was in the later run. One that goes
-        // on is later than all that ended.
-        let is_newer = known
-            .is_none_or(|known| (attempt.outcome.is_none(), &attempt.time) > (known.outcome.is_none(), &known.time));
-        if is_newer {
+    let mut add = |task: TaskId, attempt: LatestAttempt| {
+        if latest.get(&task).is_none_or(|known| attempt.is_newer_than(known)) {
             latest.insert(task, attempt);
         }
-    }
+    };
+    digests(state_dir).flat_map(|digest| digest.attempts).for_each(|(task, attempt)| add(task, attempt));
+    // Read behind the runs: of one that is pruned meanwhile this knows what could not be read any more.
+    Kept::read(state_dir).attempts.into_iter().for_each(|(task, kept)| add(task, kept.attempt));
     latest
 }
 
 /// How long the attempts that passed took. Blocking.
 pub fn durations(state_dir: &Path) -> Durations {
     let mut passed: Vec<(String, Passed)> = digests(state_dir).flat_map(Digest::into_passed).collect();
+    passed.extend(Kept::read(state_dir).into_passed());
     passed.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut durations = Durations::default();
     passed.iter().for_each(|(_, passed)| durations.add(passed));
@@ -110,18 +111,41 @@ pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
     ids
 }
 
+impl LatestAttempt {
+    /// Two runs at the same time are possible: what ended later counts, not what was in the later run. One that goes on
+    /// is later than all that ended.
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        (self.outcome.is_none(), &self.time) > (other.outcome.is_none(), &other.time)
+    }
+}
+
 /// What those who look at many runs need of one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Digest {
+pub(super) struct Digest {
     /// The length of the journal that this was made from: with another length it is out of date.
     journal_bytes: u64,
-    summary: RunSummary,
+    /// How many bytes the run's files had at its end; `None` before.
+    #[serde(default)]
+    pub(super) bytes: Option<u64>,
+    pub(super) summary: RunSummary,
     attempts: BTreeMap<TaskId, LatestAttempt>,
     /// The `complexity` of the tasks that have one.
     complexities: BTreeMap<TaskId, String>,
 }
 
 impl Digest {
+    /// What is to be known of the run's attempts when it is gone.
+    pub(super) fn to_keep(&self) -> impl Iterator<Item = (TaskId, KeptAttempt)> {
+        self.attempts.iter().map(|(task, attempt)| {
+            let kept = KeptAttempt {
+                attempt: attempt.clone(),
+                feature: self.summary.feature.clone(),
+                complexity: self.complexities.get(task).cloned(),
+            };
+            (task.clone(), kept)
+        })
+    }
+
     /// The attempts that passed, each with the time when it ended.
     fn into_passed(self) -> impl Iterator<Item = (String, Passed)> {
         let Self { summary, attempts, mut complexities, .. } = self;
@@ -135,7 +159,15 @@ impl Digest {
 }
 
 fn digests(state_dir: &Path) -> impl Iterator<Item = Digest> {
-    run_ids(state_dir).into_iter().filter_map(move |run| digest(&RunPaths::of(state_dir, &run)))
+    digests_by_folder(state_dir).map(|(_, digest)| digest)
+}
+
+/// Each run's digest with the name of its folder, the newest first. Blocking.
+pub(super) fn digests_by_folder(state_dir: &Path) -> impl Iterator<Item = (RunId, Digest)> {
+    run_ids(state_dir).into_iter().filter_map(move |run| {
+        let digest = digest(&RunPaths::of(state_dir, &run))?;
+        Some((run, digest))
+    })
 }
 
 /// From the cache where it is right, else from the journal. `None`: the journal tells nothing yet, or cannot be read.
@@ -154,7 +186,8 @@ fn digest(paths: &RunPaths) -> Option<Digest> {
 pub(super) fn write_summary(paths: &RunPaths, journal_bytes: u64) {
     let written = || -> io::Result<()> {
         let records = read_journal(&paths.journal()).map_err(io::Error::other)?;
-        let Some(digest) = fold(&records, true, journal_bytes) else { return Ok(()) };
+        let Some(mut digest) = fold(&records, true, journal_bytes) else { return Ok(()) };
+        digest.bytes = Some(size_of(paths.dir()));
         private::write_whole(&paths.summary(), &serde_json::to_vec(&digest)?)
     };
     // A cache: that it is missing costs time and nothing else.
@@ -219,5 +252,5 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
             _ => {}
         }
     }
-    Some(Digest { journal_bytes, summary: summary?, attempts, complexities })
+    Some(Digest { journal_bytes, bytes: None, summary: summary?, attempts, complexities })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunId;
+use super::{Keep, RunId};
 use crate::agent::Handling;
 use crate::plan::Schedule;
 use crate::task::TaskId;
@@ -35,6 +35,9 @@ pub struct Order {
     pub keep_going: bool,
     /// The limits of each attempt.
     pub limits: Limits,
+    /// Which older runs stay when this one ends.
+    #[serde(default)]
+    pub keep: Keep,
     /// How long tasks will probably take, in milliseconds; those are missing of which nothing tells.
     #[serde(default)]
     pub estimates: BTreeMap<TaskId, u64>,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::estimate::Hint;
-use super::{Limits, Order, RunId, RunPaths, history, private, random, runs_dir};
+use super::{Keep, Limits, Order, RunId, RunPaths, history, private, random, runs_dir};
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
@@ -154,6 +154,7 @@ pub fn start(
         max_parallel: options.max_parallel.or(config.max_parallel).unwrap_or(MAX_PARALLEL),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
         limits: limits(config),
+        keep: Keep::of(config),
         estimates: estimates(&state_dir, schedule),
         state_dir,
     };

@@ -26,6 +26,7 @@ use super::history;
 use super::journal::Journal;
 use super::lock::Lock;
 use super::paths::task_lock;
+use super::prune::prune_some;
 use super::record::Recorder;
 use super::request::Request;
 use super::start::{self, Launcher, Takeover, Word};
@@ -155,12 +156,14 @@ impl Supervisor {
             wave: Clock::start(),
             whole: Clock::start(),
         };
+        let (state_dir, keep) = (supervisor.order.state_dir.clone(), supervisor.order.keep);
         supervisor.announce().await;
         Word::Ready.say()?;
         supervisor.steer().await;
         let journal = supervisor.finish().await;
         // Held to the very end: whoever sees it free finds a finished journal.
         drop(lock);
+        let _ = tokio::task::spawn_blocking(move || prune_some(&state_dir, &keep)).await;
         journal
     }
 

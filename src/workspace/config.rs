@@ -38,10 +38,25 @@ pub struct Config {
     pub timeout_seconds: Option<f64>,
     /// Where the state lies instead of `.feature-build/` (relative to the root, or absolute).
     pub state_dir: Option<PathBuf>,
+    /// Which runs stay when they are over.
+    pub keep: Keep,
     /// The only dialect that is read. Default: every one whose folder is there.
     pub dialect: Option<Dialect>,
     /// A dialect of your own: which files are tasks, and which of their keys mean what.
     pub own: Own,
+}
+
+/// Which runs stay when they are over: the newest within all of these limits. What passed in a run that is gone stays
+/// passed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keep {
+    /// So many of the newest. Default: 100.
+    pub runs: Option<u32>,
+    /// As many of the newest as have this size together, in MB. Default: 1024.
+    pub megabytes: Option<u64>,
+    /// Those of the last days. Default: 30.
+    pub days: Option<u32>,
 }
 
 /// A dialect of your own.

@@ -1,0 +1,245 @@
+//! Removing old runs. What passed in them stays passed: see [`Kept`].
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::history::{self, Digest};
+use super::kept::Kept;
+use super::lock::{self, Lock};
+use super::{RunId, RunPaths, RunState, private};
+use crate::workspace::Config;
+
+/// At the end of a run no more than these are removed: it costs a moment, and the next run's end goes on.
+const AT_ONCE: usize = 50;
+
+/// Which runs stay. Those that have not finished always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// So many of the newest.
+    pub runs: u32,
+    /// As many of the newest as have this size together; the newest whatever its size.
+    pub bytes: u64,
+    /// Those that started in these last days.
+    pub days: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { runs: 100, bytes: 1 << 30, days: 30 }
+    }
+}
+
+impl Keep {
+    /// What the configuration says.
+    pub fn of(config: &Config) -> Self {
+        let (said, standard) = (&config.keep, Self::default());
+        Self {
+            runs: said.runs.unwrap_or(standard.runs),
+            bytes: said.megabytes.map_or(standard.bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+            days: said.days.unwrap_or(standard.days),
+        }
+    }
+}
+
+/// A run that was removed, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// The run.
+    pub run: RunId,
+    /// How many bytes its files have.
+    pub bytes: u64,
+}
+
+/// Old runs cannot be removed.
+#[derive(Debug, Error)]
+pub enum PruneError {
+    /// Another process does it just now.
+    #[error("removing old runs: another process does that just now")]
+    Busy,
+    /// A file or folder cannot be written or removed. What was removed before is gone, and nothing else is lost.
+    #[error("removing old runs: {}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Removes the runs that `keep` does not keep, the oldest last (`dry_run`: only says which). Never one that has not
+/// finished, or whose lock somebody holds. Links are not followed. Blocking.
+///
+/// # Errors
+/// [`PruneError`].
+pub fn prune(state_dir: &Path, keep: &Keep, dry_run: bool) -> Result<Vec<Pruned>, PruneError> {
+    if dry_run {
+        return Ok(old_runs(state_dir, keep).iter().map(OldRun::pruned).collect());
+    }
+    remove_old(state_dir, keep, usize::MAX)
+}
+
+/// The same at the end of a run, when nobody waits: a few of them, and without a word.
+pub(super) fn prune_some(state_dir: &Path, keep: &Keep) {
+    // That old runs are still there harms nobody; `feature-build prune` says why.
+    let _ = remove_old(state_dir, keep, AT_ONCE);
+}
+
+/// A run as far as keeping it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Aged {
+    bytes: u64,
+    started: Option<Timestamp>,
+}
+
+struct OldRun {
+    run: RunId,
+    bytes: u64,
+    digest: Digest,
+}
+
+impl OldRun {
+    fn pruned(&self) -> Pruned {
+        Pruned { run: self.run.clone(), bytes: self.bytes }
+    }
+}
+
+/// Which of the finished runs, the newest first, are not kept.
+fn is_old(runs: &[Aged], keep: &Keep, now: Timestamp) -> Vec<bool> {
+    let kept_since = now.checked_sub(SignedDuration::from_hours(i64::from(keep.days) * 24)).ok();
+    let most = usize::try_from(keep.runs).unwrap_or(usize::MAX);
+    let mut bytes: u64 = 0;
+    let old = runs.iter().enumerate().map(|(place, run)| {
+        bytes = bytes.saturating_add(run.bytes);
+        let too_large = place > 0 && bytes > keep.bytes;
+        let too_old = run.started.zip(kept_since).is_some_and(|(started, since)| started < since);
+        place >= most || too_large || too_old
+    });
+    old.collect()
+}
+
+fn old_runs(state_dir: &Path, keep: &Keep) -> Vec<OldRun> {
+    let finished =
+        history::digests_by_folder(state_dir).filter(|(_, digest)| digest.summary.state == RunState::Finished);
+    let finished: Vec<OldRun> = finished
+        .filter(|(run, _)| is_real_folder(RunPaths::of(state_dir, run).dir()))
+        .map(|(run, digest)| {
+            let bytes = digest.bytes.unwrap_or_else(|| size_of(RunPaths::of(state_dir, &run).dir()));
+            OldRun { run, bytes, digest }
+        })
+        .collect();
+    let aged: Vec<Aged> = finished
+        .iter()
+        .map(|run| Aged { bytes: run.bytes, started: run.digest.summary.started.parse().ok() })
+        .collect();
+    let old = is_old(&aged, keep, Timestamp::now());
+    finished.into_iter().zip(old).filter_map(|(run, old)| old.then_some(run)).collect()
+}
+
+fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>, PruneError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| PruneError::Io { path, source }
+    };
+    if !state_dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let lock = state_dir.join("prune.lock");
+    let Some(_lock) = Lock::acquire(&lock).map_err(failed(&lock))? else { return Err(PruneError::Busy) };
+    let old: Vec<OldRun> = old_runs(state_dir, keep).into_iter().take(most).collect();
+    let bin = state_dir.join("pruned");
+    if !old.is_empty() {
+        remember(state_dir, &old).map_err(failed(state_dir))?;
+        private::create_dir_all(&bin).map_err(failed(&bin))?;
+    }
+    let mut pruned = Vec::new();
+    for run in old {
+        if remove(state_dir, &bin, &run.run).map_err(failed(RunPaths::of(state_dir, &run.run).dir()))? {
+            pruned.push(run.pruned());
+        }
+    }
+    // With what a process left there that was killed meanwhile.
+    if is_real_folder(&bin) {
+        fs::remove_dir_all(&bin).map_err(failed(&bin))?;
+    }
+    Ok(pruned)
+}
+
+/// Before anything is removed: whoever is killed between the two has lost nothing.
+fn remember(state_dir: &Path, old: &[OldRun]) -> io::Result<()> {
+    let mut kept = Kept::read(state_dir);
+    for (task, attempt) in old.iter().flat_map(|run| run.digest.to_keep()) {
+        kept.add(task, attempt);
+    }
+    kept.write(state_dir)
+}
+
+/// Removes a run's folder; false where somebody holds its lock. It leaves its place by one rename: nobody ever sees half
+/// a run.
+fn remove(state_dir: &Path, bin: &Path, run: &RunId) -> io::Result<bool> {
+    let paths = RunPaths::of(state_dir, run);
+    let lock_is_link = fs::symlink_metadata(paths.lock()).is_ok_and(|lock| lock.is_symlink());
+    if lock_is_link || lock::is_held(&paths.lock()) {
+        return Ok(false);
+    }
+    let Some(_lock) = Lock::acquire(&paths.lock())? else { return Ok(false) };
+    fs::rename(paths.dir(), bin.join(run.0.as_str()))?;
+    Ok(true)
+}
+
+fn is_real_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// How many bytes the files below a folder have; what a link leads to is not counted. Blocking.
+pub(super) fn size_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size_of(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    proptest! {
+        #[test]
+        fn the_newest_within_all_limits_are_kept(
+            runs in proptest::collection::vec((0_u64..40, 0_i64..40), 0..30),
+            keep in (0_u32..20, 0_u64..200, 0_u32..30),
+        ) {
+            let keep = Keep { runs: keep.0, bytes: keep.1, days: keep.2 };
+            let started = |days: i64| NOW.checked_sub(SignedDuration::from_hours(days * 24)).ok();
+            let aged: Vec<Aged> =
+                runs.iter().map(|&(bytes, days)| Aged { bytes, started: started(days) }).collect();
+            let old = is_old(&aged, &keep, NOW);
+            prop_assert_eq!(old.len(), aged.len());
+            for (place, is_old) in old.into_iter().enumerate() {
+                let newer: u64 = runs.iter().take(place + 1).map(|(bytes, _)| bytes).sum();
+                let fits = place < keep.runs as usize
+                    && (place == 0 || newer <= keep.bytes)
+                    && runs.get(place).unwrap().1 <= i64::from(keep.days);
+                prop_assert_eq!(is_old, !fits);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_without_a_time_is_not_too_old() {
+        assert_eq!(is_old(&[Aged { bytes: 9, started: None }], &Keep::default(), NOW), [false]);
+    }
+}
