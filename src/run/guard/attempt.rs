@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::super::{Level, Outcome, system};
+use super::super::{Level, Outcome, private, system};
 use super::family::{Exit, Family};
 use super::last_line::LastLine;
 use super::log::CappedLog;
@@ -32,7 +32,7 @@ pub(super) enum Done {
 
 /// Starts the task's process and stays with it to the end.
 pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> Done {
-    let log = match CappedLog::create(&job.log, job.limits.log_bytes) {
+    let log = match open_log(job) {
         Ok(log) => log,
         Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
     };
@@ -63,6 +63,10 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         orphaned: None,
     };
     Done::Ended(attempt.see_through())
+}
+
+fn open_log(job: &Job) -> io::Result<CappedLog> {
+    CappedLog::new(private::create(&job.log)?, &job.log, job.limits.log_bytes)
 }
 
 struct StartError {

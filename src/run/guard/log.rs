@@ -1,117 +1,256 @@
 //! The log of a task: its output as it came, head and tail of it where it is too long.
 
-use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::super::private;
+/// How much waits in memory while there is no room on the disk.
+const HELD: usize = 1 << 20;
+/// How much of the tail is on its way behind the head at a time.
+const PIECE: usize = 1 << 20;
 
-/// Half of the limit belongs to the head, which is written at once. Behind it the output goes in turns into two files
-/// of a quarter each, so that the newest quarter at least is always there; at the end they are put behind the head.
+/// Half of the limit belongs to the head, which is written at once. What comes behind it goes round and round in a file
+/// that has no name, as long as the other half: at the end that is put behind the head. So a flood costs neither memory
+/// nor room, and what is written over and over again stays in the system's cache.
+///
+/// Nothing here ends a task. What the disk does not take is held, so much as [`HELD`]; of more than that the oldest is
+/// let go and counted. A part that had to be let go while the head grew is marked there; a later one is left out
+/// between head and tail, with all of the tail before it.
 #[derive(Debug)]
 pub(super) struct CappedLog {
-    head: File,
-    head_room: u64,
     path: PathBuf,
-    quarter: u64,
-    tail: Option<Tail>,
+    head: File,
+    /// How long the head is, marks of what was left out included.
+    head_length: u64,
+    head_room: u64,
+    tail: Option<Ring>,
+    tail_size: u64,
+    /// What the disk did not take yet.
+    held: VecDeque<u8>,
+    /// How many bytes were let go just before those that are held.
+    gap: u64,
+    /// How many bytes are missing between head and tail, besides those that the ring has written over.
     left_out: u64,
-}
-
-#[derive(Debug)]
-struct Tail {
-    older: File,
-    older_length: u64,
-    newer: File,
-    newer_length: u64,
+    /// The number between head and tail stands there already: the tail is on its way.
+    marked: bool,
+    trouble: Option<String>,
 }
 
 impl CappedLog {
-    /// Opens the log, emptied.
-    pub(super) fn create(path: &Path, limit: u64) -> io::Result<Self> {
-        let quarter = (limit / 4).max(1);
-        let head = private::create(path)?;
-        Ok(Self { head, head_room: quarter * 2, path: path.to_path_buf(), quarter, tail: None, left_out: 0 })
+    /// The log in this file, which lies at this path and becomes empty.
+    pub(super) fn new(head: File, path: &Path, limit: u64) -> io::Result<Self> {
+        head.set_len(0)?;
+        let half = (limit / 2).max(1);
+        Ok(Self {
+            path: path.to_path_buf(),
+            head,
+            head_length: 0,
+            head_room: half,
+            tail: None,
+            tail_size: half,
+            held: VecDeque::new(),
+            gap: 0,
+            left_out: 0,
+            marked: false,
+            trouble: None,
+        })
     }
 
-    /// Takes in what came. Never fails: a full disk must not end a task, so what cannot be written is counted as left
-    /// out.
+    /// Takes in what came. Never fails: see [`Self::trouble`].
     pub(super) fn write(&mut self, bytes: &[u8]) {
-        let fits = usize::try_from(self.head_room).unwrap_or(usize::MAX).min(bytes.len());
-        let (to_head, to_tail) = bytes.split_at(fits);
-        self.head_room -= fits as u64;
-        if self.head.write_all(to_head).is_err() {
-            self.left_out += to_head.len() as u64;
-        }
-        if !to_tail.is_empty() && self.write_tail(to_tail).is_err() {
-            self.left_out += to_tail.len() as u64;
-        }
+        let stored = if self.settle().is_ok() { self.store_all(bytes) } else { 0 };
+        self.hold(bytes.get(stored..).unwrap_or_default());
     }
 
-    /// Puts head and tail together, with the number of bytes that were left out between them.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        let Some(mut tail) = self.tail.take() else {
-            if self.left_out > 0 {
-                write!(self.head, "\n[feature-build: {} bytes could not be written]\n", self.left_out)?;
-            }
-            return Ok(());
-        };
-        if self.left_out > 0 {
-            write!(self.head, "\n[feature-build: {} bytes left out]\n", self.left_out)?;
+    /// Why the disk does not take what is held; `None`: nothing is.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Writes what was held; to be tried again now and then while there is trouble.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        let settled = self.try_settle();
+        self.trouble = settled.as_ref().err().map(ToString::to_string);
+        settled
+    }
+
+    /// Puts head and tail together, with the number of bytes that were left out between them. Where that fails it can be
+    /// tried again, and goes on where it stopped.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let finished = self.settle().and_then(|()| self.join());
+        self.trouble = finished.as_ref().err().map(ToString::to_string);
+        finished
+    }
+
+    fn try_settle(&mut self) -> io::Result<()> {
+        if self.gap > 0 {
+            self.mark_gap()?;
         }
-        for file in [&mut tail.older, &mut tail.newer] {
-            file.seek(SeekFrom::Start(0))?;
-            io::copy(file, &mut self.head)?;
+        while !self.held.is_empty() {
+            let mut held = std::mem::take(&mut self.held);
+            let stored = self.store(held.as_slices().0);
+            held.drain(..*stored.as_ref().unwrap_or(&0));
+            self.held = held;
+            stored?;
         }
         Ok(())
     }
 
-    fn write_tail(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        let mut tail = match self.tail.take() {
-            Some(tail) => tail,
-            None => Tail { older: unnamed(&self.path)?, older_length: 0, newer: unnamed(&self.path)?, newer_length: 0 },
-        };
-        while !bytes.is_empty() {
-            if tail.newer_length == self.quarter {
-                self.left_out += tail.turn()?;
-            }
-            let room = usize::try_from(self.quarter - tail.newer_length).unwrap_or(usize::MAX);
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            if tail.newer.write_all(now).is_err() {
-                self.left_out += now.len() as u64;
-            }
-            tail.newer_length += now.len() as u64;
-            bytes = later;
+    fn mark_gap(&mut self) -> io::Result<()> {
+        if self.head_room > 0 {
+            self.mark(self.gap)?;
+        } else {
+            self.left_out += self.gap + self.tail.as_mut().map_or(0, Ring::forget);
         }
-        self.tail = Some(tail);
+        self.gap = 0;
+        Ok(())
+    }
+
+    /// Behind the head, whole or not at all: what a failed write left there is written over.
+    fn mark(&mut self, left_out: u64) -> io::Result<()> {
+        let mark = format!("\n[feature-build: {left_out} bytes left out]\n");
+        self.head.write_all_at(mark.as_bytes(), self.head_length)?;
+        self.head_length += mark.len() as u64;
+        Ok(())
+    }
+
+    /// Stores as much as the disk takes: how much that was.
+    fn store_all(&mut self, bytes: &[u8]) -> usize {
+        let mut stored = 0;
+        while let Some(rest) = bytes.get(stored..).filter(|rest| !rest.is_empty()) {
+            match self.store(rest) {
+                Ok(count) => stored += count,
+                Err(error) => {
+                    self.trouble = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        stored
+    }
+
+    /// Stores a beginning of this, at least a byte.
+    fn store(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.head_room > 0 {
+            let count = write_some(&self.head, self.head_length, self.head_room, bytes)?;
+            self.head_length += count as u64;
+            self.head_room -= count as u64;
+            return Ok(count);
+        }
+        let ring = match &mut self.tail {
+            Some(ring) => ring,
+            none => none.insert(Ring::new(&self.path, self.tail_size)?),
+        };
+        ring.store(bytes)
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        let from = bytes.len().saturating_sub(HELD);
+        let (lost, kept) = bytes.split_at(from);
+        let too_many = (self.held.len() + kept.len()).saturating_sub(HELD);
+        self.held.drain(..too_many);
+        self.held.extend(kept);
+        self.gap += (lost.len() + too_many) as u64;
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        let left_out = self.left_out + self.tail.as_ref().map_or(0, Ring::written_over);
+        if left_out > 0 && !self.marked {
+            self.mark(left_out)?;
+        }
+        self.marked = true;
+        // From now on the head takes everything: the tail comes piece by piece, by way of what is held.
+        self.head_room = u64::MAX;
+        while let Some(piece) = self.tail.as_mut().map(Ring::take).transpose()?.filter(|piece| !piece.is_empty()) {
+            self.held.extend(piece);
+            self.try_settle()?;
+        }
+        self.tail = None;
         Ok(())
     }
 }
 
-impl Tail {
-    /// The newer file becomes the older; the older one is emptied: how many bytes it had.
-    fn turn(&mut self) -> io::Result<u64> {
-        let dropped = self.older_length;
-        std::mem::swap(&mut self.older, &mut self.newer);
-        self.older_length = self.newer_length;
-        self.newer_length = 0;
-        self.newer.set_len(0)?;
-        self.newer.seek(SeekFrom::Start(0))?;
-        Ok(dropped)
+/// A file without a name, gone with this process however that ends, that keeps the newest bytes of what goes into it.
+#[derive(Debug)]
+struct Ring {
+    file: File,
+    size: u64,
+    /// How many bytes ever went in.
+    written: u64,
+    /// How many of those that are kept were taken out again, from the oldest on.
+    taken: u64,
+}
+
+impl Ring {
+    fn new(log: &Path, size: u64) -> io::Result<Self> {
+        Ok(Self { file: unnamed(log)?, size, written: 0, taken: 0 })
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let at = self.written % self.size;
+        let count = write_some(&self.file, at, self.size - at, bytes)?;
+        self.written += count as u64;
+        Ok(count)
+    }
+
+    fn written_over(&self) -> u64 {
+        self.written.saturating_sub(self.size)
+    }
+
+    /// Begins anew, in the room that it has: how many bytes it had ever taken.
+    fn forget(&mut self) -> u64 {
+        std::mem::take(&mut self.written)
+    }
+
+    /// Takes the oldest piece out, and gives its room back to the disk: on a full one the head can then grow by it.
+    fn take(&mut self) -> io::Result<Vec<u8>> {
+        let oldest = self.written_over() + self.taken;
+        let at = oldest % self.size;
+        let count = (self.written - oldest).min(self.size - at).min(PIECE as u64);
+        let mut piece = vec![0; usize::try_from(count).unwrap_or(PIECE)];
+        self.file.read_exact_at(&mut piece, at)?;
+        self.taken += count;
+        give_back(&self.file, at, count);
+        Ok(piece)
     }
 }
 
-/// A file beside the log that has no name any more: it goes with this process, however that ends.
+/// Writes a beginning of this, at least a byte, and at most as much as there is room.
+fn write_some(file: &File, at: u64, room: u64, bytes: &[u8]) -> io::Result<usize> {
+    let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+    loop {
+        match file.write_at(bytes.get(..fits).unwrap_or_default(), at) {
+            Ok(0) if fits > 0 => return Err(io::ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Makes a hole in a file. Where the file system has none the room comes back with the file's end.
+fn give_back(file: &File, at: u64, count: u64) {
+    #[cfg(target_os = "linux")]
+    if count > 0 {
+        use rustix::fs::FallocateFlags;
+        let _ = rustix::fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, count);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, at, count);
+}
+
+/// A file beside the log that has no name any more.
 fn unnamed(log: &Path) -> io::Result<File> {
     let mut name = log.file_name().unwrap_or_default().to_os_string();
     name.push(".tail");
     let path = log.with_file_name(name);
-    let file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-    let file = match file {
+    let create = || OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
+    let file = match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             // Left by a guard that was killed between these two lines.
             std::fs::remove_file(&path)?;
-            std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?
+            create()?
         }
         file => file?,
     };
@@ -121,17 +260,19 @@ fn unnamed(log: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use proptest::prelude::*;
 
+    use super::super::super::private;
     use super::*;
 
     fn log_of(chunks: &[Vec<u8>], limit: u64) -> Vec<u8> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
-        let mut log = CappedLog::create(&path, limit).unwrap();
+        let mut log = CappedLog::new(private::create(&path).unwrap(), &path, limit).unwrap();
         chunks.iter().for_each(|chunk| log.write(chunk));
+        log.finish().unwrap();
         log.finish().unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the log is left");
         std::fs::read(&path).unwrap()
@@ -141,12 +282,40 @@ mod tests {
     fn a_long_log_keeps_head_and_tail() {
         let log = log_of(&[(0..100).flat_map(|n| format!("{n:03}\n").into_bytes()).collect()], 40);
         let text = String::from_utf8(log).unwrap();
-        assert!(text.starts_with("000\n001\n002\n003\n004\n"), "{text}");
-        assert!(text.contains("[feature-build: 360 bytes left out]") || text.contains("bytes left out"), "{text}");
-        assert!(text.ends_with("098\n099\n"), "{text}");
+        let (head, tail) = ("000\n001\n002\n003\n004\n", "095\n096\n097\n098\n099\n");
+        assert_eq!(text, format!("{head}\n[feature-build: 360 bytes left out]\n{tail}"));
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_and_what_is_let_go_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        let mut log = CappedLog::new(private::create(&path).unwrap(), &path, 64 << 20).unwrap();
+        log.write(b"begin\n");
+        // A descriptor that nobody can write to: every write fails, as on a full disk.
+        let writable = std::mem::replace(&mut log.head, File::open(&path).unwrap());
+        for _ in 0..40 {
+            log.write(&[b'x'; 100_000]);
+        }
+        log.write(b"end\n");
+        assert!(log.trouble().is_some());
+        assert!(log.finish().is_err());
+        assert!(log.held.len() <= HELD && log.held.capacity() <= 2 * HELD);
+        log.head = writable;
+        log.settle().unwrap();
+        assert_eq!(log.trouble(), None);
+        log.finish().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (head, rest) = text.split_once("\n[feature-build: ").unwrap();
+        let (count, tail) = rest.split_once(" bytes left out]\n").unwrap();
+        assert_eq!(head, "begin\n");
+        assert!(tail.ends_with("xend\n"));
+        assert_eq!(count.parse::<usize>().unwrap() + tail.len(), 40 * 100_000 + 4);
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn every_byte_is_kept_or_counted(
             chunks in proptest::collection::vec(proptest::collection::vec(b'a'..=b'z', 0..60), 0..12),
@@ -162,10 +331,57 @@ mod tests {
                     prop_assert!(whole.starts_with(head.as_bytes()));
                     prop_assert!(whole.ends_with(tail.as_bytes()));
                     prop_assert_eq!(count.parse::<usize>().unwrap() + head.len() + tail.len(), whole.len());
-                    prop_assert!(tail.len() as u64 >= limit / 4);
-                    prop_assert!((head.len() + tail.len()) as u64 <= limit.max(4));
+                    prop_assert_eq!(head.len() as u64, limit / 2);
+                    prop_assert_eq!(tail.len() as u64, limit / 2);
                 }
             }
+        }
+
+        /// The disk fails and recovers between any two chunks; what is not in the log stands in its marks, in order.
+        #[test]
+        fn every_byte_is_kept_or_counted_whenever_the_disk_is_full(
+            chunks in proptest::collection::vec((any::<bool>(), 0..700_000_usize), 0..8),
+            limit in 4_u64..4_000_000,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.log");
+            let mut log = CappedLog::new(private::create(&path).unwrap(), &path, limit).unwrap();
+            let mut whole: Vec<u8> = Vec::new();
+            for (full, length) in chunks {
+                let chunk: Vec<u8> = (whole.len()..whole.len() + length).map(|at| b'a' + (at % 23) as u8).collect();
+                whole.extend_from_slice(&chunk);
+                if !full {
+                    log.write(&chunk);
+                    continue;
+                }
+                let unwritable = File::open(&path).unwrap();
+                let head = std::mem::replace(&mut log.head, unwritable.try_clone().unwrap());
+                let ring = log.tail.as_mut().map(|ring| std::mem::replace(&mut ring.file, unwritable));
+                log.write(&chunk);
+                log.head = head;
+                if let (Some(now), Some(file)) = (&mut log.tail, ring) {
+                    now.file = file;
+                }
+            }
+            log.finish().unwrap();
+            let kept = std::fs::read(&path).unwrap();
+            prop_assert!(kept.len() as u64 <= limit + 40 * 8);
+            let mut rest = kept.as_slice();
+            let mut at = 0;
+            while !rest.is_empty() {
+                const BEGIN: &[u8] = b"\n[feature-build: ";
+                let run = rest.windows(BEGIN.len()).position(|window| window == BEGIN).unwrap_or(rest.len());
+                prop_assert_eq!(&rest[..run], &whole[at..at + run]);
+                at += run;
+                rest = &rest[run..];
+                if let Some(mark) = rest.strip_prefix(BEGIN) {
+                    let text = String::from_utf8_lossy(&mark[..30.min(mark.len())]).into_owned();
+                    let (count, _) = text.split_once(" bytes left out]\n").unwrap();
+                    at += count.parse::<usize>().unwrap();
+                    rest = &mark[count.len() + " bytes left out]\n".len()..];
+                }
+            }
+            prop_assert_eq!(at, whole.len());
         }
     }
 }
