@@ -1,7 +1,7 @@
 //! One attempt from its start to its end: a loop over the task's output, the supervisor's word and the clock.
 
 use std::fs::File;
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -11,8 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::{Level, Outcome, private, system};
 use super::family::{Exit, Family};
-use super::last_line::LastLine;
 use super::log::CappedLog;
+use super::output::Output;
 use super::{Control, Ending, Job, Report, Supervisor};
 use crate::agent::Told;
 
@@ -25,8 +25,9 @@ const LOOK_FOR_EXIT_EVERY: Duration = Duration::from_millis(50);
 
 /// What came of it.
 pub(super) enum Done {
-    Ended(Ending),
-    /// No room for a process on this system right now.
+    /// It is over. What its log still misses is to be written ([`CappedLog::finish`]); `None`: it has none.
+    Ended(Ending, Option<Box<CappedLog>>),
+    /// No room for it on this system right now.
     Busy(String),
 }
 
@@ -53,16 +54,16 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         supervisor,
         family,
         exit_watch,
-        output: Some(output),
-        log,
-        last_line: LastLine::default(),
+        output: Output::new(output, log),
+        troubled: false,
         progress: Progress::default(),
         started,
         ending: None,
         exit: None,
         orphaned: None,
     };
-    Done::Ended(attempt.see_through())
+    let (ending, log) = attempt.see_through();
+    Done::Ended(ending, Some(Box::new(log)))
 }
 
 fn open_log(job: &Job) -> io::Result<CappedLog> {
@@ -79,7 +80,7 @@ fn cannot_start(error: &io::Error, doing: &str) -> Done {
     if system::is_shortage(error) {
         return Done::Busy(message);
     }
-    Done::Ended(Ending::not_started(Outcome::Failed, format!("cannot be started: {message}")))
+    Done::Ended(Ending::not_started(Outcome::Failed, format!("cannot be started: {message}")), None)
 }
 
 /// Standard output and standard error lead into one pipe: what comes out stays in the order in which it was written.
@@ -113,10 +114,9 @@ struct Attempt<'a> {
     supervisor: &'a Supervisor,
     family: Family,
     exit_watch: Option<OwnedFd>,
-    /// `None` once every process has closed it.
-    output: Option<PipeReader>,
-    log: CappedLog,
-    last_line: LastLine,
+    output: Output,
+    /// The supervisor was told that the disk does not take the output.
+    troubled: bool,
     progress: Progress,
     started: Instant,
     /// Since when and why the task is being ended.
@@ -142,20 +142,18 @@ struct Progress {
 }
 
 impl Attempt<'_> {
-    fn see_through(mut self) -> Ending {
+    fn see_through(mut self) -> (Ending, CappedLog) {
         while !self.is_over() {
             self.wait();
             self.decide();
         }
         let duration = self.exit.map_or_else(Instant::now, |(_, at)| at) - self.started;
-        let leaked = self.family.has_others() || (self.output.is_some() && self.ending.is_none());
+        let leaked = self.family.has_others() || (self.output.as_fd().is_some() && self.ending.is_none());
         let all_gone = self.family.kill();
-        self.read_the_rest();
+        self.output.read_the_rest();
         self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, Instant::now())));
         let ending = self.ending(duration, leaked, all_gone);
-        // A log that misses its end is better than an attempt that misses its result.
-        let _ = self.log.finish();
-        ending
+        (ending, self.output.into_log())
     }
 
     /// Waits until something happens or is due, and takes it in.
@@ -164,9 +162,9 @@ impl Attempt<'_> {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut sources = Vec::with_capacity(3);
         let mut fds = Vec::with_capacity(3);
-        if let Some(output) = &self.output {
+        if let Some(output) = self.output.as_fd() {
             sources.push(Source::Output);
-            fds.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
+            fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
         }
         if !self.control.closed {
             sources.push(Source::Control);
@@ -182,12 +180,12 @@ impl Attempt<'_> {
         let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         for (source, _) in sources.iter().zip(ready).filter(|(_, ready)| *ready) {
             match source {
-                Source::Output => _ = self.read_output(),
+                Source::Output => _ = self.output.read().then(|| self.progress.pending = true),
                 Source::Control => self.hear(),
-                Source::Exit => {}
+                Source::Exit => self.see_exit(),
             }
         }
-        if self.exit.is_none() {
+        if self.exit.is_none() && self.exit_watch.is_none() {
             self.see_exit();
         }
     }
@@ -210,6 +208,7 @@ impl Attempt<'_> {
         due.extend(self.kill_at());
         due.extend(self.leak_deadline());
         due.extend(self.progress.due());
+        due.extend(self.output.retry_at());
         if self.exit.is_some() {
             due.push(now + LOOK_EVERY);
         } else if self.exit_watch.is_none() {
@@ -220,6 +219,8 @@ impl Attempt<'_> {
 
     fn decide(&mut self) {
         let now = Instant::now();
+        self.output.retry(now);
+        self.say_trouble();
         self.say_progress(now);
         if self.exit.is_some() || self.ending.is_some() {
             return;
@@ -249,7 +250,7 @@ impl Attempt<'_> {
         if self.exit.is_none() {
             return false;
         }
-        let nothing_left = self.output.is_none() && !self.family.has_others();
+        let nothing_left = self.output.as_fd().is_none() && !self.family.has_others();
         nothing_left || self.control.level.is_some() || self.leak_deadline().is_some_and(|at| at <= now)
     }
 
@@ -282,34 +283,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Reads once, so that a flood keeps neither the clock nor the supervisor waiting. False: nothing there.
-    fn read_output(&mut self) -> bool {
-        let Some(output) = &mut self.output else { return false };
-        let mut buffer = [0; 64 << 10];
-        match output.read(&mut buffer) {
-            Ok(0) => self.output = None,
-            Ok(count) => {
-                let bytes = buffer.get(..count).unwrap_or_default();
-                self.log.write(bytes);
-                self.last_line.feed(bytes);
-                self.progress.pending = true;
-                return true;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => self.output = None,
-        }
-        false
-    }
-
-    /// Reads what the dead have left in the pipe. No more than a pipe can hold: somebody who could not be killed may
-    /// still be writing.
-    fn read_the_rest(&mut self) {
-        const ROUNDS: usize = 32;
-        for _ in 0..ROUNDS {
-            if !self.read_output() {
-                return;
-            }
+    fn say_trouble(&mut self) {
+        let trouble = self.output.trouble();
+        if trouble.is_some() != self.troubled {
+            self.troubled = !self.troubled;
+            let trouble = trouble.map(|why| format!("the log {} cannot be written: {why}", self.job.log.display()));
+            let _ = self.supervisor.say(&Report::Trouble(trouble));
         }
     }
 
@@ -318,7 +297,7 @@ impl Attempt<'_> {
             return;
         }
         self.progress.pending = false;
-        let Some(text) = self.last_line.text() else { return };
+        let Some(text) = self.output.last_line() else { return };
         if self.progress.said.as_ref().is_some_and(|(_, said)| *said == text) {
             return;
         }

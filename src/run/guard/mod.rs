@@ -8,6 +8,7 @@ mod attempt;
 mod family;
 mod last_line;
 mod log;
+mod output;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -136,7 +137,13 @@ fn serve() -> io::Result<()> {
         return conclude(&job, &supervisor, &Ending::not_started(Outcome::Skipped, reason));
     }
     match attempt::run(&job, &mut control, &supervisor) {
-        attempt::Done::Ended(ending) => conclude(&job, &supervisor, &ending),
+        attempt::Done::Ended(ending, log) => {
+            if let Some(mut log) = log {
+                // A log that misses its end is better than an attempt that misses its result.
+                let _ = log.finish();
+            }
+            conclude(&job, &supervisor, &ending)
+        }
         attempt::Done::Busy(why) => supervisor.say(&Report::Busy(why)),
     }
 }
