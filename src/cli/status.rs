@@ -72,9 +72,9 @@ struct Task {
     id: String,
     /// Its title.
     title: String,
-    /// `pending`, `running` or `finished`.
+    /// `pending`, `running`, `retrying` or `finished`.
     state: &'static str,
-    /// Since when it runs (RFC 3339, UTC).
+    /// Since when it runs, or waits to be tried again (RFC 3339, UTC).
     since: Option<String>,
     /// What it said last.
     progress: Option<String>,
@@ -173,6 +173,10 @@ fn describe_task(task: &TaskView) -> Task {
             described.state = "running";
             described.since = Some(since.clone());
         }
+        TaskState::Retrying { since, .. } => {
+            described.state = "retrying";
+            described.since = Some(since.clone());
+        }
         TaskState::Finished { outcome, exit_code, duration_ms, reason } => {
             described.state = "finished";
             described.outcome = Some(*outcome);
@@ -205,6 +209,10 @@ fn task_line(task: &TaskView) -> String {
     match &task.state {
         TaskState::Pending => format!("    {} waits", task.id),
         TaskState::Finished { .. } => words::finished_task(task),
+        TaskState::Retrying { since, delay_ms, outcome, rate_limited } => {
+            let how = if *rate_limited { "met a rate limit" } else { outcome.as_str() };
+            format!("  ↻ {} {how} at {since}, tries again after {}", task.id, words::duration(*delay_ms))
+        }
         TaskState::Running { since } => {
             let said = task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
             format!("  ▶ {} runs since {since}{said}", task.id)

@@ -62,6 +62,10 @@ pub(super) struct Course {
     begun: bool,
     /// No further task starts, and why.
     halted: Option<String>,
+    /// No later wave begins, and why.
+    last_wave: Option<String>,
+    /// No task starts for now.
+    paused: bool,
     /// No task starts before another has ended: the system had no room.
     held: bool,
 }
@@ -89,6 +93,8 @@ impl Course {
             at: 0,
             begun: false,
             halted: None,
+            last_wave: None,
+            paused: false,
             held: false,
         };
         for (wave, scheduled) in schedule.waves.iter().enumerate() {
@@ -205,6 +211,23 @@ impl Course {
         self.ready.clear();
     }
 
+    /// Starts no wave after the present one, which goes on to its end.
+    pub(super) fn finish_wave(&mut self, reason: &str) {
+        self.last_wave.get_or_insert_with(|| reason.to_string());
+        if !self.begun {
+            self.halt(reason);
+        }
+    }
+
+    /// Starts nothing as long as it is paused.
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Does not start this task; false where it has been started already.
     pub(super) fn withdraw(&mut self, id: &TaskId, reason: &str) -> bool {
         let Some(node) = self.by_id.get(id).and_then(|&number| self.nodes.get_mut(number)) else { return false };
@@ -299,7 +322,7 @@ impl Course {
     }
 
     fn start_next(&mut self) -> Option<Step> {
-        if self.held || self.halted.is_some() || self.running >= self.limit {
+        if self.held || self.paused || self.halted.is_some() || self.running >= self.limit {
             return None;
         }
         let number = self.ready.pop_front()?;
@@ -370,6 +393,9 @@ impl Course {
                 "{} did not pass",
                 label.map_or_else(|| "the wave before".into(), |label| format!("wave {label}"))
             ));
+        }
+        if let Some(reason) = self.last_wave.clone() {
+            self.halt(&reason);
         }
         begun.then_some(Step::EndWave(wave))
     }

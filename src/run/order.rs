@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Keep, RunId};
+use super::{Keep, RetryPolicy, RunId};
 use crate::agent::Handling;
 use crate::plan::Schedule;
 use crate::task::TaskId;
@@ -38,6 +38,9 @@ pub struct Order {
     /// Which older runs stay when this one ends.
     #[serde(default)]
     pub keep: Keep,
+    /// Whether a task is tried again.
+    #[serde(default)]
+    pub retry: RetryPolicy,
     /// How long tasks will probably take, in milliseconds; those are missing of which nothing tells.
     #[serde(default)]
     pub estimates: BTreeMap<TaskId, u64>,
@@ -48,6 +51,9 @@ pub struct Order {
 pub struct Limits {
     /// How long an attempt may take; `None`: no limit.
     pub timeout_ms: Option<u64>,
+    /// After how long it is said that an attempt takes long; `None`: never.
+    #[serde(default)]
+    pub slow_after_ms: Option<u64>,
     /// How long it has to end after SIGTERM before it is killed.
     pub grace_ms: u64,
     /// How long what it left behind may live, and hold its output, after it has exited.
@@ -60,6 +66,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout_ms: None, grace_ms: 10_000, leak_ms: 500, orphan_ms: 30_000, log_bytes: 64 << 20 }
+        Self {
+            timeout_ms: None,
+            slow_after_ms: None,
+            grace_ms: 10_000,
+            leak_ms: 500,
+            orphan_ms: 30_000,
+            log_bytes: 64 << 20,
+        }
     }
 }

@@ -152,5 +152,7 @@ fn is_weighty(event: &Event) -> bool {
             | Event::RunCancelling { .. }
             | Event::TaskRetrying { .. }
             | Event::TaskAttached { .. }
+            | Event::RunPaused
+            | Event::RunContinued
     )
 }

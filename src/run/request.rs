@@ -28,12 +28,19 @@ pub enum Level {
     Kill,
 }
 
-/// What is asked for.
+/// What is asked for. A cancel looks as it always did: a supervisor of an earlier version still reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Request {
-    pub(super) level: Level,
-    /// Only these tasks; `None`: the whole run.
-    pub(super) tasks: Option<Vec<TaskId>>,
+#[serde(untagged)]
+pub(super) enum Request {
+    Cancel {
+        level: Level,
+        /// Only these tasks; `None`: the whole run.
+        tasks: Option<Vec<TaskId>>,
+    },
+    Pause {
+        /// False: go on.
+        paused: bool,
+    },
 }
 
 /// Asks a run to end (`tasks`: only these). What runs ends `cancelled`, what has not started `skipped`. Comes back when
@@ -42,9 +49,29 @@ pub(super) struct Request {
 /// # Errors
 /// Where the request cannot be written, such as in a run that does not exist.
 pub fn cancel(state_dir: &Path, run: &RunId, tasks: Option<&[TaskId]>, level: Level) -> io::Result<()> {
-    let request = Request { level, tasks: tasks.map(<[TaskId]>::to_vec) };
+    ask(state_dir, run, &Request::Cancel { level, tasks: tasks.map(<[TaskId]>::to_vec) })
+}
+
+/// Asks a run to stop its tasks and their clocks, until [`go_on`]; nothing new starts meanwhile. A run that is cancelled
+/// goes on by itself, to its end. Blocking, but quick.
+///
+/// # Errors
+/// As those of [`cancel`].
+pub fn pause(state_dir: &Path, run: &RunId) -> io::Result<()> {
+    ask(state_dir, run, &Request::Pause { paused: true })
+}
+
+/// Asks a run that is paused to go on. Blocking, but quick.
+///
+/// # Errors
+/// As those of [`cancel`].
+pub fn go_on(state_dir: &Path, run: &RunId) -> io::Result<()> {
+    ask(state_dir, run, &Request::Pause { paused: false })
+}
+
+fn ask(state_dir: &Path, run: &RunId, request: &Request) -> io::Result<()> {
     let name = format!("{}-{}.json", std::process::id(), random::letters(8));
-    private::write_whole(&RunPaths::of(state_dir, run).requests().join(name), &serde_json::to_vec(&request)?)
+    private::write_whole(&RunPaths::of(state_dir, run).requests().join(name), &serde_json::to_vec(request)?)
 }
 
 /// Takes requests out of the folder as they come, until nobody listens.

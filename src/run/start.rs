@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::estimate::Hint;
-use super::{Keep, Limits, Order, RunId, RunPaths, history, private, random, runs_dir};
+use super::{Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir};
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
@@ -155,6 +155,7 @@ pub fn start(
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
         limits: limits(config),
         keep: Keep::of(config),
+        retry: RetryPolicy::default(),
         estimates: estimates(&state_dir, schedule),
         state_dir,
     };

@@ -3,6 +3,8 @@
 //! One loop owns the state. What guards report, what users ask for and what signals say comes to it over one channel, in
 //! the order in which it came; what it decides is asked of [`Course`], which is pure.
 
+mod again;
+mod asked;
 mod attempts;
 mod attendance;
 mod listen;
@@ -11,16 +13,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use regex::bytes::RegexSet;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::course::{Course, Step};
+use again::Waiting;
+use asked::{CANCELLED, FINISHED_WAVE};
 use attempts::Attempts;
 use attendance::Attendance;
 
-use super::guard::{Ending, Job, Report};
+use super::guard::{Ending, Job, Report, Wanted};
 use super::health::Health;
 use super::history;
 use super::journal::Journal;
@@ -30,6 +37,7 @@ use super::prune::prune_some;
 use super::record::Recorder;
 use super::request::Request;
 use super::start::{self, Launcher, Takeover, Word};
+use super::stopwatch::Stopwatch;
 use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, read_journal, role, system};
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
@@ -92,6 +100,12 @@ enum Input {
     Guard(TaskId, Report),
     Request(Request),
     Signal,
+    /// Whether the output of an attempt that did not pass tells of a rate limit.
+    Judged {
+        task: TaskId,
+        ending: Ending,
+        met_rate_limit: bool,
+    },
 }
 
 struct Supervisor {
@@ -102,8 +116,11 @@ struct Supervisor {
     inbox: mpsc::Receiver<Input>,
     /// For the guards' tasks.
     mail: mpsc::Sender<Input>,
-    /// The way to each guard that lives: its level.
-    guards: HashMap<TaskId, watch::Sender<Option<Level>>>,
+    /// The way to each guard that lives.
+    guards: HashMap<TaskId, watch::Sender<Wanted>>,
+    /// The tasks that wait between two attempts.
+    waiting: HashMap<TaskId, Waiting>,
+    retry_on: Option<Arc<RegexSet>>,
     attempts: Attempts,
     outcomes: BTreeMap<TaskId, Outcome>,
     level: Option<Level>,
@@ -117,17 +134,17 @@ struct Supervisor {
 /// How long something took, and how long its parts took, added up.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
-    started: Instant,
+    watch: Stopwatch,
     serial_ms: u64,
 }
 
 impl Clock {
     fn start() -> Self {
-        Self { started: Instant::now(), serial_ms: 0 }
+        Self { watch: Stopwatch::start(), serial_ms: 0 }
     }
 
     fn wall_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.watch.elapsed_ms()
     }
 }
 
@@ -139,6 +156,7 @@ impl Supervisor {
         listen::requests(&paths, &mail);
         let course = Course::new(&order.schedule, order.max_parallel, order.keep_going);
         let tasks = order.schedule.waves.iter().map(|wave| wave.tasks.len() + wave.skipped.len()).sum();
+        let retry_on = again::patterns(&order.retry.retry_on)?;
         let recorder = Recorder::start(journal, health, tasks)?;
         let mut supervisor = Self {
             order,
@@ -148,6 +166,8 @@ impl Supervisor {
             inbox,
             mail,
             guards: HashMap::new(),
+            waiting: HashMap::new(),
+            retry_on,
             attempts: Attempts::default(),
             outcomes: BTreeMap::new(),
             level: None,
@@ -185,6 +205,7 @@ impl Supervisor {
     /// must not wait for that.
     async fn steer(&mut self) {
         while !self.course.is_over() {
+            self.try_again().await;
             match self.course.next() {
                 Some(step) => {
                     self.take(step).await;
@@ -200,15 +221,17 @@ impl Supervisor {
     }
 
     async fn wait(&mut self) {
-        if !self.course.is_stuck() {
+        let stuck_until = self.course.is_stuck().then(|| Instant::now() + RETRY_AFTER);
+        let Some(until) = stuck_until.into_iter().chain(self.next_try()).min() else {
             if let Some(input) = self.inbox.recv().await {
                 self.hear(input).await;
             }
             return;
-        }
-        match tokio::time::timeout(RETRY_AFTER, self.inbox.recv()).await {
+        };
+        match tokio::time::timeout_at(until, self.inbox.recv()).await {
             Ok(Some(input)) => self.hear(input).await,
-            Ok(None) | Err(_) => self.course.release(),
+            Ok(None) | Err(_) if stuck_until.is_some() => self.course.release(),
+            Ok(None) | Err(_) => {}
         }
     }
 
@@ -239,10 +262,10 @@ impl Supervisor {
         let attempt = self.attempts.begin(&task);
         match self.spawn_guard(&task) {
             Ok(child) => {
-                let (raise, level) = watch::channel(None);
-                self.guards.insert(task.clone(), raise);
+                let (tell, wanted) = watch::channel(Wanted::default());
+                self.guards.insert(task.clone(), tell);
                 let job = self.job(&task, attempt);
-                let guard = Attendance { task, job, child, level, mail: self.mail.clone() };
+                let guard = Attendance { task, job, child, wanted, mail: self.mail.clone() };
                 tokio::spawn(guard.attend());
             }
             Err(error) if system::is_shortage(&error) => self.hold(&task, &error.to_string()).await,
@@ -293,12 +316,9 @@ impl Supervisor {
     async fn hear(&mut self, input: Input) {
         match input {
             Input::Guard(task, report) => self.hear_guard(task, report).await,
-            Input::Request(request) => self.obey(&request),
-            // The second signal means it.
-            Input::Signal => {
-                let level = if self.level.is_some() { Level::Kill } else { Level::Terminate };
-                self.obey(&Request { level, tasks: None });
-            }
+            Input::Request(request) => self.obey(request).await,
+            Input::Signal => self.obey_signal().await,
+            Input::Judged { task, ending, met_rate_limit } => self.judged(task, ending, met_rate_limit).await,
         }
     }
 
@@ -312,13 +332,14 @@ impl Supervisor {
             }
             Report::Progress(text) => self.recorder.offer(Event::TaskProgress { task, text }),
             Report::Trouble(trouble) => self.recorder.trouble(&task, trouble).await,
+            Report::Slow(after_ms) => self.recorder.record(Event::TaskSlow { task, after_ms }).await,
             Report::Busy(why) => {
                 self.guards.remove(&task);
                 self.hold(&task, &why).await;
             }
             Report::Ended(ending) => {
                 self.guards.remove(&task);
-                self.end(&task, ending).await;
+                self.attempt_ended(task, ending).await;
             }
         }
     }
@@ -326,7 +347,7 @@ impl Supervisor {
     /// No room for the task's process: it waits until another has ended.
     async fn hold(&mut self, task: &TaskId, why: &str) {
         self.attempts.take_back(task);
-        if self.level.is_some() {
+        if self.is_ending() || self.attempts.is_last(task) {
             let ending = Ending::not_started(Outcome::Skipped, CANCELLED.into());
             return self.end(task, ending).await;
         }
@@ -348,9 +369,8 @@ impl Supervisor {
     /// The one outcome of a task.
     async fn settle(&mut self, task: &TaskId, ending: Ending) {
         self.outcomes.insert(task.clone(), ending.outcome);
-        self.wave.serial_ms += ending.duration_ms;
-        self.whole.serial_ms += ending.duration_ms;
-        self.cancelled |= self.level.is_some() && matches!(ending.outcome, Outcome::Cancelled | Outcome::Skipped);
+        self.add_serial(ending.duration_ms);
+        self.cancelled |= self.is_left_out(&ending);
         let event = Event::TaskFinished {
             task: task.clone(),
             outcome: ending.outcome,
@@ -359,33 +379,25 @@ impl Supervisor {
             reason: ending.reason.filter(|_| ending.outcome != Outcome::Passed),
             log: ending.started.then(|| self.shown_log(task, self.attempts.newest(task))),
             attempts: if ending.started { self.attempts.newest(task) } else { 0 },
-            flaky: false,
+            flaky: ending.outcome == Outcome::Passed && self.attempts.tally(task).failures > 0,
             leaked: ending.leaked,
             told: ending.told,
         };
         self.recorder.record(event).await;
     }
 
-    /// The level only goes up.
-    fn obey(&mut self, request: &Request) {
-        match &request.tasks {
-            None => {
-                self.level = self.level.max(Some(request.level));
-                self.course.halt(CANCELLED);
-                for guard in self.guards.values() {
-                    raise(guard, request.level);
-                }
-            }
-            Some(tasks) => {
-                for task in tasks {
-                    if !self.course.withdraw(task, "cancelled before it was started")
-                        && let Some(guard) = self.guards.get(task)
-                    {
-                        raise(guard, request.level);
-                    }
-                }
-            }
+    /// Whether a task did not run, or not to its end, because the run was cancelled.
+    fn is_left_out(&self, ending: &Ending) -> bool {
+        match ending.outcome {
+            Outcome::Cancelled => self.is_ending(),
+            Outcome::Skipped => self.is_ending() || ending.reason.as_deref() == Some(FINISHED_WAVE),
+            _ => false,
         }
+    }
+
+    fn add_serial(&mut self, duration_ms: u64) {
+        self.wave.serial_ms += duration_ms;
+        self.whole.serial_ms += duration_ms;
     }
 
     async fn finish(self) -> io::Result<()> {
@@ -431,15 +443,9 @@ impl Supervisor {
     }
 }
 
-const CANCELLED: &str = "the run was cancelled";
-
 /// What every process of an attempt carries in its environment.
 fn mark(order: &Order, task: &TaskId, attempt: u32) -> String {
     format!("{}/{task}/{attempt}", order.run)
-}
-
-fn raise(guard: &watch::Sender<Option<Level>>, level: Level) {
-    guard.send_modify(|present| *present = (*present).max(Some(level)));
 }
 
 /// Every task of a wave, those included that are skipped.

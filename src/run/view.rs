@@ -86,6 +86,10 @@ pub struct TaskView {
     pub estimate_ms: Option<u64>,
     /// It does not start, whatever becomes of the others.
     pub left_out: bool,
+    /// How long its attempt had taken when it was told that this is long.
+    pub slow_ms: Option<u64>,
+    /// It passed after it had failed.
+    pub flaky: bool,
 }
 
 /// Where a task of a run stands.
@@ -97,6 +101,17 @@ pub enum TaskState {
     Running {
         /// Since when (RFC 3339, UTC).
         since: String,
+    },
+    /// Its attempt did not pass; another one follows.
+    Retrying {
+        /// When the attempt ended (RFC 3339, UTC).
+        since: String,
+        /// How long from then until the next one starts.
+        delay_ms: u64,
+        /// How the attempt ended.
+        outcome: Outcome,
+        /// Its output told of a rate limit.
+        rate_limited: bool,
     },
     /// It has its outcome.
     Finished {
@@ -148,23 +163,35 @@ impl View {
                     view.log = Some(log.clone());
                     view.attempt = *attempt;
                     view.progress = None;
+                    view.slow_ms = None;
+                }
+            }
+            Event::TaskSlow { task, after_ms } => {
+                if let Some(view) = self.task_mut(task.as_str()) {
+                    view.slow_ms = Some(*after_ms);
+                }
+            }
+            Event::TaskRetrying { task, outcome, delay_ms, rate_limited, .. } => {
+                if let Some(view) = self.task_mut(task.as_str()) {
+                    view.state = TaskState::Retrying {
+                        since: record.time.clone(),
+                        delay_ms: *delay_ms,
+                        outcome: *outcome,
+                        rate_limited: *rate_limited,
+                    };
                 }
             }
             Event::RunResumed { .. } => self.resumed += 1,
             Event::RunCancelling { level, tasks: None } => self.cancelling = self.cancelling.max(Some(*level)),
             Event::RunPaused => self.paused = true,
             Event::RunContinued => self.paused = false,
-            Event::RunCancelling { tasks: Some(_), .. }
-            | Event::RunDegraded { .. }
-            | Event::TaskSlow { .. }
-            | Event::TaskRetrying { .. }
-            | Event::TaskAttached { .. } => {}
+            Event::RunCancelling { tasks: Some(_), .. } | Event::RunDegraded { .. } | Event::TaskAttached { .. } => {}
             Event::TaskProgress { task, text } => {
                 if let Some(view) = self.task_mut(task.as_str()) {
                     view.progress = Some(text.clone());
                 }
             }
-            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, .. } => {
+            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, .. } => {
                 let Some(view) = self.task_mut(task.as_str()) else { return };
                 let state = TaskState::Finished {
                     outcome: *outcome,
@@ -174,6 +201,7 @@ impl View {
                 };
                 let counted = matches!(view.state, TaskState::Finished { .. });
                 view.state = state;
+                view.flaky = *flaky;
                 view.log = log.clone().or_else(|| view.log.take());
                 if !counted {
                     *self.summary.entry(*outcome).or_default() += 1;
@@ -257,6 +285,8 @@ impl View {
                     after: task.after.clone(),
                     estimate_ms: task.estimate_ms,
                     left_out: task.left_out,
+                    slow_ms: None,
+                    flaky: false,
                 });
             }
             self.waves.push(WaveView { wave: wave.wave.clone(), tasks, started: None, finished: None });

@@ -104,6 +104,17 @@ pub enum Stdin {
     Body,
 }
 
+/// How the wait before another attempt grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backoff {
+    /// Not at all.
+    Fixed,
+    /// It doubles each time.
+    #[default]
+    Exponential,
+}
+
 /// The configuration cannot be used.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[error("reading {file}: {message}")]

@@ -5,6 +5,6 @@ mod discover;
 mod index;
 mod root;
 
-pub use config::{Command, Config, ConfigError, FILE_NAME, Glob, Own, Run, Stdin};
+pub use config::{Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Own, Run, Stdin};
 pub use index::{Changed, FileProblems, Index};
 pub use root::{find_root, state_dir};

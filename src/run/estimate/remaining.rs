@@ -76,6 +76,11 @@ fn jobs(view: &View, now: Timestamp) -> Option<Vec<Job>> {
                 Stage::Over
             }
             TaskState::Pending => Stage::Waiting(estimate(view, task)?),
+            // It keeps its place while it waits.
+            TaskState::Retrying { since, delay_ms, .. } => {
+                let wait = delay_ms.saturating_sub(elapsed_ms(since, now));
+                Stage::Running(wait.saturating_add(estimate(view, task)?))
+            }
             TaskState::Running { since } => Stage::Running(left(estimate(view, task)?, since, now)),
         };
         let after = task.after.iter().filter_map(|id| places.get(id).copied()).collect();
@@ -113,9 +118,12 @@ fn estimate(view: &View, task: &TaskView) -> Option<u64> {
 }
 
 fn left(estimate: u64, since: &str, now: Timestamp) -> u64 {
+    estimate.saturating_sub(elapsed_ms(since, now)).max(estimate / LEAST_SHARE)
+}
+
+fn elapsed_ms(since: &str, now: Timestamp) -> u64 {
     let since: Timestamp = since.parse().unwrap_or(now);
-    let elapsed = u64::try_from(now.duration_since(since).as_millis()).unwrap_or(0);
-    estimate.saturating_sub(elapsed).max(estimate / LEAST_SHARE)
+    u64::try_from(now.duration_since(since).as_millis()).unwrap_or(0)
 }
 
 /// Plays the run through as the supervisor does: wave after wave, in a wave each task when those before it have ended

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::super::stopwatch::Stopwatch;
 use super::super::{Level, Outcome, private, system};
 use super::family::{Exit, Family};
 use super::log::CappedLog;
@@ -38,7 +39,7 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
     };
     // Taken before the process is there: a duration never says less than the task took.
-    let started = Instant::now();
+    let clock = Stopwatch::start();
     let (child, output) = match start(job) {
         Ok(started) => started,
         Err(StartError { doing, source }) => return cannot_start(&source, &doing),
@@ -57,7 +58,9 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         output: Output::new(output, log),
         troubled: false,
         progress: Progress::default(),
-        started,
+        clock,
+        is_stopped: false,
+        is_slow: false,
         ending: None,
         exit: None,
         orphaned: None,
@@ -118,11 +121,16 @@ struct Attempt<'a> {
     /// The supervisor was told that the disk does not take the output.
     troubled: bool,
     progress: Progress,
-    started: Instant,
-    /// Since when and why the task is being ended.
-    ending: Option<(Why, Instant)>,
+    /// What the task's time is measured by; all limits below are readings of it, so that a pause stops them all.
+    clock: Stopwatch,
+    /// The last word on pausing that was obeyed.
+    is_stopped: bool,
+    /// That it takes long has been said.
+    is_slow: bool,
+    /// Why and since when the task is being ended.
+    ending: Option<(Why, Duration)>,
     /// How and when the leader ended.
-    exit: Option<(Exit, Instant)>,
+    exit: Option<(Exit, Duration)>,
     /// Since when there is no supervisor.
     orphaned: Option<Instant>,
 }
@@ -143,15 +151,17 @@ struct Progress {
 
 impl Attempt<'_> {
     fn see_through(mut self) -> (Ending, CappedLog) {
+        // What came together with the job.
+        self.obey_pause();
         while !self.is_over() {
             self.wait();
             self.decide();
         }
-        let duration = self.exit.map_or_else(Instant::now, |(_, at)| at) - self.started;
+        let duration = self.exit.map_or_else(|| self.clock.elapsed(), |(_, at)| at);
         let leaked = self.family.has_others() || (self.output.as_fd().is_some() && self.ending.is_none());
         let all_gone = self.family.kill();
         self.output.read_the_rest();
-        self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, Instant::now())));
+        self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, duration)));
         let ending = self.ending(duration, leaked, all_gone);
         (ending, self.output.into_log())
     }
@@ -191,7 +201,7 @@ impl Attempt<'_> {
     }
 
     fn see_exit(&mut self) {
-        self.exit = self.family.leader_exit().map(|exit| (exit, Instant::now()));
+        self.exit = self.family.leader_exit().map(|exit| (exit, self.clock.elapsed()));
         if self.exit.is_some() && self.ending.is_some() {
             // What had left the group has not heard of the end; it has become this guard's child by now.
             self.family.terminate_others();
@@ -202,11 +212,12 @@ impl Attempt<'_> {
         let now = Instant::now();
         let mut due = Vec::with_capacity(5);
         if self.ending.is_none() {
-            due.extend(self.timeout_at());
+            due.extend(self.timeout().and_then(|timeout| self.clock.due(timeout)));
+            due.extend(self.slow_after().and_then(|slow| self.clock.due(slow)));
             due.extend(self.orphan_deadline());
         }
-        due.extend(self.kill_at());
-        due.extend(self.leak_deadline());
+        due.extend(self.kill_at().and_then(|at| self.clock.due(at)));
+        due.extend(self.leak_deadline().and_then(|at| self.clock.due(at)));
         due.extend(self.progress.due());
         due.extend(self.output.retry_at());
         if self.exit.is_some() {
@@ -222,54 +233,64 @@ impl Attempt<'_> {
         self.output.retry(now);
         self.say_trouble();
         self.say_progress(now);
+        self.say_slow();
         if self.exit.is_some() || self.ending.is_some() {
             return;
         }
-        let why = if self.control.level.is_some() {
+        let why = if self.control.wanted.level.is_some() {
             Why::Cancelled
-        } else if self.timeout_at().is_some_and(|at| at <= now) {
+        } else if self.timeout().is_some_and(|timeout| self.clock.has_reached(timeout)) {
             Why::TimedOut
         } else if self.orphan_deadline().is_some_and(|at| at <= now) {
             Why::Orphaned
         } else {
             return;
         };
-        self.ending = Some((why, now));
-        if self.control.level != Some(Level::Kill) {
+        self.ending = Some((why, self.clock.elapsed()));
+        if self.control.wanted.level != Some(Level::Kill) {
             self.family.terminate();
         }
+        // What is stopped hears of SIGTERM only when it goes on.
+        self.go_on();
     }
 
     /// Whether only killing what is left remains to be done.
     fn is_over(&self) -> bool {
-        let now = Instant::now();
+        let kill_now = self.control.wanted.level == Some(Level::Kill);
         if self.ending.is_some() {
             let all_ended = self.exit.is_some() && !self.family.has_others();
-            return all_ended || self.control.level == Some(Level::Kill) || self.kill_at().is_some_and(|at| at <= now);
+            return all_ended || kill_now || self.kill_at().is_some_and(|at| self.clock.has_reached(at));
         }
         if self.exit.is_none() {
             return false;
         }
         let nothing_left = self.output.as_fd().is_none() && !self.family.has_others();
-        nothing_left || self.control.level.is_some() || self.leak_deadline().is_some_and(|at| at <= now)
+        nothing_left
+            || self.control.wanted.level.is_some()
+            || self.leak_deadline().is_some_and(|at| self.clock.has_reached(at))
     }
 
-    fn timeout_at(&self) -> Option<Instant> {
-        self.job.limits.timeout_ms.and_then(|ms| self.started.checked_add(Duration::from_millis(ms)))
+    fn timeout(&self) -> Option<Duration> {
+        self.job.limits.timeout_ms.map(Duration::from_millis)
+    }
+
+    /// `None` also where it has been said.
+    fn slow_after(&self) -> Option<Duration> {
+        self.job.limits.slow_after_ms.filter(|_| !self.is_slow && self.exit.is_none()).map(Duration::from_millis)
     }
 
     fn orphan_deadline(&self) -> Option<Instant> {
         self.orphaned.and_then(|since| since.checked_add(Duration::from_millis(self.job.limits.orphan_ms)))
     }
 
-    fn kill_at(&self) -> Option<Instant> {
+    fn kill_at(&self) -> Option<Duration> {
         let (_, since) = self.ending?;
         since.checked_add(Duration::from_millis(self.job.limits.grace_ms))
     }
 
     /// Counted from the leader's end: were it counted from the last line, a process that was left behind and writes
     /// would hold the task for ever.
-    fn leak_deadline(&self) -> Option<Instant> {
+    fn leak_deadline(&self) -> Option<Duration> {
         let (_, at) = self.exit.filter(|_| self.ending.is_none())?;
         at.checked_add(Duration::from_millis(self.job.limits.leak_ms))
     }
@@ -280,6 +301,30 @@ impl Attempt<'_> {
         }
         if self.control.closed {
             self.orphaned.get_or_insert_with(Instant::now);
+        }
+        self.obey_pause();
+    }
+
+    /// Once a change: a task that was stopped and is being ended must go on, for it has to hear of that.
+    fn obey_pause(&mut self) {
+        match (self.control.wanted.paused, self.is_stopped) {
+            (true, false) => {
+                self.is_stopped = true;
+                self.family.pause();
+                self.clock.pause();
+            }
+            (false, true) => {
+                self.is_stopped = false;
+                self.go_on();
+            }
+            _ => {}
+        }
+    }
+
+    fn go_on(&mut self) {
+        if self.clock.is_paused() {
+            self.clock.go_on();
+            self.family.go_on();
         }
     }
 
@@ -303,6 +348,14 @@ impl Attempt<'_> {
         }
         let _ = self.supervisor.say(&Report::Progress(text.clone()));
         self.progress.said = Some((now, text));
+    }
+
+    fn say_slow(&mut self) {
+        if self.ending.is_some() || !self.slow_after().is_some_and(|slow| self.clock.has_reached(slow)) {
+            return;
+        }
+        self.is_slow = true;
+        let _ = self.supervisor.say(&Report::Slow(self.clock.elapsed_ms()));
     }
 
     fn ending(&self, duration: Duration, leaked: bool, all_gone: bool) -> Ending {

@@ -55,6 +55,16 @@ impl Family {
         self.signal(Signal::TERM);
     }
 
+    /// Stops the group, and whatever has lost its parent.
+    pub(super) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets what was stopped go on.
+    pub(super) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Asks what has lost its parent to end.
     pub(super) fn terminate_others(&self) {
         self.signal_others(Signal::TERM);

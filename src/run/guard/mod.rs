@@ -42,11 +42,15 @@ pub(super) struct Job {
     pub(super) limits: Limits,
 }
 
-/// A further line of its input.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Raise {
-    /// The new level.
-    pub(super) level: Level,
+/// What the supervisor wants of the attempt: each further line of a guard's input. A line says all of it, so that the
+/// last one counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    /// How hard it is to be ended, never less than [`Level::Terminate`]; `None`: not at all. Only goes up.
+    pub(super) level: Option<Level>,
+    /// Its processes and its clocks stand still.
+    pub(super) paused: bool,
 }
 
 /// What a guard says.
@@ -59,6 +63,8 @@ pub(super) enum Report {
     Progress(String),
     /// Its output or its result cannot be written just now, and why; `None`: now they can.
     Trouble(Option<String>),
+    /// It takes longer than is usual: how long so far, in milliseconds.
+    Slow(u64),
     /// This system has no room for the process right now: try again when another has ended.
     Busy(String),
     /// The attempt is over.
@@ -121,7 +127,7 @@ pub(super) fn main() -> ExitCode {
 fn serve() -> io::Result<()> {
     let mut control = Control::new();
     let job: Job = serde_json::from_slice(&control.first_line()?)?;
-    control.take_raises();
+    control.take_wishes();
     system::become_subreaper()?;
     let supervisor = Supervisor::new()?;
     let Some(_lock) = Lock::acquire(&job.lock)? else {
@@ -132,7 +138,7 @@ fn serve() -> io::Result<()> {
         // Somebody before us ran this attempt to its end: never twice.
         return supervisor.say(&Report::Ended(ending));
     }
-    if control.level.is_some() {
+    if control.wanted.level.is_some() {
         let reason = "cancelled before it was started".to_string();
         return conclude(&job, &supervisor, &Ending::not_started(Outcome::Skipped, reason));
     }
@@ -187,7 +193,7 @@ impl Supervisor {
 struct Control {
     input: io::Stdin,
     unread: Vec<u8>,
-    level: Option<Level>,
+    wanted: Wanted,
     closed: bool,
 }
 
@@ -196,7 +202,7 @@ const LONGEST_JOB: usize = 32 << 20;
 
 impl Control {
     fn new() -> Self {
-        Self { input: io::stdin(), unread: Vec::new(), level: None, closed: false }
+        Self { input: io::stdin(), unread: Vec::new(), wanted: Wanted::default(), closed: false }
     }
 
     /// Waits for the first line.
@@ -215,16 +221,16 @@ impl Control {
     /// Reads what is there; waits for a first byte. Call when the input is readable.
     fn update(&mut self) -> io::Result<()> {
         self.read()?;
-        self.take_raises();
+        self.take_wishes();
         Ok(())
     }
 
     /// Takes in what was read. To be called behind the first line too: what was read together with it will not make the
     /// input readable again.
-    fn take_raises(&mut self) {
+    fn take_wishes(&mut self) {
         while let Some(line) = self.take_line() {
-            if let Ok(raise) = serde_json::from_slice::<Raise>(&line) {
-                self.level = self.level.max(Some(raise.level));
+            if let Ok(wanted) = serde_json::from_slice::<Wanted>(&line) {
+                self.wanted = Wanted { level: self.wanted.level.max(wanted.level), ..wanted };
             }
         }
     }

@@ -4,8 +4,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 
-use super::super::guard::{Ending, Job, Raise, Report, read_result};
-use super::super::{Level, Outcome, system};
+use super::super::guard::{Ending, Job, Report, Wanted, read_result};
+use super::super::{Outcome, system};
 use super::Input;
 use crate::task::TaskId;
 
@@ -14,7 +14,7 @@ pub(super) struct Attendance {
     pub(super) task: TaskId,
     pub(super) job: Job,
     pub(super) child: Child,
-    pub(super) level: watch::Receiver<Option<Level>>,
+    pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) mail: mpsc::Sender<Input>,
 }
 
@@ -44,11 +44,9 @@ impl Attendance {
                         report => self.mail.send(Input::Guard(self.task.clone(), report)).await.ok()?,
                     }
                 }
-                Ok(()) = self.level.changed() => {
-                    let level = *self.level.borrow_and_update();
-                    if let Some(raise) = level.and_then(|level| line(&Raise { level })) {
-                        let _ = input.write_all(&raise).await;
-                    }
+                Ok(()) = self.wanted.changed() => {
+                    let wanted = *self.wanted.borrow_and_update();
+                    let _ = input.write_all(&line(&wanted)?).await;
                 }
             }
         }

@@ -2,26 +2,33 @@
 
 use std::io;
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::super::{RunPaths, request};
+use super::super::RunPaths;
+use super::super::request::{self, Request};
 use super::Input;
 
-/// The end of a session or of the system asks politely, as a user does. A terminal that goes is no reason to end.
+/// The end of a session or of the system asks politely, as a user does. A terminal that goes is no reason to end. SIGTSTP
+/// stops the tasks, not this process: it has to hear what comes next.
 pub(super) fn signals(mail: &mpsc::Sender<Input>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+    let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
     let mail = mail.clone();
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            let input = tokio::select! {
+                _ = terminate.recv() => Input::Signal,
+                _ = interrupt.recv() => Input::Signal,
                 _ = hang_up.recv() => continue,
-            }
-            if mail.send(Input::Signal).await.is_err() {
+                _ = stop.recv() => Input::Request(Request::Pause { paused: true }),
+                _ = go_on.recv() => Input::Request(Request::Pause { paused: false }),
+            };
+            if mail.send(input).await.is_err() {
                 return;
             }
         }

@@ -1,0 +1,93 @@
+//! What is asked of a run while it goes on: to end, to pause, to go on.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::super::guard::Wanted;
+use super::super::request::Request;
+use super::super::{Event, Level};
+use super::Supervisor;
+use crate::task::TaskId;
+
+/// Why a task did not start that the user did not want any more.
+pub(super) const CANCELLED: &str = "the run was cancelled";
+/// Why a task of a later wave did not start.
+pub(super) const FINISHED_WAVE: &str = "the run was to end after the wave before";
+/// How long a request waits to be in the journal before it is obeyed all the same: a full disk must keep nobody from
+/// cancelling.
+const JOURNAL: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    /// In the journal first: a supervisor that dies in between leaves no run that goes on against the user's word.
+    pub(super) async fn obey(&mut self, request: Request) {
+        match request {
+            Request::Cancel { level, tasks } => {
+                self.recorder.record(Event::RunCancelling { level, tasks: tasks.clone() }).await;
+                let _ = tokio::time::timeout(JOURNAL, self.recorder.flush()).await;
+                match tasks {
+                    None => self.cancel(level).await,
+                    Some(tasks) => self.cancel_tasks(level, &tasks).await,
+                }
+            }
+            Request::Pause { paused } => self.pause(paused).await,
+        }
+    }
+
+    /// The second signal means it.
+    pub(super) async fn obey_signal(&mut self) {
+        let level = if self.is_ending() { Level::Kill } else { Level::Terminate };
+        self.obey(Request::Cancel { level, tasks: None }).await;
+    }
+
+    /// Whether the tasks that run are being ended.
+    pub(super) fn is_ending(&self) -> bool {
+        self.level >= Some(Level::Terminate)
+    }
+
+    /// The level only goes up.
+    async fn cancel(&mut self, level: Level) {
+        self.level = self.level.max(Some(level));
+        if level == Level::FinishWave {
+            return self.course.finish_wave(FINISHED_WAVE);
+        }
+        self.course.halt(CANCELLED);
+        // What has to end must not stand still.
+        self.pause(false).await;
+        self.guards.values().for_each(|guard| raise(guard, level));
+        let waiting: Vec<TaskId> = self.waiting.keys().cloned().collect();
+        for task in waiting {
+            self.stop_waiting(&task).await;
+        }
+    }
+
+    async fn cancel_tasks(&mut self, level: Level, tasks: &[TaskId]) {
+        for task in tasks {
+            if self.course.withdraw(task, "cancelled before it was started") {
+                continue;
+            }
+            self.attempts.let_be_the_last(task);
+            self.stop_waiting(task).await;
+            if let Some(guard) = self.guards.get(task).filter(|_| level > Level::FinishWave) {
+                raise(guard, level);
+            }
+        }
+    }
+
+    /// Stops every task and every clock, or lets them go on.
+    async fn pause(&mut self, paused: bool) {
+        if self.course.is_paused() == paused || (paused && self.is_ending()) {
+            return;
+        }
+        self.course.pause(paused);
+        for clock in [&mut self.wave.watch, &mut self.whole.watch] {
+            if paused { clock.pause() } else { clock.go_on() }
+        }
+        self.guards.values().for_each(|guard| guard.send_modify(|wanted| wanted.paused = paused));
+        self.recorder.record(if paused { Event::RunPaused } else { Event::RunContinued }).await;
+    }
+}
+
+fn raise(guard: &watch::Sender<Wanted>, level: Level) {
+    guard.send_modify(|wanted| wanted.level = wanted.level.max(Some(level)));
+}
