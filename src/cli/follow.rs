@@ -12,10 +12,13 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::NOT_PASSED;
-use crate::run::{self, FollowError, Follower, Level, Record, RunId, RunPaths, StartError, View};
+use crate::run::{self, FollowError, Follower, Level, NextRun, Record, RunId, RunPaths, StartError, View};
 
 /// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
 const LOST_OUTPUT: u8 = 141;
+
+/// What a shell answers for a program that Ctrl-C ended: 128 and SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -26,12 +29,23 @@ pub(super) enum Format {
     Json,
 }
 
+/// What Ctrl-C does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Interrupt {
+    /// It cancels the run, which this terminal started.
+    CancelsRun,
+    /// It ends the view: the run is somebody else's.
+    EndsView,
+}
+
 /// Something that shows a run as its records come.
 trait Show {
     /// Shows what a record changed; the view has taken it in already.
     fn show(&mut self, record: &Record, view: &View) -> io::Result<()>;
     /// Time has passed.
-    fn tick(&mut self) {}
+    fn tick(&mut self, _view: &View) {}
+    /// The view ends before the run does.
+    fn leave(&mut self) {}
     /// A word besides the run's records.
     fn say(&mut self, words: &str) -> io::Result<()>;
 }
@@ -63,7 +77,26 @@ pub(super) fn start_and_follow(
         // Listened to before the run exists: a Ctrl-C that comes early is obeyed when it does.
         let mut signals = Signals::listen().context("listening to signals")?;
         let run = start()?;
-        follow(state_dir, &run, format, &mut signals).await
+        follow(state_dir, &run, format, Interrupt::CancelsRun, &mut signals).await
+    })
+}
+
+/// Follows a run that somebody else started (`None`: the next one that starts) to its end: the exit code is the run's.
+pub(super) fn watch(state_dir: &Path, run: Option<RunId>, format: Format) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let run = match run {
+            Some(run) => run,
+            None => {
+                eprintln!("feature-build: no run is in progress; waiting for the next one");
+                tokio::select! {
+                    run = NextRun::after_now(state_dir).wait() => run,
+                    () = signals.next() => return Ok(ExitCode::from(INTERRUPTED)),
+                }
+            }
+        };
+        follow(state_dir, &run, format, Interrupt::EndsView, &mut signals).await
     })
 }
 
@@ -86,7 +119,13 @@ impl Signals {
     }
 }
 
-async fn follow(state_dir: &Path, run: &RunId, format: Format, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+async fn follow(
+    state_dir: &Path,
+    run: &RunId,
+    format: Format,
+    interrupt: Interrupt,
+    signals: &mut Signals,
+) -> anyhow::Result<ExitCode> {
     let mut shown: Box<dyn Show> = match format {
         Format::Json => Box::new(Json),
         Format::Text if io::stdout().is_terminal() => Box::new(live::Live::new()),
@@ -110,17 +149,24 @@ async fn follow(state_dir: &Path, run: &RunId, format: Format, signals: &mut Sig
                 }
                 Err(error) => return Err(error.into()),
             },
-            () = signals.next() => {
-                let (level, words) = match asked {
-                    None => (Level::Terminate, "cancelling: each task is asked to end; once more ends them at once"),
-                    Some(_) => (Level::Kill, "ending every task at once"),
-                };
-                asked = Some(level);
-                run::cancel(state_dir, run, None, level).with_context(|| format!("cancelling run {run}"))?;
-                shown.say(words)
-            }
+            () = signals.next() => match interrupt {
+                Interrupt::EndsView => {
+                    shown.leave();
+                    let _ = shown.say("the run goes on: `feature-build watch` shows it again, `cancel` ends it");
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                Interrupt::CancelsRun => {
+                    let (level, words) = match asked {
+                        None => (Level::Terminate, "cancelling: each task is asked to end; once more ends them at once"),
+                        Some(_) => (Level::Kill, "ending every task at once"),
+                    };
+                    asked = Some(level);
+                    run::cancel(state_dir, run, None, level).with_context(|| format!("cancelling run {run}"))?;
+                    shown.say(words)
+                }
+            },
             _ = ticks.tick() => {
-                shown.tick();
+                shown.tick(&view);
                 Ok(())
             }
         };

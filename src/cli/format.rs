@@ -1,4 +1,4 @@
-//! The machine formats of `waves` and `check`: contracts, described by the schemas that are made from these types.
+//! How commands print, and the machine formats of `waves` and `check`: contracts, described by the schemas that are made from these types.
 
 use std::path::Path;
 
@@ -6,6 +6,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::task::{Code, Dialect, Severity};
+
+/// How a command prints what it has to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object; see `feature-build schema`.
+    Json,
+}
 
 /// What `waves --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]

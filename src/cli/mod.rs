@@ -7,10 +7,13 @@ mod follow;
 mod format;
 mod log;
 mod lsp;
+mod prune;
 mod run;
+mod runs;
 mod schema;
 mod status;
 mod terminal;
+mod watch;
 mod waves;
 mod words;
 
@@ -19,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::run::{Outcome, latest_attempts};
+use crate::run::{Keep, Outcome, latest_attempts};
 use crate::workspace::{Config, Index, state_dir};
 
 /// Exit code: some task did not pass, or `check` found an error.
@@ -43,9 +46,12 @@ enum Command {
     Waves(waves::Args),
     Run(run::Args),
     Check(check::Args),
+    Runs(runs::Args),
+    Watch(watch::Args),
     Status(status::Args),
     Log(log::Args),
     Cancel(cancel::Args),
+    Prune(prune::Args),
     Lsp(lsp::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -70,14 +76,19 @@ impl Context {
 
     /// Where the state of its runs lies.
     fn state_dir(&self) -> anyhow::Result<PathBuf> {
+        self.state().map(|(state_dir, _)| state_dir)
+    }
+
+    /// Where the state of its runs lies, and which of them stay there.
+    fn state(&self) -> anyhow::Result<(PathBuf, Keep)> {
         let root = self.root()?;
         let usual = state_dir(&root, &Config::default());
         match Config::load(&root) {
-            Ok(config) => Ok(state_dir(&root, &config)),
+            Ok(config) => Ok((state_dir(&root, &config), Keep::of(&config))),
             // A run in progress has to be seen and cancelled, whatever somebody does to the configuration meanwhile.
             Err(error) if usual.is_dir() => {
                 eprintln!("feature-build: {error}; looking in {}", usual.display());
-                Ok(usual)
+                Ok((usual, Keep::default()))
             }
             Err(error) => Err(error.into()),
         }
@@ -115,9 +126,12 @@ pub fn main() -> ExitCode {
         Command::Waves(args) => waves::main(&context, &args),
         Command::Run(args) => run::main(&context, &args),
         Command::Check(args) => check::main(&context, &args),
+        Command::Runs(args) => runs::main(&context, &args),
+        Command::Watch(args) => watch::main(&context, &args),
         Command::Status(args) => status::main(&context, &args),
         Command::Log(args) => log::main(&context, &args),
         Command::Cancel(args) => cancel::main(&context, &args),
+        Command::Prune(args) => prune::main(&context, &args),
         Command::Lsp(args) => lsp::main(&context, &args),
         Command::Schema(args) => schema::main(&context, &args),
         Command::Completions(args) => completions::main(&context, &args),

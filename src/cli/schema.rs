@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use schemars::{Schema, schema_for};
 
+use super::runs::Runs;
 use super::status::Status;
 use super::{Context, format, print};
 use crate::run::Record;
@@ -27,6 +28,8 @@ enum Name {
     Check,
     /// What `status --format json` prints.
     Status,
+    /// What `runs --format json` prints.
+    Runs,
     /// One line of `run --format json`, and of the journal.
     Event,
     /// The configuration, feature-build.yaml.
@@ -53,6 +56,7 @@ fn schema(name: Name) -> Schema {
         Name::Waves => schema_for!(format::Waves),
         Name::Check => schema_for!(format::Check),
         Name::Status => schema_for!(Status),
+        Name::Runs => schema_for!(Runs),
         Name::Event => schema_for!(Record),
         Name::Config => schema_for!(Config),
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::format::Format;
 use super::{Context, print, words};
 use crate::run::{self, Counts, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
 
@@ -14,16 +15,8 @@ use crate::run::{self, Counts, Outcome, RunPaths, RunState, RunSummary, TaskStat
 #[command(after_help = "Example:\n  feature-build status --format json")]
 pub(super) struct Args {
     /// How to show them.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// What `status --format json` prints.
@@ -129,19 +122,11 @@ fn view(state_dir: &Path, summary: &RunSummary) -> View {
     view
 }
 
-fn state_name(state: RunState) -> &'static str {
-    match state {
-        RunState::Running => "running",
-        RunState::Finished => "finished",
-        RunState::Died => "died",
-    }
-}
-
 fn describe(summary: &RunSummary, view: &View) -> Run {
     let waves = view.waves.iter();
     Run {
         run: summary.run.to_string(),
-        state: state_name(summary.state),
+        state: words::run_state(summary.state),
         feature: summary.feature.clone(),
         title: summary.title.clone(),
         started: summary.started.clone(),
@@ -197,7 +182,7 @@ fn lines(summary: &RunSummary, view: &View) -> Vec<String> {
             format!("{} in {}", words::counts(&summary.summary), words::duration(wall_ms.unwrap_or_default()))
         }
     };
-    let mut lines = vec![format!("run {} of {feature}: {}, {how}", summary.run, state_name(summary.state))];
+    let mut lines = vec![format!("run {} of {feature}: {}, {how}", summary.run, words::run_state(summary.state))];
     for wave in &view.waves {
         lines.push(words::wave_name(wave.wave.as_deref()));
         lines.extend(wave.tasks.iter().map(task_line));

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::format::{self, StateName, slashed};
+use super::format::{self, Format, StateName, slashed};
 use super::terminal::{Look, Paint, print_json, shown};
 use super::words::count;
 use super::{Context, print};
@@ -25,15 +25,6 @@ pub(super) struct Args {
     /// How to print them.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object; see `feature-build schema waves`.
-    Json,
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {

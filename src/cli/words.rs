@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::terminal::{Look, Paint};
 use crate::agent::safe;
-use crate::run::{Counts, Finished, Outcome, TaskState, TaskView, View, WaveView};
+use crate::run::{self, Counts, Finished, Outcome, RunState, TaskState, TaskView, View, WaveView};
 
 /// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
 pub(super) fn duration(milliseconds: u64) -> String {
@@ -14,6 +16,43 @@ pub(super) fn duration(milliseconds: u64) -> String {
         1_000..60_000 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
         60_000..3_600_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// `~4 min left`; `None` where nothing tells.
+pub(super) fn time_left(view: &View) -> Option<String> {
+    run::remaining_ms(view, Timestamp::now()).map(|left| format!("{} left", run::about(left)))
+}
+
+/// How long ago something was: `just now`, `5 min ago`, `3 h ago`, `2 days ago`. Empty where the time is none.
+pub(super) fn ago(time: &str, now: Timestamp) -> String {
+    let Ok(time) = time.parse::<Timestamp>() else { return String::new() };
+    match now.duration_since(time).as_mins() {
+        ..1 => "just now".into(),
+        minutes @ 1..60 => format!("{minutes} min ago"),
+        minutes @ 60..2_880 => format!("{} h ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1_440),
+    }
+}
+
+/// `712 bytes`, `3.4 KB`, `1.0 GB`: in powers of 1,024.
+#[allow(clippy::cast_precision_loss)] // shown with one digit behind the point
+pub(super) fn size(bytes: u64) -> String {
+    let whole = bytes as f64;
+    match bytes {
+        0..1_024 => count(usize::try_from(bytes).unwrap_or_default(), "byte"),
+        1_024..1_048_576 => format!("{:.1} KB", whole / 1_024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MB", whole / 1_048_576.0),
+        _ => format!("{:.1} GB", whole / 1_073_741_824.0),
+    }
+}
+
+/// Where a run stands, in one word.
+pub(super) fn run_state(state: RunState) -> &'static str {
+    match state {
+        RunState::Running => "running",
+        RunState::Finished => "finished",
+        RunState::Died => "died",
     }
 }
 
@@ -145,6 +184,16 @@ mod tests {
     fn durations_read_well() {
         let words = [0, 999, 3_250, 59_999, 60_000, 723_000, 3_720_000].map(duration);
         assert_eq!(words, ["0 ms", "999 ms", "3.2 s", "59.9 s", "1 m 00 s", "12 m 03 s", "1 h 02 m"]);
+    }
+
+    #[test]
+    fn times_and_sizes_read_well() {
+        let now: Timestamp = "2026-03-03T12:00:00Z".parse().unwrap_or_default();
+        let times =
+            ["2026-03-03T11:59:30Z", "2026-03-03T11:18:00Z", "2026-03-02T09:00:00Z", "2026-02-20T00:00:00Z", "x"];
+        assert_eq!(times.map(|time| ago(time, now)), ["just now", "42 min ago", "27 h ago", "11 days ago", ""]);
+        assert_eq!(ago("2026-03-03T12:01:00Z", now), "just now", "a clock that went back");
+        assert_eq!([1, 712, 3_500, 5 << 20, 3 << 30].map(size), ["1 byte", "712 bytes", "3.4 KB", "5.0 MB", "3.0 GB"]);
     }
 
     #[test]

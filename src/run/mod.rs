@@ -4,6 +4,7 @@
 //! process that nobody's end takes along. The supervisor starts one guard a task and writes the journal; everybody
 //! else, the process that called [`start()`] included, follows the journal.
 
+mod arrivals;
 mod course;
 mod estimate;
 mod event;
@@ -15,6 +16,7 @@ mod journal;
 mod kept;
 mod lock;
 mod order;
+mod output;
 mod paths;
 mod private;
 mod prune;
@@ -31,6 +33,7 @@ mod system;
 mod view;
 mod watch;
 
+pub use arrivals::NextRun;
 pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
@@ -38,6 +41,7 @@ pub use health::{Degraded, degraded};
 pub use history::{LatestAttempt, RunState, RunSummary, durations, latest_attempts, runs, unfinished};
 pub use journal::{JournalError, read_journal};
 pub use order::{Limits, Order};
+pub use output::{OutputError, OutputFollower, Piece};
 pub use paths::{RunPaths, runs_dir};
 pub use prune::{Keep, PruneError, Pruned, prune};
 pub use request::{Level, cancel, go_on, pause};

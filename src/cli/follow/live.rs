@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -15,22 +15,27 @@ use crate::task::TaskId;
 /// How often the live lines are drawn again.
 pub(super) const REDRAW: Duration = Duration::from_millis(120);
 
+/// How often the remaining time is worked out: it takes a moment for a run of thousands of tasks.
+const ESTIMATE: Duration = Duration::from_secs(1);
+
 pub(super) struct Live {
     screen: MultiProgress,
     wave: Option<ProgressBar>,
     tasks: HashMap<TaskId, ProgressBar>,
     paint: Paint,
+    /// When the remaining time was last worked out.
+    estimated: Option<Instant>,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        Self { screen, wave: None, tasks: HashMap::new(), paint: Paint::of_stdout() }
+        Self { screen, wave: None, tasks: HashMap::new(), paint: Paint::of_stdout(), estimated: None }
     }
 
     fn begin_wave(&mut self, wave: Option<&str>, tasks: usize) {
         let bar = self.screen.add(ProgressBar::new(tasks as u64));
-        bar.set_style(style("{prefix} {bar:24} {pos}/{len} done, {elapsed}"));
+        bar.set_style(style("{prefix} {bar:24} {pos}/{len} done, {elapsed}{msg}"));
         bar.set_prefix(words::wave_name(wave));
         self.wave = Some(bar);
     }
@@ -50,6 +55,15 @@ impl Live {
                 wave.inc(1);
             }
         }
+    }
+
+    fn show_estimate(&mut self, view: &View) {
+        let Some(wave) = &self.wave else { return };
+        if self.estimated.is_some_and(|at| at.elapsed() < ESTIMATE) {
+            return;
+        }
+        self.estimated = Some(Instant::now());
+        wave.set_message(words::time_left(view).map(|left| format!(", {left}")).unwrap_or_default());
     }
 
     fn end_wave(&mut self) {
@@ -103,8 +117,14 @@ impl Show for Live {
         Ok(())
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, view: &View) {
+        self.show_estimate(view);
         self.wave.iter().chain(self.tasks.values()).for_each(ProgressBar::tick);
+    }
+
+    fn leave(&mut self) {
+        // A screen that cannot be cleared is left as it is.
+        let _ = self.screen.clear();
     }
 
     fn say(&mut self, words: &str) -> io::Result<()> {

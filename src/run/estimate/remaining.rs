@@ -1,7 +1,7 @@
 //! How long a run will go on: what is left of it, played through in advance.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -62,7 +62,7 @@ fn limit(max_parallel: u32) -> usize {
 
 fn jobs(view: &View, now: Timestamp) -> Option<Vec<Job>> {
     let places: HashMap<&TaskId, usize> = view.tasks().enumerate().map(|(place, task)| (&task.id, place)).collect();
-    let last_wave = last_wave(view);
+    let (last_wave, usual) = (last_wave(view), usual(view));
     let mut doomed: HashSet<&TaskId> = HashSet::new();
     let mut jobs = Vec::new();
     for (wave, task) in
@@ -75,13 +75,13 @@ fn jobs(view: &View, now: Timestamp) -> Option<Vec<Job>> {
                 doomed.insert(&task.id);
                 Stage::Over
             }
-            TaskState::Pending => Stage::Waiting(estimate(view, task)?),
+            TaskState::Pending => Stage::Waiting(task.estimate_ms.or(usual)?),
             // It keeps its place while it waits.
             TaskState::Retrying { since, delay_ms, .. } => {
                 let wait = delay_ms.saturating_sub(elapsed_ms(since, now));
-                Stage::Running(wait.saturating_add(estimate(view, task)?))
+                Stage::Running(wait.saturating_add(task.estimate_ms.or(usual)?))
             }
-            TaskState::Running { since } => Stage::Running(left(estimate(view, task)?, since, now)),
+            TaskState::Running { since } => Stage::Running(left(task.estimate_ms.or(usual)?, since, now)),
         };
         let after = task.after.iter().filter_map(|id| places.get(id).copied()).collect();
         jobs.push(Job { wave, after, stage });
@@ -108,13 +108,13 @@ fn blocks(view: &View, doomed: &HashSet<&TaskId>, id: &TaskId) -> bool {
     doomed.contains(id) || matches!(state, Some(TaskState::Finished { outcome, .. }) if *outcome != Outcome::Passed)
 }
 
-/// The task's own estimate, else what the tasks of this run took that have passed.
-fn estimate(view: &View, task: &TaskView) -> Option<u64> {
+/// What the tasks of this run took that have passed: it stands for what is not known of another.
+fn usual(view: &View) -> Option<u64> {
     let passed = view.tasks().filter_map(|task| match &task.state {
         TaskState::Finished { outcome: Outcome::Passed, duration_ms, .. } => Some(*duration_ms),
         _ => None,
     });
-    task.estimate_ms.or_else(|| middle(passed.collect()))
+    middle(passed.collect())
 }
 
 fn left(estimate: u64, since: &str, now: Timestamp) -> u64 {
@@ -130,17 +130,31 @@ fn elapsed_ms(since: &str, now: Timestamp) -> u64 {
 /// and there is room. Answers with the time of the last end.
 fn play(jobs: &[Job], waves: usize, limit: usize) -> u64 {
     let mut play = Play::new(jobs, limit);
-    for wave in 0..waves {
-        play.wave(wave);
+    let mut of_wave: Vec<Vec<usize>> = vec![Vec::new(); waves];
+    for (number, job) in jobs.iter().enumerate() {
+        if let Some(numbers) = of_wave.get_mut(job.wave) {
+            numbers.push(number);
+        }
+    }
+    for (wave, numbers) in of_wave.iter().enumerate() {
+        play.wave(wave, numbers);
     }
     play.last_end()
 }
 
+/// A wave of ten thousand tasks is played in a few milliseconds: nothing here looks at all tasks for each of them.
 struct Play<'a> {
     jobs: &'a [Job],
     limit: usize,
-    over: Vec<bool>,
     now: u64,
+    over: Vec<bool>,
+    /// For each job how many of those before it are not over, and which wait for it.
+    waits_for: Vec<usize>,
+    dependents: Vec<Vec<usize>>,
+    /// The present wave, how many of its jobs are not over, and which of them can start.
+    wave: usize,
+    open: usize,
+    ready: BTreeSet<usize>,
     /// When which job ends, the next one on top.
     running: BinaryHeap<Reverse<(u64, usize)>>,
 }
@@ -151,34 +165,50 @@ impl<'a> Play<'a> {
             Stage::Running(left) => Some(Reverse((left, number))),
             _ => None,
         });
-        let over = jobs.iter().map(|job| job.stage == Stage::Over).collect();
-        Self { jobs, limit, over, now: 0, running: running.collect() }
+        let over: Vec<bool> = jobs.iter().map(|job| job.stage == Stage::Over).collect();
+        let mut dependents = vec![Vec::new(); jobs.len()];
+        let mut waits_for = Vec::with_capacity(jobs.len());
+        for (number, job) in jobs.iter().enumerate() {
+            let open = job.after.iter().filter(|&&before| over.get(before) == Some(&false));
+            waits_for.push(open.clone().count());
+            for &before in open {
+                if let Some(dependents) = dependents.get_mut(before) {
+                    dependents.push(number);
+                }
+            }
+        }
+        let running = running.collect();
+        Self { jobs, limit, now: 0, over, waits_for, dependents, wave: 0, open: 0, ready: BTreeSet::new(), running }
     }
 
-    fn wave(&mut self, wave: usize) {
-        let of_wave = |(number, job): (usize, &Job)| (job.wave == wave).then_some(number);
-        let of_wave: Vec<usize> = self.jobs.iter().enumerate().filter_map(of_wave).collect();
-        let is_waiting = |number: &usize| matches!(self.jobs.get(*number), Some(Job { stage: Stage::Waiting(_), .. }));
-        let mut waiting: VecDeque<usize> = of_wave.iter().copied().filter(is_waiting).collect();
-        while of_wave.iter().any(|&number| !self.is_over(number)) {
-            self.start(&mut waiting);
+    fn wave(&mut self, wave: usize, numbers: &[usize]) {
+        self.wave = wave;
+        self.open = numbers.iter().filter(|&&number| self.over.get(number) == Some(&false)).count();
+        numbers.iter().for_each(|&number| self.make_ready(number));
+        while self.open > 0 {
+            self.start();
             if !self.end_next() {
                 return; // what is left waits for each other, which no plan allows
             }
         }
     }
 
+    fn make_ready(&mut self, number: usize) {
+        let Some(job) = self.jobs.get(number) else { return };
+        let is_free = self.waits_for.get(number) == Some(&0);
+        if job.wave == self.wave && is_free && matches!(job.stage, Stage::Waiting(_)) {
+            self.ready.insert(number);
+        }
+    }
+
     /// Starts what can start, in order.
-    fn start(&mut self, waiting: &mut VecDeque<usize>) {
-        waiting.retain(|&number| {
-            let Some(job) = self.jobs.get(number) else { return false };
-            let Stage::Waiting(takes) = job.stage else { return false };
-            let starts = self.running.len() < self.limit && job.after.iter().all(|&before| self.is_over(before));
-            if starts {
-                self.running.push(Reverse((self.now + takes, number)));
+    fn start(&mut self) {
+        while self.running.len() < self.limit {
+            let Some(number) = self.ready.pop_first() else { return };
+            if let Some(Stage::Waiting(takes)) = self.jobs.get(number).map(|job| job.stage) {
+                self.running.push(Reverse((self.now.saturating_add(takes), number)));
             }
-            !starts
-        });
+        }
     }
 
     /// Goes on to the next end; false where nothing runs.
@@ -188,6 +218,15 @@ impl<'a> Play<'a> {
         if let Some(over) = self.over.get_mut(number) {
             *over = true;
         }
+        if self.jobs.get(number).is_some_and(|job| job.wave == self.wave) {
+            self.open = self.open.saturating_sub(1);
+        }
+        for dependent in self.dependents.get(number).cloned().unwrap_or_default() {
+            if let Some(waits_for) = self.waits_for.get_mut(dependent) {
+                *waits_for = waits_for.saturating_sub(1);
+            }
+            self.make_ready(dependent);
+        }
         true
     }
 
@@ -195,16 +234,13 @@ impl<'a> Play<'a> {
         while self.end_next() {}
         self.now
     }
-
-    fn is_over(&self, number: usize) -> bool {
-        self.over.get(number).copied().unwrap_or(true)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+    use jiff::SignedDuration;
     use proptest::prelude::*;
 
     use super::*;
@@ -320,5 +356,79 @@ mod tests {
                 prop_assert!(play(&after, WAVES, limit) <= work(&after));
             }
         }
+    }
+
+    /// A run of two waves: `A` and `B` in the first, `C` after them in the second, each thought to take 10 s.
+    fn run_of_two_waves() -> View {
+        let task = |id: &str, after: &[&str], estimate: Option<u64>| serde_json::json!({ "id": id, "title": id, "file": id, "after": after, "estimate_ms": estimate });
+        let started = serde_json::json!({
+            "v": "1.1", "seq": 1, "time": "2026-01-01T00:00:00Z", "event": "run-started", "run": "r", "root": "/w",
+            "feature": "F", "title": "F", "max_parallel": 4, "waves": [
+                { "wave": "1", "tasks": [task("A", &[], Some(10_000)), task("B", &[], Some(10_000))] },
+                { "wave": "2", "tasks": [task("C", &["A"], None)] },
+            ],
+        });
+        let mut view = View::default();
+        view.apply(&serde_json::from_value(started).unwrap());
+        view
+    }
+
+    fn tell(view: &mut View, event: serde_json::Value) {
+        let mut record = serde_json::json!({ "v": "1.1", "seq": 2, "time": "2026-01-01T00:00:00Z" });
+        record.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+        view.apply(&serde_json::from_value(record).unwrap());
+    }
+
+    fn start(view: &mut View, task: &str) {
+        tell(view, serde_json::json!({ "event": "task-started", "task": task, "attempt": 1, "log": "l" }));
+    }
+
+    fn end(view: &mut View, task: &str, outcome: &str, duration_ms: u64) {
+        let event = serde_json::json!({
+            "event": "task-finished", "task": task, "outcome": outcome, "exit_code": null, "duration_ms": duration_ms,
+            "reason": null, "log": null,
+        });
+        tell(view, event);
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap().checked_add(SignedDuration::from_secs(seconds)).unwrap()
+    }
+
+    #[test]
+    fn what_runs_has_only_the_rest_before_it() {
+        let mut view = run_of_two_waves();
+        assert_eq!(remaining_ms(&view, at(0)), None, "nothing tells about C");
+        start(&mut view, "A");
+        start(&mut view, "B");
+        end(&mut view, "B", "passed", 4_000);
+        assert_eq!(remaining_ms(&view, at(4)), Some(6_000 + 4_000), "B tells what C will take");
+        assert_eq!(remaining_ms(&view, at(600)), Some(500 + 4_000), "what takes too long still takes a little longer");
+        assert_eq!(remaining_ms(&view, at(-9)), Some(10_000 + 4_000), "a clock that went back does no harm");
+    }
+
+    #[test]
+    fn what_will_not_start_takes_no_time() {
+        let mut view = run_of_two_waves();
+        end(&mut view, "B", "passed", 4_000);
+        let mut cancelled = view.clone();
+        end(&mut view, "A", "failed", 1_000);
+        assert_eq!(remaining_ms(&view, at(1)), Some(0), "no later wave after a failure");
+        view.keep_going = true;
+        assert_eq!(remaining_ms(&view, at(1)), Some(0), "C waits for A, which failed");
+
+        cancelled.cancelling = Some(Level::FinishWave);
+        assert_eq!(remaining_ms(&cancelled, at(0)), Some(10_000), "the wave is finished and no more");
+        cancelled.cancelling = Some(Level::Terminate);
+        assert_eq!(remaining_ms(&cancelled, at(0)), None);
+    }
+
+    #[test]
+    fn tasks_that_start_together_take_as_long_as_their_longest_chain() {
+        let tasks = |last| [("A", vec![], Some(3)), ("B", vec!["A", "elsewhere"], Some(4)), ("C", vec![], last)];
+        assert_eq!(together_ms(tasks(Some(5)), 0), Some(7));
+        assert_eq!(together_ms(tasks(Some(5)), 1), Some(12));
+        assert_eq!(together_ms(tasks(None), 0), None);
+        assert_eq!(together_ms([] as [(&str, Vec<&str>, Option<u64>); 0], 0), None);
     }
 }

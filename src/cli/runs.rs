@@ -1,0 +1,125 @@
+//! `feature-build runs`.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::format::Format;
+use super::terminal::{Look, Paint, print_json};
+use super::{Context, print, words};
+use crate::run::{self, Counts, RunPaths, RunState, RunSummary, View};
+
+/// List the runs of the workspace, the newest first; those that have not finished on top.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  feature-build runs --limit 5")]
+pub(super) struct Args {
+    /// No more than these.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What `runs --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "runs")]
+pub(super) struct Runs {
+    /// The newest first; those that have not finished on top.
+    runs: Vec<Run>,
+}
+
+/// One run.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Run {
+    /// Its id.
+    run: String,
+    /// `running`, `finished` or `died`.
+    state: &'static str,
+    /// The feature's id.
+    feature: String,
+    /// The feature's title.
+    title: String,
+    /// When it started (RFC 3339, UTC).
+    started: String,
+    /// How many tasks it has, those that are skipped included.
+    tasks: u32,
+    /// How many tasks have which outcome so far.
+    summary: Counts,
+    /// How long it took; `null` where it has not finished.
+    wall_ms: Option<u64>,
+    /// How long it will probably go on; `null` where it does not, or nothing tells.
+    remaining_ms: Option<u64>,
+    /// What `run` answered; `null` where it has not finished.
+    exit_code: Option<u8>,
+}
+
+pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    let state_dir = context.state_dir()?;
+    let now = Timestamp::now();
+    let (mut runs, finished): (Vec<RunSummary>, Vec<RunSummary>) =
+        run::runs(&state_dir).into_iter().partition(|run| run.state != RunState::Finished);
+    runs.extend(finished);
+    runs.truncate(args.limit.unwrap_or(usize::MAX));
+    let remaining = |run: &RunSummary| {
+        let is_running = run.state == RunState::Running;
+        let records = is_running.then(|| run::read_journal(&RunPaths::of(&state_dir, &run.run).journal()))?;
+        run::remaining_ms(&View::of(&records.ok()?), now)
+    };
+    let runs: Vec<Run> = runs.iter().map(|run| describe(run, remaining(run))).collect();
+    match args.format {
+        Format::Json => return print_json(&Runs { runs }),
+        Format::Text if runs.is_empty() => print("nothing has run in this workspace yet\n")?,
+        Format::Text => print(&text(&runs, now, Paint::of_stdout()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(run: &RunSummary, remaining_ms: Option<u64>) -> Run {
+    Run {
+        run: run.run.to_string(),
+        state: words::run_state(run.state),
+        feature: run.feature.clone(),
+        title: run.title.clone(),
+        started: run.started.clone(),
+        tasks: run.tasks,
+        summary: run.summary.clone(),
+        wall_ms: run.wall_ms,
+        remaining_ms,
+        exit_code: run.exit_code,
+    }
+}
+
+fn text(runs: &[Run], now: Timestamp, paint: Paint) -> String {
+    let features: Vec<String> = runs.iter().map(|run| words::feature_name(&run.feature, &run.title)).collect();
+    let width = features.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(WIDEST_FEATURE);
+    let lines = runs.iter().zip(&features).map(|(run, feature)| line(run, feature, width, now, paint));
+    lines.collect()
+}
+
+/// A longer name moves its own line only.
+const WIDEST_FEATURE: usize = 40;
+
+fn line(run: &Run, feature: &str, width: usize, now: Timestamp, paint: Paint) -> String {
+    let (mark, look) = match (run.state, run.exit_code) {
+        ("running", _) => ("▶", Look::Blue),
+        (_, Some(0)) => ("✓", Look::Green),
+        (_, Some(130)) => ("■", Look::Yellow),
+        _ => ("✗", Look::Red),
+    };
+    let took = match (run.wall_ms, run.remaining_ms) {
+        (Some(wall_ms), _) => format!("in {}", words::duration(wall_ms)),
+        (None, Some(left)) => format!("{} left", run::about(left)),
+        (None, None) => String::new(),
+    };
+    let how = match run.state {
+        "finished" => words::counts(&run.summary),
+        _ => format!("{}/{} done", run.summary.values().sum::<u32>(), run.tasks),
+    };
+    let ago = paint.paint(Look::Dim, &words::ago(&run.started, now));
+    let took = if took.is_empty() { took } else { format!(" {took}") };
+    let mark = paint.paint(look, mark);
+    format!("{mark} {}  {:8}  {feature:width$}  {how}{took}  {ago}\n", run.run, run.state)
+}

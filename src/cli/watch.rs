@@ -1,0 +1,38 @@
+//! `feature-build watch`.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use super::Context;
+use super::follow::{self, Format};
+use crate::run::{self, RunId, RunPaths, RunState};
+use crate::task::TaskId;
+
+/// Follow a run as `run` shows it, whoever started it. Ctrl-C ends the view, not the run.
+///
+/// Without RUN the newest run in progress; where there is none, the next one that starts. The exit code is the run's.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  feature-build watch")]
+pub(super) struct Args {
+    /// The run.
+    run: Option<String>,
+    /// How to show it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    let state_dir = context.state_dir()?;
+    let run = match &args.run {
+        Some(name) => {
+            let run = RunId(TaskId::new(name)?);
+            if !RunPaths::of(&state_dir, &run).journal().exists() {
+                bail!("no run \"{name}\" here");
+            }
+            Some(run)
+        }
+        None => run::unfinished(&state_dir).into_iter().find(|run| run.state == RunState::Running).map(|run| run.run),
+    };
+    follow::watch(&state_dir, run, args.format)
+}
