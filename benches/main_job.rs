@@ -36,7 +36,7 @@ fn wave_of_sleeps() {
         let text = format!("---\nid: NAP-{number}\ntitle: A nap\nstatus: backlog\nwave: 1\n---\n");
         fs::write(root.join(format!("tasks/backlog/nap/NAP-{number}.md")), text).unwrap();
     }
-    let ours = || assert!(feature_build(root, &["run", "--redo"]).success());
+    let ours = || assert!(feature_build(root, &["run", "--redo", "--trust"]).success());
     let floor = || {
         let naps: Vec<_> = (0..3).map(|_| Command::new("sleep").arg("2").spawn().unwrap()).collect();
         naps.into_iter().for_each(|mut nap| assert!(nap.wait().unwrap().success()));

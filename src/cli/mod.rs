@@ -13,6 +13,7 @@ mod runs;
 mod schema;
 mod status;
 mod terminal;
+mod trust;
 mod watch;
 mod waves;
 mod words;
@@ -52,6 +53,7 @@ enum Command {
     Log(log::Args),
     Cancel(cancel::Args),
     Prune(prune::Args),
+    Trust(trust::Args),
     Lsp(lsp::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -132,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Log(args) => log::main(&context, &args),
         Command::Cancel(args) => cancel::main(&context, &args),
         Command::Prune(args) => prune::main(&context, &args),
+        Command::Trust(args) => trust::main(&context, &args),
         Command::Lsp(args) => lsp::main(&context, &args),
         Command::Schema(args) => schema::main(&context, &args),
         Command::Completions(args) => completions::main(&context, &args),

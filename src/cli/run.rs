@@ -6,14 +6,17 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::follow::{Format, start_and_follow};
+use super::trust::gate;
 use crate::agent;
 use crate::plan::{Asked, Feature, Schedule, SelectError, Selection, select};
 use crate::run::{self, Options};
 use crate::workspace::state_dir;
+use crate::workspace::trust::Subject;
 
 /// Run the waves of a feature: the tasks of a wave at the same time.
 ///
 /// Without --feature the one open feature is run; without --next, --wave or --task every wave of it that is not done.
+/// Nothing starts before you have trusted the workspace's configuration (`feature-build trust`); a terminal asks.
 /// The run goes on when the terminal is closed; Ctrl-C ends it, twice at once.
 ///
 /// Exit code: 0 all passed, 1 some task did not, 2 usage or configuration, 130 cancelled.
@@ -41,6 +44,9 @@ pub(super) struct Args {
     /// After a failure run later waves too; only tasks that depend on one that did not pass are skipped.
     #[arg(long)]
     keep_going: bool,
+    /// Trust the configuration as it stands, without being asked.
+    #[arg(long)]
+    trust: bool,
     /// How to show the run.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -67,7 +73,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         // Nothing runs by the half of a configuration that could be read.
         return Err(error.clone().into());
     }
-    let (root, config) = (index.root(), index.config());
+    let root = index.root();
     let features: Vec<&Feature> = index.features().collect();
     if features.is_empty() {
         anyhow::bail!("no task files in {}", root.display());
@@ -81,14 +87,16 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         }
         Err(error) => return Err(error.into()),
     };
-    let commands = agent::resolve(config, root, &schedule, |file| index.task(file))?;
+    let subject = Subject::read(root)?;
+    let commands = agent::resolve(subject.config(), root, &schedule, |file| index.task(file))?;
     let options = Options { max_parallel: args.max_parallel, keep_going: args.keep_going, ..Options::default() };
-    let start = || run::start(root, config, &schedule, &commands, &options);
+    let trusted = gate(subject, args.trust)?;
+    let start = || run::start(&trusted, &schedule, &commands, &options);
     if args.detach {
         let run = start()?;
         // The run is on; a reader that is gone changes nothing.
         let _ = writeln!(std::io::stdout(), "{run}");
         return Ok(ExitCode::SUCCESS);
     }
-    start_and_follow(&state_dir(root, config), args.format, start)
+    start_and_follow(&state_dir(root, trusted.config()), args.format, start)
 }

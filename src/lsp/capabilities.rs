@@ -31,6 +31,8 @@ pub(super) struct Abilities {
     pub(super) action_literals: bool,
     /// A message may carry actions: it shows them, and its owner said that it does not block meanwhile.
     pub(super) interactive_messages: bool,
+    /// It can ask the user to choose an answer to a message.
+    pub(super) message_requests: bool,
     /// The server tells by a message that a run failed: not where the client does so itself.
     pub(super) failure_messages: bool,
     /// It wants every event of every run.
@@ -76,6 +78,7 @@ impl Abilities {
                 .and_then(|text| text.code_action.as_ref()?.code_action_literal_support.as_ref())
                 .is_some(),
             interactive_messages: wishes.interactive_messages && message_actions.is_some(),
+            message_requests: message_actions.is_some(),
             failure_messages: wishes.failure_messages,
             events: wishes.events,
         }

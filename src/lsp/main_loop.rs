@@ -6,6 +6,7 @@ mod roots;
 mod runs;
 mod texts;
 mod told;
+mod trust;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -39,9 +40,11 @@ use crate::agent::{self, CONFIG_FILE, Excerpt};
 use crate::plan::{self, Asked, Schedule, Selection};
 use crate::run::{self, Level, Outcome, RunId, View};
 use crate::task::{RelPath, Task, TaskId, WaveLabel};
-use crate::workspace::{Changed, Config, Index, find_root, state_dir};
-use requests::{answer_nothing, fingerprint};
+use crate::workspace::trust::{Standing, Store, Subject};
+use crate::workspace::{Changed, Index, find_root, state_dir};
+use requests::{Refusal, answer_nothing, fingerprint};
 use texts::is_on_disk;
+use trust::Question;
 
 /// How many messages of other threads wait for the loop.
 const HAPPENINGS: usize = 256;
@@ -125,10 +128,12 @@ pub(super) enum Happening {
     Started {
         root: PathBuf,
         tasks: Vec<TaskId>,
-        result: Result<RunId, String>,
+        result: Result<RunId, Refusal>,
         loud: bool,
         answer: oneshot::Sender<Value>,
     },
+    /// The user was asked whether to trust a root's configuration; `again`: yes, and this is to be started.
+    TrustAnswered { root: PathBuf, again: Option<(Command, Target)> },
     /// The editor answered a refresh.
     Refreshed,
     /// The user wants to see a log.
@@ -289,6 +294,7 @@ impl State {
             Happening::Started { root, tasks, result, loud, answer } => {
                 self.run_started(&root, &tasks, result, loud, answer);
             }
+            Happening::TrustAnswered { root, again } => self.trust_answered(&root, again),
             Happening::Refreshed => {
                 self.refreshing = false;
             }

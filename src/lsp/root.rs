@@ -36,6 +36,8 @@ pub(super) struct Root {
     pub(super) state_dir: PathBuf,
     /// Tasks whose run is being started, with the run once it has: until its first news a second click must find them.
     pub(super) starting: HashMap<TaskId, Option<RunId>>,
+    /// The user is being asked whether to trust the configuration.
+    pub(super) asking: bool,
     /// The runs that are or were followed.
     pub(super) followed: HashSet<RunId>,
     /// The tasks that the index was told to have passed.
@@ -124,6 +126,7 @@ impl Root {
             waiting: Vec::new(),
             runs: RunBook::default(),
             starting: HashMap::new(),
+            asking: false,
             followed: HashSet::new(),
             passed: BTreeSet::new(),
             open: BTreeMap::new(),

@@ -18,7 +18,6 @@ mod lock;
 mod order;
 mod output;
 mod paths;
-mod private;
 mod prune;
 mod random;
 mod record;
@@ -26,12 +25,15 @@ mod request;
 mod rerun;
 mod retry;
 mod role;
+mod seal;
 mod start;
 mod stopwatch;
 mod supervise;
 mod system;
 mod view;
 mod watch;
+
+use crate::workspace::private;
 
 pub use arrivals::NextRun;
 pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};

@@ -44,6 +44,9 @@ pub struct Order {
     /// How long tasks will probably take, in milliseconds; those are missing of which nothing tells.
     #[serde(default)]
     pub estimates: BTreeMap<TaskId, u64>,
+    /// The hash of the configuration that the user trusted when the run was started.
+    #[serde(default)]
+    pub trusted: String,
 }
 
 /// What a guard enforces. Times in milliseconds.

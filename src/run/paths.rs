@@ -37,6 +37,11 @@ impl RunPaths {
         self.dir.join("run.json")
     }
 
+    /// What shows that the order was written by this user on this machine.
+    pub(super) fn seal(&self) -> PathBuf {
+        self.dir.join("run.seal")
+    }
+
     /// The journal: the only truth about the run.
     pub fn journal(&self) -> PathBuf {
         self.dir.join("journal.jsonl")

@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::estimate::Hint;
-use super::{Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir};
+use super::{Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal};
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
+use crate::workspace::trust::Trusted;
 use crate::workspace::{Config, state_dir};
 
 /// How many tasks run at the same time where nobody says.
@@ -126,11 +127,13 @@ pub enum Resumed {
 /// Starts a run that lives without this process, and answers with its id when its supervisor owns it and its journal
 /// has begun. Blocking, but quick.
 ///
+/// This is the one way to a new run, and it takes the proof that the user trusts what runs. `commands` are made by
+/// [`agent::resolve`] from the configuration in that proof.
+///
 /// # Errors
 /// [`StartError`]; then nothing is running.
 pub fn start(
-    root: &Path,
-    config: &Config,
+    trusted: &Trusted,
     schedule: &Schedule,
     commands: &BTreeMap<TaskId, agent::Command>,
     options: &Options,
@@ -142,8 +145,9 @@ pub fn start(
     if let Some(task) = scheduled.map(|task| &task.id).find(|id| !commands.contains_key(*id)) {
         return Err(StartError::NoCommand(task.clone()));
     }
+    let (root, config) = (trusted.root(), trusted.config());
     let state_dir = state_dir(root, config);
-    let (run, paths) = make_folder(&state_dir)?;
+    let (run, paths) = make_folder(root, &state_dir)?;
     let order = Order {
         run: run.clone(),
         root: root.to_path_buf(),
@@ -158,8 +162,9 @@ pub fn start(
         retry: RetryPolicy::default(),
         estimates: estimates(&state_dir, schedule),
         state_dir,
+        trusted: trusted.hash().into(),
     };
-    write_order(&paths, &order, commands)?;
+    write_order(&paths, &order, commands, trusted)?;
     match launch(&run, &paths, &options.launcher, None) {
         Ok(_) => Ok(run),
         Err(error) => {
@@ -217,13 +222,15 @@ fn milliseconds(seconds: f64) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn make_folder(state_dir: &Path) -> Result<(RunId, RunPaths), StartError> {
+fn make_folder(root: &Path, state_dir: &Path) -> Result<(RunId, RunPaths), StartError> {
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source| StartError::Write { path, source }
     };
-    for dir in [runs_dir(state_dir), state_dir.join("locks")] {
-        private::create_dir_all(&dir).map_err(failed(&dir))?;
+    // A `state_dir` outside was named by a trusted configuration: the links on the way to it are the user's own.
+    let above = if state_dir.starts_with(root) { root } else { state_dir };
+    for dir in [state_dir.to_path_buf(), runs_dir(state_dir), state_dir.join("locks")] {
+        private::claim(above, &dir).map_err(failed(&dir))?;
     }
     ignore_itself(state_dir).map_err(failed(state_dir))?;
     loop {
@@ -243,7 +250,7 @@ fn make_folder(state_dir: &Path) -> Result<(RunId, RunPaths), StartError> {
 /// Git shall not see the state of runs.
 fn ignore_itself(state_dir: &Path) -> io::Result<()> {
     let path = state_dir.join(".gitignore");
-    if path.exists() { Ok(()) } else { std::fs::write(path, "*\n") }
+    if path.symlink_metadata().is_ok() { Ok(()) } else { private::write_whole(&path, b"*\n") }
 }
 
 fn new_id() -> RunId {
@@ -256,7 +263,12 @@ fn new_id() -> RunId {
     }
 }
 
-fn write_order(paths: &RunPaths, order: &Order, commands: &BTreeMap<TaskId, agent::Command>) -> Result<(), StartError> {
+fn write_order(
+    paths: &RunPaths,
+    order: &Order,
+    commands: &BTreeMap<TaskId, agent::Command>,
+    trusted: &Trusted,
+) -> Result<(), StartError> {
     let failed = |path: PathBuf| move |source| StartError::Write { path, source };
     for (id, command) in commands {
         let Some(stdin) = &command.stdin else { continue };
@@ -264,7 +276,8 @@ fn write_order(paths: &RunPaths, order: &Order, commands: &BTreeMap<TaskId, agen
         private::write_whole(&path, stdin).map_err(failed(path))?;
     }
     let bytes = serde_json::to_vec(order).map_err(io::Error::from).map_err(failed(paths.order()))?;
-    private::write_whole(&paths.order(), &bytes).map_err(failed(paths.order()))
+    private::write_whole(&paths.order(), &bytes).map_err(failed(paths.order()))?;
+    seal::write(paths, &bytes, trusted).map_err(failed(paths.seal()))
 }
 
 /// What a supervisor says to whoever started it, before it goes about its work or ends.

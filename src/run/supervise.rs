@@ -38,7 +38,7 @@ use super::record::Recorder;
 use super::request::Request;
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
-use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, read_journal, role, system};
+use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, read_journal, role, seal, system};
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
 
@@ -87,7 +87,7 @@ struct Prepared {
 }
 
 fn prepare(paths: RunPaths, lock: Lock) -> io::Result<Prepared> {
-    let order: Order = serde_json::from_slice(&std::fs::read(paths.order())?)?;
+    let order: Order = serde_json::from_slice(&seal::read_order(&paths)?)?;
     // Descendants of a guard that is killed come to this process.
     system::become_subreaper()?;
     let journal = Journal::open(&paths.journal())?;

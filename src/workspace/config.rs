@@ -138,10 +138,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] where the file cannot be read or says what cannot be.
     pub fn load(root: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&crate::task::decode(&Self::read(root)?))
+    }
+
+    /// The bytes of a root's configuration; none where there is no file. Blocking.
+    pub(super) fn read(root: &Path) -> Result<Vec<u8>, ConfigError> {
         match std::fs::read(root.join(FILE_NAME)) {
-            Ok(bytes) => Self::parse(&crate::task::decode(&bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ConfigError::new(error.to_string(), Span::default())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|error| ConfigError::new(error.to_string(), Span::default())),
         }
     }
 

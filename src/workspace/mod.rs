@@ -1,9 +1,12 @@
-//! Where the files are: roots, configuration, discovery, and the index of all tasks. Reads files and nothing else.
+//! Where the files are: roots, configuration, discovery, the index of all tasks, and what the user trusts. Reads files and
+//! nothing else; only `trust` writes, outside of every workspace.
 
 mod config;
 mod discover;
 mod index;
+pub(crate) mod private;
 mod root;
+pub mod trust;
 
 pub use config::{Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Own, Run, Stdin};
 pub use index::{Changed, FileProblems, Index};

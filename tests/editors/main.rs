@@ -68,6 +68,12 @@ fn neovim_shows_the_lens_runs_it_and_lists_the_failure() {
     let task = broken_example(&folder.path().canonicalize().unwrap());
     let report = folder.path().join("report.json");
     let binary = env!("CARGO_BIN_EXE_feature-build");
+    let trusts = Command::new(binary)
+        .args(["-C".as_ref(), task.parent().unwrap(), "trust".as_ref()])
+        .env("XDG_STATE_HOME", folder.path())
+        .status()
+        .unwrap();
+    assert!(trusts.success());
     let mut editor = Command::new(neovim)
         .args(["--clean", "--headless", "-i", "NONE", "-n"])
         .args(["--cmd", &format!("set runtimepath^={REPOSITORY}/editors/neovim")])

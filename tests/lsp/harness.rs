@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use feature_build::run::{self, Level, RunState};
+use feature_build::workspace::trust::{Store, Subject};
 use serde_json::{Value, json};
 
 /// Long enough for a slow machine under load; a test that passes never waits for it.
@@ -48,6 +49,21 @@ impl Workspace {
         let path = self.root.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+        if file == "feature-build.yaml" {
+            self.trust();
+        }
+    }
+
+    /// Trusts the configuration, where it can be read. The store is the tests' own: `.cargo/config.toml` says so.
+    pub fn trust(&self) {
+        if let Ok(subject) = Subject::read(&self.root) {
+            Store::of_user().unwrap().trust(&subject).unwrap();
+        }
+    }
+
+    /// Trusts it no longer.
+    pub fn distrust(&self) {
+        assert!(Store::of_user().unwrap().revoke(&self.root).unwrap());
     }
 
     /// A task of GuardKit's dialect, in feature `FEAT-1`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use feature_build::agent;
@@ -12,6 +12,7 @@ use feature_build::run::{
 };
 use feature_build::task::TaskId;
 use feature_build::workspace::Config;
+use feature_build::workspace::trust::{Store, Subject, Trusted};
 
 /// Long enough for a machine that is busy with other things; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +32,11 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < give_up, "waited too long until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Trusts a workspace as it stands. The store is the tests' own: `.cargo/config.toml` says so.
+pub fn trust(root: &Path) -> Trusted {
+    Store::of_user().unwrap().trust(&Subject::read(root).unwrap()).unwrap()
 }
 
 /// A workspace and the run that is being put together for it.
@@ -110,7 +116,14 @@ impl Bench {
     }
 
     pub fn start(&self) -> RunId {
-        run::start(&self.root(), &self.config, &self.schedule, &self.commands, &self.options).unwrap()
+        run::start(&self.trusted(), &self.schedule, &self.commands, &self.options).unwrap()
+    }
+
+    /// Writes the configuration and trusts it, as a user does with `feature-build trust`.
+    pub fn trusted(&self) -> Trusted {
+        // JSON is YAML.
+        fs::write(self.path("feature-build.yaml"), serde_json::to_string_pretty(&self.config).unwrap()).unwrap();
+        trust(&self.root())
     }
 
     pub fn run(&self) -> Run {

@@ -2,7 +2,7 @@
 
 use feature_build::run::Outcome::{Failed, Passed};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, trust};
 
 /// `follow` checks that no process of the run is alive.
 fn passes_and_leaves_nothing(script: &str) {
@@ -59,8 +59,11 @@ fn a_working_directory_that_is_gone_is_said_so() {
     bench.wave("1").task("A", "true");
     bench.config.state_dir = Some(tempfile::tempdir().unwrap().keep());
     let root = bench.path("gone");
-    let run =
-        feature_build::run::start(&root, &bench.config, &bench.schedule, &bench.commands, &bench.options).unwrap();
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("feature-build.yaml"), serde_json::to_string(&bench.config).unwrap()).unwrap();
+    let trusted = trust(&root);
+    std::fs::remove_dir_all(&root).unwrap();
+    let run = feature_build::run::start(&trusted, &bench.schedule, &bench.commands, &bench.options).unwrap();
     let run = bench.follow(&run);
     assert_eq!(run.outcome("A"), Failed);
     assert!(run.reason("A").starts_with("cannot be started: entering "), "{}", run.reason("A"));

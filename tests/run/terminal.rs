@@ -8,10 +8,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use feature_build::run::{self, RunId, RunState};
+use feature_build::workspace::trust::Subject;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bench::{binary, kill, processes_of, processes_where, rendezvous, wait_until};
+use crate::bench::{binary, kill, processes_of, processes_where, rendezvous, trust, wait_until};
 
 struct Workspace {
     dir: tempfile::TempDir,
@@ -36,6 +37,9 @@ impl Workspace {
         let path = self.root().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+        if name == "feature-build.yaml" && Subject::read(&self.root()).is_ok() {
+            trust(&self.root());
+        }
     }
 
     /// A task file in the seed's own format, that runs a script.
@@ -229,7 +233,7 @@ fn nothing_configured_is_said_with_the_file_to_write() {
     let file = workspace.root().join("feature-build.yaml");
     assert!(error.contains(&file.display().to_string()), "{error}");
     let (_, lines) = error.split_once("\n\n").unwrap();
-    fs::write(file, lines).unwrap();
+    workspace.write("feature-build.yaml", lines);
     assert_eq!(code(&workspace.call(&["run"])), Some(0));
 }
 

@@ -126,14 +126,14 @@ impl State {
             Command::OpenLog => self.open_log(path, &target, answer),
             Command::RerunFailed => {
                 let selection = self.failed_selection(path, &target);
-                self.start(path, selection, &target, loud, answer);
+                self.start(path, selection, (command, target), loud, answer);
             }
             Command::RunWave | Command::RunTask | Command::RunFeature => {
                 let missing = if command == Command::RunTask { "task" } else { "wave" };
                 let selection = target
                     .selection(command)
                     .ok_or_else(|| format!("{} needs a {missing} in its argument", command.id()));
-                self.start(path, selection, &target, loud, answer);
+                self.start(path, selection, (command, target), loud, answer);
             }
         }
     }
@@ -162,11 +162,11 @@ impl State {
         &mut self,
         path: &Path,
         selection: Result<Selection, String>,
-        target: &Target,
+        asked: (Command, Target),
         loud: bool,
         answer: oneshot::Sender<Value>,
     ) {
-        let start = match selection.and_then(|selection| self.prepare(path, &selection, target)) {
+        let start = match selection.and_then(|selection| self.prepare(path, &selection, asked)) {
             Ok(start) => start,
             Err(reason) => return self.refuse(&reason, loud, answer),
         };
@@ -183,7 +183,8 @@ impl State {
     }
 
     /// What a run of the selection would do, or why there is none.
-    fn prepare(&self, path: &Path, selection: &Selection, target: &Target) -> Result<Start, String> {
+    fn prepare(&self, path: &Path, selection: &Selection, asked: (Command, Target)) -> Result<Start, String> {
+        let target = &asked.1;
         let index = self.roots.get(path).and_then(|root| Some((root, root.index()?)));
         let Some((root, index)) = index else { return Err("the workspace has no plan".into()) };
         if let Some(error) = index.config_error() {
@@ -222,30 +223,27 @@ impl State {
             document.touched.then(|| (file.to_string(), Arc::clone(document.text())))
         });
         let tasks = files.filter_map(|file| index.task(Path::new(file)).map(|task| (file.to_string(), task.clone())));
-        Ok(Start {
-            root: path.to_path_buf(),
-            config: Arc::clone(index.config()),
-            touched: touched.collect(),
-            tasks: tasks.collect(),
-            schedule,
-        })
+        Ok(Start { root: path.to_path_buf(), asked, touched: touched.collect(), tasks: tasks.collect(), schedule })
     }
 
     pub(super) fn run_started(
         &mut self,
         path: &Path,
         tasks: &[TaskId],
-        result: Result<RunId, String>,
+        result: Result<RunId, Refusal>,
         loud: bool,
         answer: oneshot::Sender<Value>,
     ) {
+        if let (Err(_), Some(root)) = (&result, self.roots.get_mut(path)) {
+            root.starting.retain(|task, _| !tasks.contains(task));
+        }
         let run = match result {
             Ok(run) => run,
-            Err(reason) => {
-                if let Some(root) = self.roots.get_mut(path) {
-                    root.starting.retain(|task, _| !tasks.contains(task));
-                }
-                return self.refuse(&reason, loud, answer);
+            Err(Refusal::Reason(reason)) => return self.refuse(&reason, loud, answer),
+            Err(Refusal::Untrusted(question)) => {
+                // Answered before the user is: editors wait for commands, some of them with everything else.
+                let _ = answer.send(json!(Started::nothing(UNTRUSTED)));
+                return self.ask_for_trust(path, *question);
             }
         };
         if let Some(root) = self.roots.get_mut(path) {
@@ -354,29 +352,56 @@ fn just_started(root: &Root, target: &Target) -> Vec<RunId> {
 /// A run that is about to be started, with all that another thread needs for it.
 struct Start {
     root: PathBuf,
-    config: Arc<Config>,
+    /// The command that asked for it.
+    asked: (Command, Target),
     schedule: Schedule,
     /// Open files of the selection that the editor may have changed, with its text.
     touched: Vec<(String, Arc<str>)>,
     tasks: HashMap<String, Task>,
 }
 
+/// Why nothing was started.
+#[derive(Debug)]
+pub(in crate::lsp) enum Refusal {
+    /// The user was not asked yet whether to trust the configuration.
+    Untrusted(Box<Question>),
+    /// Anything else.
+    Reason(String),
+}
+
+/// The reason that programs are told where the user has to be asked first.
+const UNTRUSTED: &str = "untrusted";
+
 impl Start {
     /// Starts it. Blocking.
-    fn go(&self) -> Result<RunId, String> {
+    fn go(&self) -> Result<RunId, Refusal> {
         if let Some((file, _)) = self.touched.iter().find(|(file, text)| !is_on_disk(&self.root.join(file), text)) {
-            return Err(format!("{file} has unsaved changes: save it first, a run reads files from disk"));
+            let reason = format!("{file} has unsaved changes: save it first, a run reads files from disk");
+            return Err(Refusal::Reason(reason));
         }
+        let subject = Subject::read(&self.root).map_err(Refusal::of)?;
         let task_of = |file: &Path| self.tasks.get(file.to_str()?);
-        let commands =
-            agent::resolve(&self.config, &self.root, &self.schedule, task_of).map_err(|error| chain(&error))?;
-        let options = run::Options::default();
-        run::start(&self.root, &self.config, &self.schedule, &commands, &options).map_err(|error| chain(&error))
+        let commands = agent::resolve(subject.config(), &self.root, &self.schedule, task_of).map_err(Refusal::of)?;
+        let store = Store::of_user().map_err(Refusal::of)?;
+        let trusted = match store.standing(subject.clone()).map_err(Refusal::of)? {
+            Standing::Trusted(trusted) => trusted,
+            standing => {
+                let question = Question { subject, standing, store, again: self.asked.clone() };
+                return Err(Refusal::Untrusted(Box::new(question)));
+            }
+        };
+        run::start(&trusted, &self.schedule, &commands, &run::Options::default()).map_err(Refusal::of)
+    }
+}
+
+impl Refusal {
+    fn of(error: impl std::error::Error) -> Self {
+        Self::Reason(chain(&error))
     }
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -157,7 +157,10 @@ export class Code {
       "--disable-telemetry",
       "--disable-update-check",
     ];
-    const env = { ...process.env, HOME: code.folder, XDG_CONFIG_HOME: join(code.folder, "config"), PASSWORD: "" };
+    const folders = { XDG_CONFIG_HOME: join(code.folder, "config"), XDG_STATE_HOME: join(code.folder, "state") };
+    const env = { ...process.env, HOME: code.folder, ...folders, PASSWORD: "" };
+    code.env = env;
+    code.trusts = trust;
     execFileSync(process.execPath, [CODE_SERVER, ...common, "--install-extension", VSIX], { env, stdio: "pipe" });
     code.port = await freePort();
     const args = [CODE_SERVER, ...common, "--auth", "none", "--bind-addr", `127.0.0.1:${code.port}`];
@@ -181,6 +184,7 @@ export class Code {
 
   /** A window on a workspace, in a browser of its own, with a file open. */
   async open(workspace, file, { theme } = {}) {
+    if (this.trusts) this.trust(workspace);
     const browser = await this.browser();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: theme ?? "dark" });
     const window = new Window(page, this, workspace);
@@ -191,6 +195,12 @@ export class Code {
     await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(workspace.root)}${opened}`);
     await page.locator(".monaco-workbench").waitFor({ timeout: DEADLINE });
     return window;
+  }
+
+  /** Trusts the workspace's configuration, as its user would. */
+  trust(workspace) {
+    const { env } = this;
+    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", workspace.root, "trust"], { env, stdio: "pipe" });
   }
 
   /** The extension host processes, the newest last. */

@@ -1,0 +1,99 @@
+//! Asking the user whether to trust a configuration, after the command that needed it was answered.
+
+use super::requests::chain;
+use super::*;
+
+/// The answers that the user may choose.
+const YES: &str = "Trust and run";
+const SHOW: &str = "Show configuration";
+const NO: &str = "Not now";
+/// A message shows no more lines of what would run; the file itself has all.
+const MOST_LINES: usize = 20;
+
+/// What the user is asked.
+#[derive(Debug)]
+pub(in crate::lsp) struct Question {
+    pub(super) subject: Subject,
+    pub(super) standing: Standing,
+    pub(super) store: Store,
+    /// What is to be started after a yes.
+    pub(super) again: (Command, Target),
+}
+
+impl Question {
+    fn text(&self) -> String {
+        let mut lines = self.standing.describe(&self.subject);
+        if lines.len() > MOST_LINES {
+            lines.truncate(MOST_LINES);
+            lines.push("  …".into());
+        }
+        let safe: Vec<String> = lines.iter().map(|line| agent::safe::line(line.as_bytes())).collect();
+        format!("Run {}? You have not trusted this configuration yet.\n{}", self.again.1.words(), safe.join("\n"))
+    }
+}
+
+impl State {
+    /// Asks, unless a question about this root is open already.
+    pub(super) fn ask_for_trust(&mut self, path: &Path, question: Question) {
+        let Some(root) = self.roots.get_mut(path).filter(|root| !root.asking) else { return };
+        if !self.abilities.message_requests {
+            let text = question.text();
+            let how = format!("{text}\nTo trust it, call in a terminal: feature-build -C {} trust", path.display());
+            return self.message(MessageType::WARNING, how);
+        }
+        root.asking = true;
+        let (client, happenings) = (self.client.clone(), self.happenings.clone());
+        let show_document = self.abilities.show_document;
+        tokio::spawn(async move {
+            let root = question.subject.root().to_path_buf();
+            let again = ask(&client, question, show_document).await;
+            let _ = happenings.send(Happening::TrustAnswered { root, again }).await;
+        });
+    }
+
+    pub(super) fn trust_answered(&mut self, path: &Path, again: Option<(Command, Target)>) {
+        if let Some(root) = self.roots.get_mut(path) {
+            root.asking = false;
+        }
+        let Some((command, target)) = again else { return };
+        // Whoever sent the command has its answer already.
+        let (answer, _) = oneshot::channel();
+        self.command_in(path, Request::Command { command, target, loud: true, answer });
+    }
+}
+
+/// Asks; what is to be started where the user said yes.
+async fn ask(client: &Client, question: Question, show_document: bool) -> Option<(Command, Target)> {
+    let action = |title: &str| MessageActionItem { title: title.into(), properties: HashMap::new() };
+    let actions = vec![action(YES), action(SHOW), action(NO)];
+    let chosen = client.show_message_request(MessageType::WARNING, question.text(), Some(actions)).await.ok()??;
+    match chosen.title.as_str() {
+        YES => trust(client, question).await,
+        SHOW => {
+            show(client, &question.subject.root().join(CONFIG_FILE), show_document).await;
+            None
+        }
+        _ => None,
+    }
+}
+
+async fn trust(client: &Client, question: Question) -> Option<(Command, Target)> {
+    let Question { subject, store, again, .. } = question;
+    let trusted = tokio::task::spawn_blocking(move || store.trust(&subject).map_err(|error| chain(&error)));
+    match trusted.await.ok()? {
+        Ok(_) => Some(again),
+        Err(reason) => {
+            client.show_message(MessageType::ERROR, reason).await;
+            None
+        }
+    }
+}
+
+async fn show(client: &Client, file: &Path, can: bool) {
+    let Some(uri) = uri_of(file) else { return };
+    let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
+    let shown = can && client.show_document(asked).await.unwrap_or(false);
+    if !shown {
+        client.show_message(MessageType::INFO, format!("the configuration is {}", file.display())).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! Files and folders of the product's own: private to the user, whole or not there, and never through a link.
+//!
+//! A folder from the internet may bring a state folder of its own, full of links to files that it wants read,
+//! overwritten or locked. Hence `O_NOFOLLOW` on every file, and [`claim`] for the folders above it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Makes a folder and those above it that only the user can enter; one that is there stays as it is.
+pub(crate) fn create_dir_all(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Makes one new folder; fails where something has the name.
+pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(dir)
+}
+
+/// Makes `dir` a folder that only the user can enter, with all that is missing below `above`, which is there already.
+/// Fails where something between the two is a link, or where the folder is another user's. `above` itself stays as it is.
+pub(crate) fn claim(above: &Path, dir: &Path) -> io::Result<()> {
+    create_dir_all(above)?;
+    let mut at = above.to_path_buf();
+    for part in dir.strip_prefix(above).map_err(io::Error::other)?.components() {
+        at.push(part);
+        match create_dir(&at) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => refuse_other_than_folder(&at)?,
+        }
+    }
+    if dir == above { Ok(()) } else { keep_to_user(dir) }
+}
+
+fn refuse_other_than_folder(path: &Path) -> io::Result<()> {
+    let kind = path.symlink_metadata()?.file_type();
+    if kind.is_dir() {
+        return Ok(());
+    }
+    let what = if kind.is_symlink() { "a link, and links are not followed here" } else { "no folder" };
+    Err(io::Error::other(format!("{} is {what}", path.display())))
+}
+
+fn keep_to_user(dir: &Path) -> io::Result<()> {
+    let data = dir.symlink_metadata()?;
+    let user = rustix::process::geteuid();
+    // The superuser may work in anybody's workspace.
+    if data.uid() != user.as_raw() && !user.is_root() {
+        return Err(io::Error::other(format!("{} belongs to another user", dir.display())));
+    }
+    if data.mode() & 0o077 == 0 { Ok(()) } else { fs::set_permissions(dir, Permissions::from_mode(0o700)) }
+}
+
+/// What every file here is opened with, the mode of access left open.
+pub(crate) fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    // Without NONBLOCK a named pipe in the place of a file would hold whoever opens it.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    options
+}
+
+/// Opens a file for writing, emptied.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    only_file(options().write(true).create(true).truncate(true).open(path)?)
+}
+
+/// Opens a file for writing behind what is in it.
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    only_file(options().append(true).create(true).open(path)?)
+}
+
+/// Opens a file for reading.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    only_file(options().read(true).open(path)?)
+}
+
+/// Refuses what is no plain file: a named pipe, a device.
+pub(crate) fn only_file(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
+}
+
+/// Reads a file of at most this many bytes; a longer one is refused.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+/// Writes a file whole: a reader sees all of it or nothing. `path` must have one writer at a time.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    let unfinished = path.with_file_name(name);
+    create(&unfinished)?.write_all(bytes)?;
+    fs::rename(&unfinished, path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn no_file_is_reached_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        fs::write(&target, "precious").unwrap();
+        symlink(&target, &link).unwrap();
+        assert!(create(&link).is_err());
+        assert!(open(&link).is_err());
+        // What is written by rename takes the link's place; what would be written through is refused.
+        write_whole(&link, b"new").unwrap();
+        symlink(&target, dir.path().join("other.tmp")).unwrap();
+        assert!(write_whole(&dir.path().join("other"), b"new").is_err());
+        assert_eq!(fs::read(&target).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_folder_is_claimed_unless_a_link_stands_in_the_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("inside"), dir.path().join("outside"));
+        fs::create_dir_all(inside.join("open")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::set_permissions(inside.join("open"), Permissions::from_mode(0o755)).unwrap();
+        claim(&inside, &inside.join("open/runs")).unwrap();
+        claim(&inside, &inside.join("open")).unwrap();
+        for folder in ["open", "open/runs"] {
+            assert_eq!(inside.join(folder).metadata().unwrap().mode() & 0o777, 0o700, "{folder}");
+        }
+        symlink(&outside, inside.join("away")).unwrap();
+        let message = claim(&inside, &inside.join("away/runs")).unwrap_err().to_string();
+        assert!(message.ends_with("away is a link, and links are not followed here"), "{message}");
+        assert!(!outside.join("runs").exists());
+    }
+
+    #[test]
+    fn a_named_pipe_in_the_place_of_a_file_holds_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(open(&pipe).is_err());
+    }
+}

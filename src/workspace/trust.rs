@@ -1,0 +1,202 @@
+//! Trust: nothing of a workspace is started before its user has said yes to its configuration as it now stands.
+//!
+//! What is trusted is a canonical path together with a hash of everything that decides what runs there: the bytes of
+//! `feature-build.yaml`. Task files decide nothing of it, unless that file says `task_commands: true`; then the user
+//! has trusted them, too. The programs that the configuration names are not part of the hash: a script in the workspace
+//! is as much the user's business as the compiler that the script calls.
+//!
+//! The answer is kept outside every workspace ([`Store`]), or a workspace could bring its own.
+
+mod store;
+
+use std::path::{Path, PathBuf};
+
+use similar::{ChangeTag, TextDiff};
+
+pub use store::{Store, StoreError};
+
+use super::config::{Command, Config, ConfigError, FILE_NAME, Run};
+
+/// A workspace's configuration as it stands on disk: what a user trusts or does not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    root: PathBuf,
+    text: String,
+    hash: String,
+    config: Config,
+}
+
+/// Whether a configuration is trusted.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// As it stands.
+    Trusted(Trusted),
+    /// Nobody was asked yet.
+    New,
+    /// It was, and has changed since.
+    Changed {
+        /// The text that was trusted.
+        before: String,
+    },
+}
+
+/// The proof that a configuration is trusted; only a [`Store`] makes one. Whoever starts a run has to show it.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    subject: Subject,
+    store: Store,
+}
+
+/// What a configuration runs, in words: where it is said, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The key: `run`, `modes.direct`.
+    pub key: String,
+    /// The command, or what else the key allows.
+    pub what: String,
+}
+
+impl Subject {
+    /// Reads the configuration of a root. Blocking.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where it cannot be read or says what cannot be.
+    pub fn read(root: &Path) -> Result<Self, ConfigError> {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+        let bytes = Config::read(&root)?;
+        let text = crate::task::decode(&bytes).into_owned();
+        let config = Config::parse(&text)?;
+        let hash = blake3::Hasher::new_derive_key("feature-build 2026-11 configuration").update(&bytes).finalize();
+        Ok(Self { root, text, hash: hash.to_hex().to_string(), config })
+    }
+
+    /// The canonical root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the configuration says.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The hash of everything that decides what runs.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Everything that a run may start, in the configuration's order.
+    pub fn runs(&self) -> Vec<Said> {
+        let said = |key: String, run: &Run| run.command.as_ref().map(|command| Said { key, what: shown(command) });
+        let modes = self.config.modes.iter().filter_map(|(mode, run)| said(format!("modes.{mode}"), run));
+        let tasks = self.config.task_commands.then(|| Said {
+            key: "task_commands".into(),
+            what: "each task file may name its own command, now and whenever it changes".into(),
+        });
+        said("run".into(), &self.config.run).into_iter().chain(modes).chain(tasks).collect()
+    }
+
+    /// The lines that differ from an earlier text, each with `+` or `-` before it.
+    pub fn difference(&self, before: &str) -> Vec<String> {
+        let diff = TextDiff::from_lines(before, &self.text);
+        let changed = diff.iter_all_changes().filter_map(|change| {
+            let sign = match change.tag() {
+                ChangeTag::Equal => return None,
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+            };
+            Some(format!("{sign} {}", change.value().trim_end_matches(['\r', '\n'])))
+        });
+        changed.collect()
+    }
+}
+
+impl Standing {
+    /// What a user has to see before the answer: all that the configuration runs, and what changed since the last one.
+    /// The lines are as the file has them: not safe to show before control characters are taken out.
+    pub fn describe(&self, subject: &Subject) -> Vec<String> {
+        let said = subject.runs();
+        let mut lines = vec![format!("{} runs:", subject.root.join(FILE_NAME).display())];
+        if said.is_empty() {
+            lines.push("  nothing".into());
+        }
+        lines.extend(said.iter().map(|said| format!("  {}: {}", said.key, said.what)));
+        if let Self::Changed { before } = self {
+            lines.push("changed since you trusted it:".into());
+            lines.extend(subject.difference(before).iter().map(|line| format!("  {line}")));
+        }
+        lines
+    }
+}
+
+impl Trusted {
+    /// The canonical root.
+    pub fn root(&self) -> &Path {
+        &self.subject.root
+    }
+
+    /// The configuration that is trusted: this one, not what the disk may have by now.
+    pub fn config(&self) -> &Config {
+        &self.subject.config
+    }
+
+    /// The hash under which it is trusted.
+    pub fn hash(&self) -> &str {
+        &self.subject.hash
+    }
+
+    /// A seal for what this user made, as nobody else can make it.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the user's key can be neither read nor made.
+    pub(crate) fn seal(&self, what: &[u8]) -> Result<String, StoreError> {
+        self.store.seal(what)
+    }
+}
+
+/// A command as one line: words apart, those with a space quoted.
+fn shown(command: &Command) -> String {
+    match command {
+        Command::Line(line) => line.clone(),
+        Command::Argv(words) => {
+            let quoted = words.iter().map(|word| shlex::try_quote(word).map_or_else(|_| word.clone(), Into::into));
+            quoted.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn subject(text: &str) -> Subject {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+        Subject::read(dir.path()).unwrap()
+    }
+
+    #[test]
+    fn every_command_is_shown_as_it_is_called() {
+        let subject = subject(
+            "task_commands: true\nrun: {command: [claude, -p, 'do {file}']}\nmodes: {direct: {command: make {id}}}\n",
+        );
+        let said = subject.runs();
+        let keys: Vec<_> = said.iter().map(|said| format!("{}: {}", said.key, said.what)).collect();
+        assert_eq!(keys[..2], ["run: claude -p 'do {file}'", "modes.direct: make {id}"]);
+        assert!(keys[2].starts_with("task_commands: each task file"));
+    }
+
+    #[test]
+    fn a_change_of_one_byte_is_another_subject_and_shows_its_lines() {
+        let (one, other) = (subject("run:\n  command: a\n"), subject("run:\n  command: b\n"));
+        assert_ne!(one.hash(), other.hash());
+        assert_eq!(other.difference(one.text()), ["-   command: a", "+   command: b"]);
+        assert_ne!(one.hash(), subject("run:\n  command: a\n\n").hash());
+    }
+}

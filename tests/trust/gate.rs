@@ -1,0 +1,267 @@
+//! The command line's gate, and what hostile folders bring.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_feature-build");
+/// Long enough for a slow machine under load; a test that passes never waits for it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A workspace whose one task leaves a file behind, and a user who has not seen it yet.
+struct Hostile {
+    dir: tempfile::TempDir,
+}
+
+impl Hostile {
+    fn new() -> Self {
+        let hostile = Self { dir: tempfile::tempdir().unwrap() };
+        hostile.write("feature-build.yaml", "run:\n  command: [touch, \"started-{id}\"]\n");
+        hostile.write("tasks/backlog/f/T-1.md", "---\nid: T-1\ntitle: T\nstatus: backlog\nwave: 1\n---\n");
+        hostile
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join("workspace")
+    }
+
+    fn state_home(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.root_or_new().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn root_or_new(&self) -> PathBuf {
+        fs::create_dir_all(self.dir.path().join("workspace")).unwrap();
+        self.root()
+    }
+
+    fn call_in(&self, root: &Path, arguments: &[&str]) -> Output {
+        Command::new(BINARY)
+            .arg("-C")
+            .arg(root)
+            .args(arguments)
+            .env("XDG_STATE_HOME", self.state_home())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        self.call_in(&self.root(), arguments)
+    }
+
+    fn has_started(&self) -> bool {
+        self.root().join("started-T-1").exists()
+    }
+
+    /// The folder of the one run that there is.
+    fn run_folder(&self) -> PathBuf {
+        let mut runs = fs::read_dir(self.root().join(".feature-build/runs")).unwrap();
+        let run = runs.next().unwrap().unwrap().path();
+        assert!(runs.next().is_none());
+        run
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+#[test]
+fn without_trust_nothing_starts_whichever_way_it_is_asked_for() {
+    let workspace = Hostile::new();
+    let ways: [&[&str]; 6] = [
+        &["run"],
+        &["run", "--detach"],
+        &["run", "--redo"],
+        &["run", "--task", "T-1"],
+        &["run", "--next", "--format", "json"],
+        &["run", "--wave", "1", "--keep-going"],
+    ];
+    for way in ways {
+        let refused = workspace.call(way);
+        assert_eq!(code(&refused), Some(2), "{way:?}");
+        let message = text(&refused.stderr);
+        for said in ["touch 'started-{id}'", "feature-build trust", "run --trust"] {
+            assert!(message.contains(said), "{way:?}: {message}");
+        }
+        assert!(refused.stdout.is_empty());
+    }
+    for looking in ["waves", "check", "status"] {
+        assert_eq!(code(&workspace.call(&[looking])), Some(0), "{looking}");
+    }
+    assert!(!workspace.root().join(".feature-build").exists(), "not even a folder");
+    assert!(!workspace.has_started());
+}
+
+#[test]
+fn trust_shows_records_and_is_taken_back() {
+    let workspace = Hostile::new();
+    let shown = workspace.call(&["trust", "--show"]);
+    assert!(text(&shown.stdout).ends_with("\n  run: touch 'started-{id}'\nnot trusted\n"), "{}", text(&shown.stdout));
+    assert_eq!(code(&workspace.call(&["run"])), Some(2));
+
+    let trusted = workspace.call(&["trust"]);
+    assert_eq!(code(&trusted), Some(0));
+    assert!(text(&trusted.stdout).ends_with("\ntrusted\n"));
+    assert!(text(&workspace.call(&["trust"]).stdout).ends_with("\ntrusted already\n"));
+    assert_eq!(code(&workspace.call(&["run"])), Some(0));
+    assert!(workspace.has_started());
+
+    assert!(text(&workspace.call(&["trust", "--revoke"]).stdout).ends_with("is not trusted any more\n"));
+    assert_eq!(code(&workspace.call(&["run", "--redo"])), Some(2));
+}
+
+#[test]
+fn a_change_asks_again_and_shows_the_difference() {
+    let workspace = Hostile::new();
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    workspace.write("feature-build.yaml", "run:\n  command: [touch, \"other-{id}\"]\n");
+    let refused = workspace.call(&["run", "--redo"]);
+    assert_eq!(code(&refused), Some(2));
+    let message = text(&refused.stderr);
+    for line in [
+        "changed since you trusted it:",
+        "-   command: [touch, \"started-{id}\"]",
+        "+   command: [touch, \"other-{id}\"]",
+    ] {
+        assert!(message.contains(line), "{message}");
+    }
+    assert!(!workspace.root().join("other-T-1").exists());
+}
+
+#[test]
+fn a_copy_of_a_trusted_workspace_is_another_one() {
+    let workspace = Hostile::new();
+    workspace.call(&["trust"]);
+    let copy = workspace.dir.path().join("copy");
+    let copied = Command::new("cp").arg("-r").arg(workspace.root()).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    assert_eq!(code(&workspace.call_in(&copy, &["run"])), Some(2));
+}
+
+/// The internal process that owns a run, started on this folder.
+fn supervise(workspace: &Hostile, run: &Path) -> Output {
+    Command::new(BINARY)
+        .arg("__supervise")
+        .arg(run)
+        .env("XDG_STATE_HOME", workspace.state_home())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_run_that_came_with_the_workspace_is_never_carried_out() {
+    let workspace = Hostile::new();
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    let run = workspace.run_folder();
+    fs::remove_file(workspace.root().join("started-T-1")).unwrap();
+    // The run as it would be if its supervisor had died before it did anything.
+    for file in fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().path()) {
+        let keep = file.file_name().is_some_and(|name| name == "run.json" || name == "run.seal");
+        if file.is_file() && !keep {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let again = supervise(&workspace, &run);
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    wait_until("the sealed order is carried out", || workspace.has_started());
+
+    // One byte of it changed, its seal gone, another run's seal, another place: never.
+    let order = fs::read_to_string(run.join("run.json")).unwrap();
+    let (seal, journal) = (run.join("run.seal"), run.join("journal.jsonl"));
+    let sealed = fs::read(&seal).unwrap();
+    let refuse = |what: &str, run: &Path| {
+        let _ = fs::remove_file(workspace.root().join("started-T-1"));
+        let _ = fs::remove_file(&journal);
+        let refused = supervise(&workspace, run);
+        assert!(!refused.status.success(), "{what}");
+        assert!(
+            text(&refused.stderr).contains("was not written by you on this machine"),
+            "{what}: {}",
+            text(&refused.stderr)
+        );
+        assert!(!workspace.has_started(), "{what}");
+    };
+    fs::write(run.join("run.json"), order.replace("started-T-1", "started-t-1")).unwrap();
+    refuse("another order", &run);
+    fs::write(run.join("run.json"), &order).unwrap();
+    fs::write(&seal, "0".repeat(64)).unwrap();
+    refuse("another seal", &run);
+    fs::remove_file(&seal).unwrap();
+    refuse("no seal", &run);
+    fs::write(&seal, &sealed).unwrap();
+    let moved = run.with_file_name("20260101-000000-moved");
+    fs::rename(&run, &moved).unwrap();
+    refuse("another place", &moved);
+    fs::rename(&moved, &run).unwrap();
+    fs::remove_file(workspace.state_home().join("feature-build/trust/key")).unwrap();
+    refuse("another user's", &run);
+}
+
+#[test]
+fn links_in_the_state_folder_lead_nowhere() {
+    use std::os::unix::fs::symlink;
+    let links = [".feature-build", ".feature-build/runs", ".feature-build/locks"];
+    for link in links {
+        let workspace = Hostile::new();
+        let outside = workspace.dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        let at = workspace.root().join(link);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        symlink(&outside, &at).unwrap();
+        let refused = workspace.call(&["run", "--trust"]);
+        assert_eq!(code(&refused), Some(2), "{link}");
+        assert!(
+            text(&refused.stderr).contains("is a link, and links are not followed here"),
+            "{}",
+            text(&refused.stderr)
+        );
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{link}");
+        assert!(!workspace.has_started());
+    }
+}
+
+#[test]
+fn the_state_folder_is_private_also_where_it_was_there_before() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let workspace = Hostile::new();
+    for folder in [".feature-build", ".feature-build/runs"] {
+        fs::create_dir_all(workspace.root().join(folder)).unwrap();
+        fs::set_permissions(workspace.root().join(folder), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    let mut folders = vec![workspace.root().join(".feature-build")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        assert_eq!(folder.metadata().unwrap().mode() & 0o777, 0o700, "{}", folder.display());
+        for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            seen += 1;
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600, "{}", path.display());
+            }
+        }
+    }
+    assert!(seen > 6, "only {seen} files were looked at");
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let give_up = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < give_up, "waited too long until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
