@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::{Context, print};
+use super::{Context, find_id, print};
 use crate::run::{self, Level, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
 
@@ -31,13 +31,12 @@ pub(super) struct Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let tasks = args.task.iter().map(|id| TaskId::new(id)).collect::<Result<Vec<_>, _>>()?;
     let running = run::unfinished(&state_dir).into_iter().filter(|run| run.state == RunState::Running);
     let named = named(args, running.map(|run| run.run).collect())?;
-    let targets = if tasks.is_empty() {
+    let targets = if args.task.is_empty() {
         named.into_iter().map(|run| Target { run, tasks: None }).collect()
     } else {
-        targets_of(&state_dir, named, &tasks)?
+        targets_of(&state_dir, named, &args.task)?
     };
     let level = if args.now { Level::Kill } else { Level::Terminate };
     for target in only_one(args, targets)? {
@@ -75,19 +74,18 @@ fn named(args: &Args, running: Vec<RunId>) -> anyhow::Result<Vec<RunId>> {
 
 /// The runs in which these tasks have not ended. A task that is in none is an error: the supervisor would pass over it in
 /// silence, and a mistyped id would look cancelled.
-fn targets_of(state_dir: &Path, runs: Vec<RunId>, tasks: &[TaskId]) -> anyhow::Result<Vec<Target>> {
-    let mut missing = tasks.to_vec();
+fn targets_of(state_dir: &Path, runs: Vec<RunId>, wanted: &[String]) -> anyhow::Result<Vec<Target>> {
+    let mut missing: Vec<&String> = wanted.iter().collect();
     let mut targets = Vec::new();
     for run in runs {
         let records = run::read_journal(&RunPaths::of(state_dir, &run).journal()).unwrap_or_default();
         let view = View::of(&records);
-        let is_open = |task: &&TaskId| {
-            view.task(task.as_str()).is_some_and(|task| !matches!(task.state, TaskState::Finished { .. }))
-        };
-        let open: Vec<TaskId> = tasks.iter().filter(is_open).cloned().collect();
-        missing.retain(|task| !open.contains(task));
-        if !open.is_empty() {
-            targets.push(Target { run, tasks: Some(open) });
+        let open = view.tasks().filter(|task| !matches!(task.state, TaskState::Finished { .. })).map(|task| &task.id);
+        let found = |wanted: &str| find_id(open.clone(), wanted).cloned();
+        let tasks: Vec<TaskId> = wanted.iter().filter_map(|wanted| found(wanted)).collect();
+        missing.retain(|wanted| found(wanted).is_none());
+        if !tasks.is_empty() {
+            targets.push(Target { run, tasks: Some(tasks) });
         }
     }
     match missing.first() {

@@ -1,37 +1,47 @@
 //! `feature-build log`.
 
+mod follow;
+
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 
-use super::{Context, is_lost_output};
+use super::{Context, find_id, is_lost_output};
 use crate::agent::safe;
-use crate::run::{self, RunId, RunPaths};
+use crate::run::{self, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
 
 /// Print the output of a task: of its latest attempt, or of its attempt in one run.
 ///
 /// In a terminal control sequences are left out; into a pipe or file the bytes go as they came.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  feature-build log TASK-7")]
+#[command(after_help = "Example:\n  feature-build log TASK-7\n  feature-build log TASK-7 --follow")]
 pub(super) struct Args {
     /// The task.
     task: String,
     /// The run.
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    /// Go on printing as it comes, until the task has its outcome.
+    #[arg(long, short)]
+    follow: bool,
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let state_dir = context.state_dir()?;
-    let task = TaskId::new(&args.task)?;
+    let (root, state_dir) = (context.root()?, context.state_dir()?);
+    if args.follow
+        && let Some((run, task)) = live(&state_dir, args)?
+    {
+        return follow::follow(&root, &state_dir, &run, &task);
+    }
     let path = match &args.run {
-        Some(run) => RunPaths::of(&state_dir, &RunId(TaskId::new(run)?)).log(&task, 1),
-        None => latest(&context.root()?, &state_dir, &task)?,
+        Some(run) => of_run(&state_dir, &RunId(TaskId::new(run)?), &args.task)?,
+        None => latest(&state_dir, &args.task)?,
     };
+    let path = root.join(path);
     let log = File::open(&path).with_context(|| format!("reading the log {}", path.display()))?;
     match copy(log) {
         Err(error) if !is_lost_output(&error) => {
@@ -41,18 +51,45 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn latest(root: &Path, state_dir: &Path, task: &TaskId) -> anyhow::Result<PathBuf> {
-    let mut attempts = run::latest_attempts(state_dir);
-    // As `run --task` finds it: to the letter, else without case.
-    let without_case = || attempts.keys().find(|id| id.as_str().eq_ignore_ascii_case(task.as_str())).cloned();
-    let known = if attempts.contains_key(task) { Some(task.clone()) } else { without_case() };
-    let attempt = known.and_then(|known| attempts.remove(&known));
-    let attempt = attempt.ok_or_else(|| anyhow!("task {task} has not run in this workspace"))?;
-    let log = attempt.log.ok_or_else(|| {
-        let reason = attempt.reason.unwrap_or_default();
-        anyhow!("task {task} has no output, it was not started in run {}: {reason}", attempt.run)
-    })?;
-    Ok(root.join(log))
+/// The run in progress, and the task of it, whose output is still to come; `None`: what there is is all.
+fn live(state_dir: &Path, args: &Args) -> anyhow::Result<Option<(RunId, TaskId)>> {
+    let named = args.run.as_ref().map(|run| TaskId::new(run)).transpose()?;
+    let running = run::unfinished(state_dir).into_iter().filter(|run| run.state == RunState::Running);
+    let asked = running.filter(|run| named.as_ref().is_none_or(|named| run.run.0 == *named));
+    let mut open = asked.filter_map(|run| {
+        let view = view(state_dir, &run.run);
+        let is_open =
+            |id: &&TaskId| view.task(id.as_str()).is_some_and(|task| !matches!(task.state, TaskState::Finished { .. }));
+        let task = find_id(view.tasks().map(|task| &task.id), &args.task).filter(is_open)?;
+        Some((run.run.clone(), task.clone()))
+    });
+    Ok(open.next())
+}
+
+fn view(state_dir: &Path, run: &RunId) -> View {
+    View::of(&run::read_journal(&RunPaths::of(state_dir, run).journal()).unwrap_or_default())
+}
+
+fn of_run(state_dir: &Path, run: &RunId, wanted: &str) -> anyhow::Result<PathBuf> {
+    let view = view(state_dir, run);
+    let task = find_id(view.tasks().map(|task| &task.id), wanted).and_then(|id| view.task(id.as_str()));
+    let task = task.ok_or_else(|| anyhow!("task {wanted} is not in run {run}"))?;
+    let log = task.log.as_ref().ok_or_else(|| anyhow!("task {} was not started in run {run}", task.id))?;
+    Ok(PathBuf::from(log))
+}
+
+fn latest(state_dir: &Path, wanted: &str) -> anyhow::Result<PathBuf> {
+    let attempts = run::latest_attempts(state_dir);
+    let found = find_id(attempts.keys(), wanted).and_then(|task| attempts.get_key_value(task));
+    let (task, attempt) = found.ok_or_else(|| anyhow!("task {wanted} has not run in this workspace"))?;
+    if let Some(log) = &attempt.log {
+        return Ok(PathBuf::from(log));
+    }
+    if !RunPaths::of(state_dir, &attempt.run).dir().exists() {
+        bail!("the output of task {task} is gone: run {} was removed, it was old", attempt.run);
+    }
+    let reason = attempt.reason.clone().unwrap_or_default();
+    bail!("task {task} has no output, it was not started in run {}: {reason}", attempt.run)
 }
 
 fn copy(log: File) -> io::Result<()> {

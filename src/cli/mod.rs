@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::run::{Keep, Outcome, latest_attempts};
+use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
 
 /// Exit code: some task did not pass, or `check` found an error.
@@ -104,6 +105,12 @@ impl Context {
         index.set_passed(passed.map(|(id, _)| id).collect());
         Ok(index)
     }
+}
+
+/// The id that is meant: to the letter, else without case, as `run --task` finds it.
+fn find_id<'a>(ids: impl Iterator<Item = &'a TaskId> + Clone, wanted: &str) -> Option<&'a TaskId> {
+    let to_the_letter = ids.clone().find(|id| id.as_str() == wanted);
+    to_the_letter.or_else(|| ids.into_iter().find(|id| id.as_str().eq_ignore_ascii_case(wanted)))
 }
 
 /// Prints to standard output. A reader that is gone, as in `| head`, has seen what it wanted: no error.

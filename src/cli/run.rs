@@ -1,5 +1,7 @@
 //! `feature-build run`.
 
+mod rerun;
+
 use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -35,6 +37,9 @@ pub(super) struct Args {
     /// Only this task; may be given several times.
     #[arg(long, value_name = "ID")]
     task: Vec<String>,
+    /// Run again what did not pass in this run, or in the last one that is over; not what has passed since.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["feature", "next", "wave", "task", "redo"])]
+    rerun: Option<Option<String>>,
     /// Run tasks that are done, too.
     #[arg(long)]
     redo: bool,
@@ -78,7 +83,14 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if features.is_empty() {
         anyhow::bail!("no task files in {}", root.display());
     }
-    let schedule: Schedule = match select(&features, &args.selection()) {
+    let selection = match &args.rerun {
+        None => args.selection(),
+        Some(run) => match rerun::selection(&state_dir(root, config), &features, run.as_deref())? {
+            Some(selection) => selection,
+            None => return Ok(ExitCode::SUCCESS),
+        },
+    };
+    let schedule: Schedule = match select(&features, &selection) {
         Ok(schedule) => schedule,
         // Everything that was asked for has passed: a script that runs this twice must not fail.
         Err(done @ (SelectError::AllDone { .. } | SelectError::NothingOpen)) => {

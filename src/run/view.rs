@@ -255,7 +255,7 @@ impl View {
     }
 
     /// All tasks, wave by wave.
-    pub fn tasks(&self) -> impl Iterator<Item = &TaskView> {
+    pub fn tasks(&self) -> impl Iterator<Item = &TaskView> + Clone {
         self.waves.iter().flat_map(|wave| &wave.tasks)
     }
 

@@ -1,0 +1,83 @@
+//! `feature-build log --follow`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::super::is_lost_output;
+use crate::agent::safe;
+use crate::run::{OutputFollower, Piece, RunId};
+use crate::task::TaskId;
+
+/// Prints what is there, then what comes, until the task has its outcome.
+pub(super) fn follow(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut output = OutputFollower::new(root, state_dir, run, task);
+    let mut printer = Printer { is_terminal: io::stdout().is_terminal(), line: Vec::new() };
+    runtime.block_on(async {
+        while let Some(piece) = output.next().await? {
+            if let Err(error) = printer.print(task, &piece) {
+                // Whoever read it has seen enough.
+                return if is_lost_output(&error) { Ok(()) } else { Err(error).context("printing the log") };
+            }
+        }
+        printer.end().context("printing the log")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Standard output has the task's bytes and nothing else; what is said about them goes to standard error.
+struct Printer {
+    is_terminal: bool,
+    /// The beginning of a line: a control sequence may be cut in two where a piece ends.
+    line: Vec<u8>,
+}
+
+/// More of a line is not waited for.
+const LONGEST_LINE: usize = 64 << 10;
+
+impl Printer {
+    fn print(&mut self, task: &TaskId, piece: &Piece) -> io::Result<()> {
+        match piece {
+            Piece::Bytes(bytes) => self.bytes(bytes),
+            Piece::Attempt(1) => Ok(()),
+            Piece::Attempt(attempt) => self.note(&format!("attempt {attempt} of {task}")),
+            Piece::Retrying(outcome) => self.note(&format!("{task} {outcome}; another attempt follows")),
+            Piece::Elsewhere(run) => self.note(&format!("{task} runs in run {run}; its output follows")),
+            Piece::Full => self.note(&format!(
+                "the log of {task} is as long as it may be; the newest part of it comes when the attempt ends"
+            )),
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut output = io::stdout().lock();
+        if !self.is_terminal {
+            output.write_all(bytes)?;
+            return output.flush();
+        }
+        self.line.extend_from_slice(bytes);
+        let ended = self.line.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let shown = if self.line.len() - ended > LONGEST_LINE { self.line.len() } else { ended };
+        let rest = self.line.split_off(shown);
+        let whole = std::mem::replace(&mut self.line, rest);
+        output.write_all(safe::text(&whole).as_bytes())?;
+        output.flush()
+    }
+
+    fn note(&mut self, words: &str) -> io::Result<()> {
+        self.end()?;
+        writeln!(io::stderr(), "feature-build: {words}")
+    }
+
+    /// What has no line end yet is all that comes.
+    fn end(&mut self) -> io::Result<()> {
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        let line = safe::text(&std::mem::take(&mut self.line));
+        writeln!(io::stdout(), "{line}")
+    }
+}

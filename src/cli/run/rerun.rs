@@ -1,0 +1,57 @@
+//! `feature-build run --rerun`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use crate::plan::{Asked, Feature, Selection};
+use crate::run::{self, Outcome, RunId, RunPaths, RunState};
+use crate::task::TaskId;
+
+/// What did not pass in a run, as a selection; `None` where nothing is left of it, which is said.
+pub(super) fn selection(
+    state_dir: &Path,
+    features: &[&Feature],
+    named: Option<&str>,
+) -> anyhow::Result<Option<Selection>> {
+    let run = chosen(state_dir, named)?;
+    let journal = RunPaths::of(state_dir, &run).journal();
+    let records = run::read_journal(&journal).with_context(|| format!("looking for what failed in run {run}"))?;
+    let latest = run::latest_attempts(state_dir);
+    let passed_in = |task: &TaskId| {
+        let attempt = latest.get(task).filter(|attempt| attempt.outcome == Some(Outcome::Passed))?;
+        Some(attempt.run.clone())
+    };
+    let mut rerun = run::rerun(&records, passed_in);
+    for (task, passed_in) in &rerun.passed_since {
+        eprintln!("feature-build: {task} is left out: it has passed since, in run {passed_in}");
+    }
+    rerun.again.retain(|task| {
+        let is_known = features.iter().flat_map(|feature| feature.tasks()).any(|known| *known.id == *task.as_str());
+        if !is_known {
+            eprintln!("feature-build: {task} is left out: it has no task file any more");
+        }
+        is_known
+    });
+    if rerun.again.is_empty() {
+        eprintln!("feature-build: nothing of run {run} has to run again");
+        return Ok(None);
+    }
+    let tasks = rerun.again.iter().map(ToString::to_string).collect();
+    // Also where its file says that it is done: that is what was asked for.
+    Ok(Some(Selection { feature: Some(rerun.feature), asked: Asked::Tasks(tasks), redo: true }))
+}
+
+/// The named run, else the last one that is over.
+fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<RunId> {
+    let mut runs = run::runs(state_dir).into_iter();
+    let Some(name) = named else {
+        let over = runs.find(|run| run.state == RunState::Finished);
+        return Ok(over.context("no run of this workspace is over: there is nothing to run again")?.run);
+    };
+    match runs.find(|run| run.run.0.as_str() == name) {
+        None => bail!("no run \"{name}\" here"),
+        Some(run) if run.state == RunState::Running => bail!("run {name} goes on: `feature-build watch` shows it"),
+        Some(run) => Ok(run.run),
+    }
+}
