@@ -85,7 +85,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let selection = match &args.rerun {
         None => args.selection(),
-        Some(run) => match rerun::selection(&state_dir(root, config), &features, run.as_deref())? {
+        Some(run) => match rerun::selection(&state_dir(root, index.config()), &features, run.as_deref())? {
             Some(selection) => selection,
             None => return Ok(ExitCode::SUCCESS),
         },

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::format::Format;
+use super::terminal::{print_json, shown};
 use super::{Context, print, words};
-use crate::run::{self, Counts, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
+use crate::run::{self, Counts, Level, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
 
 /// Show the runs in progress, and how the last one ended.
 #[derive(Debug, clap::Args)]
@@ -43,8 +45,18 @@ struct Run {
     summary: Counts,
     /// How long it took; `null` where it has not finished.
     wall_ms: Option<u64>,
+    /// How long it will probably go on; `null` where it does not, or nothing tells.
+    remaining_ms: Option<u64>,
     /// What `run` answered; `null` where it has not finished.
     exit_code: Option<u8>,
+    /// All its tasks are stopped, and so are their clocks.
+    paused: bool,
+    /// How hard it is being ended; `null` while nobody wants that.
+    cancelling: Option<Level>,
+    /// How often its supervisor died and another one took it over.
+    resumed: u32,
+    /// Why its state folder cannot be written just now; `null` where all is well.
+    degraded: Option<String>,
     /// Its waves in order.
     waves: Vec<Wave>,
 }
@@ -69,6 +81,8 @@ struct Task {
     state: &'static str,
     /// Since when it runs, or waits to be tried again (RFC 3339, UTC).
     since: Option<String>,
+    /// How long it will probably take; `null` where nothing tells.
+    estimate_ms: Option<u64>,
     /// What it said last.
     progress: Option<String>,
     /// How it ended.
@@ -83,23 +97,22 @@ struct Task {
     log: Option<String>,
 }
 
+/// A run with all that is known of it now.
+struct Shown {
+    summary: RunSummary,
+    view: View,
+    remaining_ms: Option<u64>,
+    degraded: Option<String>,
+}
+
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let shown: Vec<(RunSummary, View)> = chosen(&state_dir)
-        .into_iter()
-        .map(|summary| {
-            let view = view(&state_dir, &summary);
-            (summary, view)
-        })
-        .collect();
+    let shown: Vec<Shown> = chosen(&state_dir).into_iter().map(|run| Shown::of(&state_dir, run)).collect();
     match args.format {
-        Format::Json => {
-            let status = Status { runs: shown.iter().map(|(summary, view)| describe(summary, view)).collect() };
-            print(&format!("{}\n", serde_json::to_string(&status)?))?;
-        }
+        Format::Json => return print_json(&Status { runs: shown.iter().map(describe).collect() }),
         Format::Text if shown.is_empty() => print("nothing has run in this workspace yet\n")?,
         Format::Text => {
-            let text: Vec<String> = shown.iter().flat_map(|(summary, view)| lines(summary, view)).collect();
+            let text: Vec<String> = shown.iter().flat_map(lines).collect();
             print(&format!("{}\n", text.join("\n")))?;
         }
     }
@@ -113,16 +126,43 @@ fn chosen(state_dir: &Path) -> Vec<RunSummary> {
     running
 }
 
-fn view(state_dir: &Path, summary: &RunSummary) -> View {
-    let records = run::read_journal(&RunPaths::of(state_dir, &summary.run).journal()).unwrap_or_default();
-    let mut view = View::of(&records);
-    if summary.state == RunState::Died {
-        view.supervisor_died();
+impl Shown {
+    fn of(state_dir: &Path, summary: RunSummary) -> Self {
+        let paths = RunPaths::of(state_dir, &summary.run);
+        let mut view = View::of(&run::read_journal(&paths.journal()).unwrap_or_default());
+        if summary.state == RunState::Died {
+            view.supervisor_died();
+        }
+        let is_running = summary.state == RunState::Running;
+        Self {
+            remaining_ms: is_running.then(|| run::remaining_ms(&view, Timestamp::now())).flatten(),
+            degraded: is_running.then(|| run::degraded(paths.dir())).flatten().map(|degraded| degraded.reason),
+            summary,
+            view,
+        }
     }
-    view
+
+    /// What is not as usual with a run in progress.
+    fn remarks(&self) -> Vec<String> {
+        let view = &self.view;
+        if self.summary.state != RunState::Running {
+            return Vec::new();
+        }
+        let cancelling = view.cancelling.map(|level| match level {
+            Level::FinishWave => "no later wave will start".into(),
+            Level::Terminate => "cancelling".into(),
+            Level::Kill => "ending every task at once".into(),
+        });
+        let taken_over = (view.resumed > 0).then(|| "taken over from a supervisor that died".into());
+        let degraded = self.degraded.as_ref();
+        let degraded = degraded.map(|why| format!("degraded: its state folder cannot be written: {}", shown(why)));
+        let paused = view.paused.then(|| "paused".into());
+        paused.into_iter().chain(cancelling).chain(taken_over).chain(degraded).collect()
+    }
 }
 
-fn describe(summary: &RunSummary, view: &View) -> Run {
+fn describe(run: &Shown) -> Run {
+    let Shown { summary, view, remaining_ms, degraded } = run;
     let waves = view.waves.iter();
     Run {
         run: summary.run.to_string(),
@@ -132,7 +172,12 @@ fn describe(summary: &RunSummary, view: &View) -> Run {
         started: summary.started.clone(),
         summary: view.summary.clone(),
         wall_ms: summary.wall_ms,
+        remaining_ms: *remaining_ms,
         exit_code: summary.exit_code,
+        paused: view.paused,
+        cancelling: view.cancelling,
+        resumed: view.resumed,
+        degraded: degraded.clone(),
         waves: waves
             .map(|wave| Wave { wave: wave.wave.clone(), tasks: wave.tasks.iter().map(describe_task).collect() })
             .collect(),
@@ -145,6 +190,7 @@ fn describe_task(task: &TaskView) -> Task {
         title: task.title.clone(),
         state: "pending",
         since: None,
+        estimate_ms: task.estimate_ms,
         progress: task.progress.clone(),
         outcome: None,
         exit_code: None,
@@ -173,16 +219,19 @@ fn describe_task(task: &TaskView) -> Task {
     described
 }
 
-fn lines(summary: &RunSummary, view: &View) -> Vec<String> {
+fn lines(run: &Shown) -> Vec<String> {
+    let Shown { summary, view, remaining_ms, .. } = run;
     let feature = words::feature_name(&summary.feature, &summary.title);
+    let left = remaining_ms.map(|left| format!(", {} left", run::about(left))).unwrap_or_default();
     let how = match (summary.state, summary.wall_ms) {
-        (RunState::Running, _) => format!("{}/{} done", view.done(), view.tasks().count()),
+        (RunState::Running, _) => format!("{}/{} done{left}", view.done(), view.tasks().count()),
         (RunState::Died, _) => "its supervisor died".into(),
         (RunState::Finished, wall_ms) => {
             format!("{} in {}", words::counts(&summary.summary), words::duration(wall_ms.unwrap_or_default()))
         }
     };
     let mut lines = vec![format!("run {} of {feature}: {}, {how}", summary.run, words::run_state(summary.state))];
+    lines.extend(run.remarks().into_iter().map(|remark| format!("  {remark}")));
     for wave in &view.waves {
         lines.push(words::wave_name(wave.wave.as_deref()));
         lines.extend(wave.tasks.iter().map(task_line));

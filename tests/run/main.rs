@@ -5,6 +5,7 @@
 mod bench;
 mod cancel;
 mod ends;
+mod history;
 mod output;
 mod terminal;
 mod waves;

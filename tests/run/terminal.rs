@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use crate::bench::{binary, kill, processes_of, processes_where, rendezvous, trust, wait_until};
 
-struct Workspace {
+pub struct Workspace {
     dir: tempfile::TempDir,
 }
 
 impl Workspace {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let workspace = Self { dir };
         workspace.write(
@@ -29,11 +29,11 @@ impl Workspace {
         workspace
     }
 
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.dir.path().canonicalize().unwrap()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         let path = self.root().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -43,11 +43,11 @@ impl Workspace {
     }
 
     /// A task file in the seed's own format, that runs a script.
-    fn task(&self, id: &str, wave: u32, script: &str) -> &Self {
+    pub fn task(&self, id: &str, wave: u32, script: &str) -> &Self {
         self.task_with(id, wave, script, "")
     }
 
-    fn task_with(&self, id: &str, wave: u32, script: &str, more: &str) -> &Self {
+    pub fn task_with(&self, id: &str, wave: u32, script: &str, more: &str) -> &Self {
         let run = serde_json::to_string(&["sh", "-c", script]).unwrap();
         let text = format!(
             "---\nid: {id}\ntitle: Task {id}\nstatus: backlog\nfeature_id: FEAT-1\nwave: {wave}\n{more}run: {run}\n---\n\n# Do {id}\n"
@@ -56,36 +56,36 @@ impl Workspace {
         self
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("-C").arg(self.root()).args(arguments).stdin(Stdio::null());
         command
     }
 
-    fn call(&self, arguments: &[&str]) -> Output {
+    pub fn call(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn spawn(&self, arguments: &[&str]) -> Child {
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    fn wait_for_file(&self, name: &str) {
+    pub fn wait_for_file(&self, name: &str) {
         let path = self.root().join(name);
         wait_until(&format!("{name} is there"), || path.exists());
     }
 
-    fn state(&self) -> PathBuf {
+    pub fn state(&self) -> PathBuf {
         self.root().join(".feature-build")
     }
 
-    fn only_run(&self) -> RunId {
+    pub fn only_run(&self) -> RunId {
         let runs = run::runs(&self.state());
         assert_eq!(runs.len(), 1);
         runs[0].run.clone()
     }
 
-    fn wait_for_end(&self) {
+    pub fn wait_for_end(&self) {
         wait_until("the run is over", || run::runs(&self.state()).iter().all(|run| run.state == RunState::Finished));
     }
 }
@@ -102,11 +102,11 @@ impl Drop for Workspace {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn code(output: &Output) -> Option<i32> {
+pub fn code(output: &Output) -> Option<i32> {
     output.status.code()
 }
 

@@ -1,0 +1,293 @@
+//! Looking at runs, over and in progress: `runs`, `watch`, `log --follow`, `prune`, `run --rerun`, estimates.
+
+use std::fs;
+use std::io::{BufReader, Read as _};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Child;
+
+use feature_build::run::{self, Outcome, RunState};
+use feature_build::task::TaskId;
+use jiff::{SignedDuration, Timestamp};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::bench::{kill, wait_until};
+use crate::terminal::{Workspace, code, text};
+
+/// The journal of a run that is over, some hours old, in which each of these tasks had its outcome.
+fn old_run(state: &Path, run: &str, hours: i64, outcomes: &[(&str, &str)]) {
+    let started = Timestamp::now().checked_sub(SignedDuration::from_hours(hours)).unwrap().to_string();
+    let tasks: Vec<Value> = outcomes
+        .iter()
+        .map(|(task, _)| json!({ "id": task, "title": task, "file": format!("tasks/{task}.md") }))
+        .collect();
+    let mut events = vec![json!({
+        "event": "run-started", "run": run, "root": "/w", "feature": "FEAT-1", "title": "FEAT-1",
+        "waves": [{ "wave": "1", "tasks": tasks }],
+    })];
+    for (task, outcome) in outcomes {
+        events.push(json!({ "event": "task-started", "task": task, "attempt": 1, "log": format!("{task}.log") }));
+        events.push(json!({
+            "event": "task-finished", "task": task, "outcome": outcome, "exit_code": 0, "duration_ms": 60_000,
+            "reason": null, "log": format!("{task}.log"),
+        }));
+    }
+    events.push(
+        json!({ "event": "run-finished", "summary": {}, "wall_ms": 60_000, "serial_ms": 60_000, "exit_code": 0 }),
+    );
+    let folder = state.join("runs").join(run);
+    fs::create_dir_all(folder.join("requests")).unwrap();
+    let lines = events.into_iter().enumerate().map(|(number, mut event)| {
+        event["v"] = json!("1.1");
+        event["seq"] = json!(number + 1);
+        event["time"] = json!(started);
+        format!("{event}\n")
+    });
+    fs::write(folder.join("journal.jsonl"), lines.collect::<String>()).unwrap();
+    fs::write(folder.join("run.lock"), "").unwrap();
+    fs::write(folder.join("T.log"), vec![b'x'; 1000]).unwrap();
+}
+
+fn names(workspace: &Workspace) -> Vec<String> {
+    run::runs(&workspace.state()).into_iter().map(|run| run.run.to_string()).collect()
+}
+
+fn passed(workspace: &Workspace, task: &str) -> bool {
+    let attempts = run::latest_attempts(&workspace.state());
+    attempts.get(&TaskId::new(task).unwrap()).is_some_and(|attempt| attempt.outcome == Some(Outcome::Passed))
+}
+
+fn read_until(reader: &mut impl std::io::BufRead, wanted: &str) -> String {
+    let mut seen = String::new();
+    while !seen.contains(wanted) {
+        assert!(reader.read_line(&mut seen).unwrap() > 0, "{wanted} never came: {seen}");
+    }
+    seen
+}
+
+fn end(mut child: Child) -> (Option<i32>, String, String) {
+    let (mut out, mut err) = (String::new(), String::new());
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut out).unwrap();
+    }
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    (child.wait().unwrap().code(), out, err)
+}
+
+#[test]
+fn runs_are_listed_the_newest_first_and_unfinished_ones_on_top() {
+    let workspace = Workspace::new();
+    assert_eq!(text(&workspace.call(&["runs"]).stdout), "nothing has run in this workspace yet\n");
+    workspace.task("A", 1, "touch on; sleep 600");
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    // A later id than any of today.
+    old_run(&workspace.state(), "29990101-000000-aaaa", 3, &[("T", "passed")]);
+    old_run(&workspace.state(), "20200101-000000-aaaa", 50, &[("T", "failed")]);
+
+    let shown = text(&workspace.call(&["runs"]).stdout);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(lines[0].contains("running") && lines[0].contains("0/1 done"), "{shown}");
+    assert!(
+        lines[1].contains("29990101-000000-aaaa  finished") && lines[1].ends_with("in 1 m 00 s  3 h ago"),
+        "{shown}"
+    );
+    assert!(lines[2].ends_with("2 days ago"), "{shown}");
+
+    let output = workspace.call(&["runs", "--format", "json", "--limit", "2"]);
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema = serde_json::from_slice(&workspace.call(&["schema", "runs"]).stdout).unwrap();
+    assert!(jsonschema::is_valid(&schema, &printed), "{printed}");
+    let states: Vec<&str> =
+        printed["runs"].as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["running", "finished"]);
+}
+
+#[test]
+fn a_watcher_sees_what_the_terminal_sees_and_its_end_is_not_the_runs() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done; exit 3");
+    let mut waiting = workspace.spawn(&["watch"]);
+    let mut said = BufReader::new(waiting.stderr.take().unwrap());
+    read_until(&mut said, "waiting for the next one");
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+
+    let mut leaving = workspace.spawn(&["watch"]);
+    let mut seen = BufReader::new(leaving.stdout.take().unwrap());
+    read_until(&mut seen, "▶ A");
+    kill(i32::try_from(leaving.id()).unwrap(), Signal::INT);
+    read_until(&mut seen, "the run goes on");
+    assert_eq!(leaving.wait().unwrap().code(), Some(130));
+    assert_eq!(run::runs(&workspace.state())[0].state, RunState::Running);
+
+    workspace.write("go", "");
+    let watched = waiting.wait_with_output().unwrap();
+    assert_eq!(code(&watched), Some(1), "the run's exit code");
+    assert!(text(&watched.stdout).contains("✗ A failed"), "{watched:?}");
+    let run = workspace.only_run().to_string();
+    let again = workspace.call(&["watch", &run, "--format", "json"]);
+    assert_eq!(code(&again), Some(1));
+    assert_eq!(
+        text(&again.stdout),
+        fs::read_to_string(workspace.state().join("runs").join(&run).join("journal.jsonl")).unwrap()
+    );
+    assert_eq!(code(&workspace.call(&["watch", "nothing"])), Some(2));
+}
+
+#[test]
+fn a_log_is_followed_to_the_end_of_its_task() {
+    let workspace = Workspace::new();
+    workspace.task(
+        "Task-A",
+        1,
+        "printf 'one\\n'; touch on; until [ -e go ]; do sleep 0.01; done; printf 'two\\033[31m\\n\\377'",
+    );
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    let mut following = workspace.spawn(&["log", "task-a", "-f"]);
+    let mut seen = BufReader::new(following.stdout.take().unwrap());
+    assert_eq!(read_until(&mut seen, "one"), "one\n");
+    workspace.write("go", "");
+    let mut rest = Vec::new();
+    seen.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"two\x1b[31m\n\xff", "into a pipe the bytes go as they came");
+    assert_eq!(following.wait().unwrap().code(), Some(0));
+    workspace.wait_for_end();
+    assert_eq!(
+        workspace.call(&["log", "task-a", "--follow"]).stdout,
+        b"one\ntwo\x1b[31m\n\xff",
+        "nothing more will come"
+    );
+}
+
+#[test]
+fn a_followed_log_goes_on_with_the_next_attempt() {
+    let workspace = Workspace::new();
+    let config = fs::read_to_string(workspace.root().join("feature-build.yaml")).unwrap();
+    workspace.write("feature-build.yaml", &format!("{config}retries: {{count: 1, delay_seconds: 0.01}}\n"));
+    workspace.task(
+        "A",
+        1,
+        "if [ -e once ]; then echo second; else echo first; touch once; until [ -e go ]; do sleep 0.01; done; exit 1; fi",
+    );
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("once");
+    let mut following = workspace.spawn(&["log", "A", "-f"]);
+    let mut seen = BufReader::new(following.stdout.take().unwrap());
+    read_until(&mut seen, "first");
+    workspace.write("go", "");
+    read_until(&mut seen, "second");
+    let (code, _, said) = end(following);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("attempt 2 of A"), "{said}");
+}
+
+#[test]
+fn what_failed_in_a_run_is_run_again_but_not_what_passed_since() {
+    let workspace = Workspace::new();
+    assert_eq!(code(&workspace.call(&["run", "--rerun"])), Some(2), "no run is over");
+    workspace.task("A", 1, "true").task("B", 1, "[ -e fixed ]").task("C", 1, "[ -e fixed ]").task(
+        "D",
+        2,
+        "touch later",
+    );
+    assert_eq!(code(&workspace.call(&["run"])), Some(1));
+    let first = workspace.only_run().to_string();
+    workspace.write("fixed", "");
+    assert_eq!(code(&workspace.call(&["run", "--task", "B"])), Some(0));
+
+    let again = workspace.call(&["run", "--rerun", &first]);
+    assert_eq!(code(&again), Some(0), "{again:?}");
+    assert!(text(&again.stderr).contains("B is left out: it has passed since"), "{again:?}");
+    let shown = text(&again.stdout);
+    assert!(shown.contains("✓ C passed") && shown.contains("✓ D passed") && !shown.contains("▶ A"), "{shown}");
+    assert!(!shown.contains("▶ B"), "{shown}");
+
+    let nothing = workspace.call(&["run", "--rerun"]);
+    assert_eq!(code(&nothing), Some(0));
+    assert!(text(&nothing.stderr).contains("nothing of run"), "{nothing:?}");
+    assert_eq!(code(&workspace.call(&["run", "--rerun", "nothing"])), Some(2));
+}
+
+#[test]
+fn old_runs_are_removed_and_what_passed_stays_passed() {
+    let workspace = Workspace::new();
+    workspace.task("LIVE", 1, "touch on; sleep 600");
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    let state = workspace.state();
+    for number in 0..6 {
+        old_run(&state, &format!("2020010{number}-000000-aaaa",), 48 - number, &[(&format!("T-{number}"), "passed")]);
+    }
+    // A task that failed after it had passed is not passed, whichever of its runs are gone.
+    old_run(&state, "20200107-000000-aaaa", 40, &[("TWICE", "passed")]);
+    old_run(&state, "20200108-000000-aaaa", 39, &[("TWICE", "failed")]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("precious"), "").unwrap();
+    symlink(elsewhere.path(), state.join("runs/20200101-000000-aaaa/link")).unwrap();
+    let before = names(&workspace);
+
+    let dry = workspace.call(&["prune", "--keep", "2", "--dry-run"]);
+    assert!(text(&dry.stdout).contains("would remove 6 runs, "), "{dry:?}");
+    assert_eq!(names(&workspace), before);
+    let pruned = workspace.call(&["prune", "--keep", "2"]);
+    assert_eq!(code(&pruned), Some(0), "{pruned:?}");
+    assert!(text(&pruned.stdout).ends_with(&text(&dry.stdout).replace("would remove", "removed")), "{pruned:?}");
+    assert_eq!(names(&workspace)[1..], ["20200108-000000-aaaa", "20200107-000000-aaaa"], "and the one in progress");
+    assert!(!state.join("pruned").exists());
+    assert!(elsewhere.path().join("precious").exists(), "links are not followed");
+    assert!((0..6).all(|number| passed(&workspace, &format!("T-{number}"))));
+
+    assert_eq!(code(&workspace.call(&["prune", "--keep", "0"])), Some(0));
+    assert_eq!(names(&workspace).len(), 1, "what goes on stays");
+    assert!(passed(&workspace, "T-0") && !passed(&workspace, "TWICE"));
+    let log = workspace.call(&["log", "T-0"]);
+    assert!(text(&log.stderr).contains("is gone"), "{log:?}");
+    assert_eq!(text(&workspace.call(&["prune"]).stdout), "removed 0 runs, 0 bytes\n");
+}
+
+#[test]
+fn a_run_whose_lock_is_held_is_not_removed() {
+    let workspace = Workspace::new();
+    old_run(&workspace.state(), "20200101-000000-aaaa", 900, &[("T", "passed")]);
+    let lock = fs::File::open(workspace.state().join("runs/20200101-000000-aaaa/run.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(text(&workspace.call(&["prune"]).stdout).contains("removed 0 runs"));
+    drop(lock);
+    assert!(text(&workspace.call(&["prune"]).stdout).contains("removed 1 run,"));
+}
+
+#[test]
+fn the_end_of_a_run_removes_what_the_configuration_does_not_keep() {
+    let workspace = Workspace::new();
+    let config = fs::read_to_string(workspace.root().join("feature-build.yaml")).unwrap();
+    workspace.write("feature-build.yaml", &format!("{config}keep: {{runs: 2}}\n"));
+    for number in 1..5 {
+        old_run(&workspace.state(), &format!("2020010{number}-000000-aaaa"), 48, &[("T", "passed")]);
+    }
+    workspace.task("A", 1, "true");
+    assert_eq!(code(&workspace.call(&["run"])), Some(0));
+    wait_until("two runs are left", || names(&workspace).len() == 2);
+    assert_eq!(names(&workspace)[1], "20200104-000000-aaaa");
+    assert!(passed(&workspace, "A") && passed(&workspace, "T"));
+}
+
+#[test]
+fn a_run_says_how_long_it_will_go_on() {
+    let workspace = Workspace::new();
+    old_run(&workspace.state(), "20200101-000000-aaaa", 48, &[("A", "passed")]);
+    workspace.task_with("A", 1, "touch on; sleep 600", "estimated_minutes: 55\n");
+    workspace.task_with("B", 2, "true", "estimated_minutes: 3\n");
+    workspace.call(&["run", "--redo", "--detach"]);
+    workspace.wait_for_file("on");
+    let status = |arguments: &[&str]| text(&workspace.call(arguments).stdout);
+    // A took a minute, and so did all of its feature: the files' own words count where nothing else tells.
+    assert!(status(&["status"]).contains("~2 min left"), "{}", status(&["status"]));
+    let told: Value = serde_json::from_str(&status(&["status", "--format", "json"])).unwrap();
+    let remaining = told["runs"][0]["remaining_ms"].as_u64().unwrap();
+    assert!((60_000..=120_000).contains(&remaining), "{told}");
+    assert_eq!(told["runs"][0]["waves"][0]["tasks"][0]["estimate_ms"], 60_000);
+}
