@@ -12,7 +12,9 @@ use crate::task::TaskId;
 
 /// End a run in progress, or some of its tasks.
 ///
-/// Each task is asked to end (SIGTERM), and killed when it has not ended within the grace period.
+/// Each task is asked to end (SIGTERM), and killed when it has not ended within the grace period. What was asked for only
+/// gets harder: after `--finish-wave` come the plain form and `--now`. Of single tasks `--finish-wave` says that they are
+/// not started, nor tried again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  feature-build cancel --task TASK-7")]
 pub(super) struct Args {
@@ -24,9 +26,22 @@ pub(super) struct Args {
     /// Every run in progress.
     #[arg(long, conflicts_with = "run")]
     all: bool,
+    /// Let what runs come to its end, and the present wave with it; start no later wave.
+    #[arg(long, conflicts_with = "now")]
+    finish_wave: bool,
     /// Kill at once instead of asking first.
     #[arg(long)]
     now: bool,
+}
+
+impl Args {
+    fn level(&self) -> Level {
+        match (self.finish_wave, self.now) {
+            (true, _) => Level::FinishWave,
+            (false, true) => Level::Kill,
+            (false, false) => Level::Terminate,
+        }
+    }
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
@@ -38,11 +53,11 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         targets_of(&state_dir, named, &args.task)?
     };
-    let level = if args.now { Level::Kill } else { Level::Terminate };
     for target in only_one(args, targets)? {
-        run::cancel(&state_dir, &target.run, target.tasks.as_deref(), level)
+        run::cancel(&state_dir, &target.run, target.tasks.as_deref(), args.level())
             .with_context(|| format!("cancelling {target}"))?;
-        print(&format!("cancelling {target}\n"))?;
+        let doing = if args.finish_wave { "ending after its present wave:" } else { "cancelling" };
+        print(&format!("{doing} {target}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

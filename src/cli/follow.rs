@@ -7,15 +7,19 @@ mod plain;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use super::NOT_PASSED;
-use crate::run::{self, FollowError, Follower, Level, NextRun, Record, RunId, RunPaths, StartError, View};
+use crate::run::{self, Event, FollowError, Follower, Level, NextRun, Record, RunId, RunPaths, StartError, View};
 
 /// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
 const LOST_OUTPUT: u8 = 141;
+/// How long Ctrl-Z waits for the run to pause before it stops this process all the same.
+const PAUSING: Duration = Duration::from_secs(2);
 
 /// What a shell answers for a program that Ctrl-C ended: 128 and SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -92,7 +96,7 @@ pub(super) fn watch(state_dir: &Path, run: Option<RunId>, format: Format) -> any
                 eprintln!("feature-build: no run is in progress; waiting for the next one");
                 tokio::select! {
                     run = NextRun::after_now(state_dir).wait() => run,
-                    () = signals.next() => return Ok(ExitCode::from(INTERRUPTED)),
+                    () = signals.end() => return Ok(ExitCode::from(INTERRUPTED)),
                 }
             }
         };
@@ -100,23 +104,57 @@ pub(super) fn watch(state_dir: &Path, run: Option<RunId>, format: Format) -> any
     })
 }
 
-/// Ctrl-C and SIGTERM. SIGHUP keeps its meaning: the terminal is gone, and this process with it; the run is not.
+/// What the user asks for by a signal.
+enum Asked {
+    /// Ctrl-C, SIGTERM.
+    End,
+    /// Ctrl-Z, SIGTSTP.
+    Pause,
+}
+
+/// SIGHUP keeps its meaning: the terminal is gone, and this process with it; the run is not.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    stop: Signal,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.stop.recv() => Asked::Pause,
         }
     }
+
+    /// Where there is no run yet that could pause, Ctrl-Z stops this process and nothing else.
+    async fn end(&mut self) {
+        while let Asked::Pause = self.next().await {
+            stop_here();
+        }
+    }
+}
+
+/// At this time, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Stops this process as Ctrl-Z stops any other: the shell gets its prompt back. Comes back when the shell continues it.
+fn stop_here() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
 }
 
 async fn follow(
@@ -135,11 +173,16 @@ async fn follow(
     let mut view = View::default();
     let mut ticks = tokio::time::interval(live::REDRAW);
     let mut asked: Option<Level> = None;
+    // This process stops when the run has paused, and in any case by this time.
+    let mut stop_by: Option<Instant> = None;
     loop {
         let result = tokio::select! {
             record = follower.next() => match record {
                 Ok(Some(record)) => {
                     view.apply(&record);
+                    if matches!(record.event, Event::RunPaused) {
+                        stop_by = stop_by.map(|_| Instant::now());
+                    }
                     shown.show(&record, &view)
                 }
                 Ok(None) => break,
@@ -149,13 +192,22 @@ async fn follow(
                 }
                 Err(error) => return Err(error.into()),
             },
-            () = signals.next() => match interrupt {
-                Interrupt::EndsView => {
+            signal = signals.next() => match (signal, interrupt) {
+                (Asked::Pause, Interrupt::EndsView) => {
+                    stop_here();
+                    Ok(())
+                }
+                (Asked::Pause, Interrupt::CancelsRun) => {
+                    run::pause(state_dir, run).with_context(|| format!("pausing run {run}"))?;
+                    stop_by = Some(Instant::now() + PAUSING);
+                    shown.say("pausing: `fg` or `bg` lets the tasks go on")
+                }
+                (Asked::End, Interrupt::EndsView) => {
                     shown.leave();
                     let _ = shown.say("the run goes on: `feature-build watch` shows it again, `cancel` ends it");
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
-                Interrupt::CancelsRun => {
+                (Asked::End, Interrupt::CancelsRun) => {
                     let (level, words) = match asked {
                         None => (Level::Terminate, "cancelling: each task is asked to end; once more ends them at once"),
                         Some(_) => (Level::Kill, "ending every task at once"),
@@ -165,6 +217,12 @@ async fn follow(
                     shown.say(words)
                 }
             },
+            () = at(stop_by) => {
+                stop_by = None;
+                stop_here();
+                run::go_on(state_dir, run).with_context(|| format!("continuing run {run}"))?;
+                Ok(())
+            }
             _ = ticks.tick() => {
                 shown.tick(&view);
                 Ok(())

@@ -4,6 +4,7 @@ mod follow;
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,8 +27,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     /// Go on printing as it comes, until the task has its outcome.
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "attempt")]
     follow: bool,
+    /// The attempt, from 1 [default: the latest].
+    #[arg(long, value_name = "N")]
+    attempt: Option<NonZeroU32>,
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
@@ -38,8 +42,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return follow::follow(&root, &state_dir, &run, &task);
     }
     let path = match &args.run {
-        Some(run) => of_run(&state_dir, &RunId(TaskId::new(run)?), &args.task)?,
-        None => latest(&state_dir, &args.task)?,
+        Some(run) => of_run(&state_dir, &RunId(TaskId::new(run)?), args)?,
+        None => latest(&state_dir, args)?,
     };
     let path = root.join(path);
     let log = File::open(&path).with_context(|| format!("reading the log {}", path.display()))?;
@@ -70,20 +74,28 @@ fn view(state_dir: &Path, run: &RunId) -> View {
     View::of(&run::read_journal(&RunPaths::of(state_dir, run).journal()).unwrap_or_default())
 }
 
-fn of_run(state_dir: &Path, run: &RunId, wanted: &str) -> anyhow::Result<PathBuf> {
+fn of_run(state_dir: &Path, run: &RunId, args: &Args) -> anyhow::Result<PathBuf> {
+    let wanted = &args.task;
     let view = view(state_dir, run);
     let task = find_id(view.tasks().map(|task| &task.id), wanted).and_then(|id| view.task(id.as_str()));
     let task = task.ok_or_else(|| anyhow!("task {wanted} is not in run {run}"))?;
     let log = task.log.as_ref().ok_or_else(|| anyhow!("task {} was not started in run {run}", task.id))?;
-    Ok(PathBuf::from(log))
+    Ok(args.attempt.map_or_else(|| PathBuf::from(log), |attempt| log_of(state_dir, run, &task.id, attempt)))
 }
 
-fn latest(state_dir: &Path, wanted: &str) -> anyhow::Result<PathBuf> {
+/// The log of one attempt.
+fn log_of(state_dir: &Path, run: &RunId, task: &TaskId, attempt: NonZeroU32) -> PathBuf {
+    RunPaths::of(state_dir, run).log(task, attempt.get())
+}
+
+fn latest(state_dir: &Path, args: &Args) -> anyhow::Result<PathBuf> {
+    let wanted = &args.task;
     let attempts = run::latest_attempts(state_dir);
     let found = find_id(attempts.keys(), wanted).and_then(|task| attempts.get_key_value(task));
     let (task, attempt) = found.ok_or_else(|| anyhow!("task {wanted} has not run in this workspace"))?;
     if let Some(log) = &attempt.log {
-        return Ok(PathBuf::from(log));
+        let named = args.attempt.map(|number| log_of(state_dir, &attempt.run, task, number));
+        return Ok(named.unwrap_or_else(|| PathBuf::from(log)));
     }
     if !RunPaths::of(state_dir, &attempt.run).dir().exists() {
         bail!("the output of task {task} is gone: run {} was removed, it was old", attempt.run);

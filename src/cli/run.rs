@@ -52,6 +52,12 @@ pub(super) struct Args {
     /// Trust the configuration as it stands, without being asked.
     #[arg(long)]
     trust: bool,
+    /// How often a task that did not pass is tried again [default: what the configuration says, else 0].
+    #[arg(long, value_name = "N")]
+    retries: Option<u32>,
+    /// How long one attempt of a task may take [default: what the configuration says, else no limit].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<f64>,
     /// How to show the run.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -101,7 +107,13 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let subject = Subject::read(root)?;
     let commands = agent::resolve(subject.config(), root, &schedule, |file| index.task(file))?;
-    let options = Options { max_parallel: args.max_parallel, keep_going: args.keep_going, ..Options::default() };
+    let options = Options {
+        max_parallel: args.max_parallel,
+        keep_going: args.keep_going,
+        retries: args.retries,
+        timeout_seconds: args.timeout,
+        ..Options::default()
+    };
     let trusted = gate(subject, args.trust)?;
     let start = || run::start(&trusted, &schedule, &commands, &options);
     if args.detach {
@@ -111,4 +123,11 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     start_and_follow(&state_dir(root, trusted.config()), args.format, start)
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(seconds),
+        _ => Err("a number of seconds must be 0 or more".into()),
+    }
 }

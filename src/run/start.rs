@@ -31,6 +31,10 @@ pub struct Options {
     pub max_parallel: Option<NonZeroU32>,
     /// Run later waves after a wave in which a task did not pass, whatever the configuration says.
     pub keep_going: bool,
+    /// How often a task that did not pass is tried again, instead of the configuration's number.
+    pub retries: Option<u32>,
+    /// How long one attempt may take, instead of the configuration's time.
+    pub timeout_seconds: Option<f64>,
     /// The program that becomes supervisor and guard.
     pub launcher: Launcher,
 }
@@ -157,9 +161,9 @@ pub fn start(
         with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
         max_parallel: options.max_parallel.or(config.max_parallel).unwrap_or(MAX_PARALLEL),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
-        limits: limits(config),
+        limits: limits(config, options),
         keep: Keep::of(config),
-        retry: RetryPolicy::default(),
+        retry: retry_policy(config, options),
         estimates: estimates(&state_dir, schedule),
         state_dir,
         trusted: trusted.hash().into(),
@@ -207,10 +211,24 @@ pub fn resume(run_dir: &Path, takeover: Takeover, launcher: &Launcher) -> Result
     }
 }
 
-fn limits(config: &Config) -> Limits {
+fn retry_policy(config: &Config, options: &Options) -> RetryPolicy {
+    let (said, standard) = (&config.retries, RetryPolicy::default());
+    RetryPolicy {
+        count: options.retries.unwrap_or(said.count),
+        backoff: said.backoff,
+        delay_ms: said.delay_seconds.map_or(standard.delay_ms, milliseconds),
+        max_delay_ms: said.max_delay_seconds.map_or(standard.max_delay_ms, milliseconds),
+        jitter: said.jitter.unwrap_or(standard.jitter),
+        retry_on: config.retry_on.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
+    }
+}
+
+fn limits(config: &Config, options: &Options) -> Limits {
     let standard = Limits::default();
     Limits {
-        timeout_ms: config.timeout_seconds.map(milliseconds),
+        timeout_ms: options.timeout_seconds.or(config.timeout_seconds).map(milliseconds),
+        slow_after_ms: config.slow_after_seconds.map(milliseconds),
+        log_bytes: config.log_limit.map_or(standard.log_bytes, |limit| limit.0),
         grace_ms: config.grace_seconds.map_or(standard.grace_ms, milliseconds),
         ..standard
     }

@@ -1,5 +1,7 @@
 //! `feature-build.yaml`.
 
+mod attempts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,8 @@ use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
+
+pub use attempts::{Backoff, Pattern, Retries, Size};
 
 use crate::task::{Dialect, OwnKeys, Span, boundary_before, boundary_behind};
 
@@ -36,6 +40,17 @@ pub struct Config {
     #[serde(deserialize_with = "seconds")]
     #[schemars(range(min = 0))]
     pub timeout_seconds: Option<f64>,
+    /// After how many seconds it is said that a task takes long. Default: never.
+    #[serde(deserialize_with = "seconds")]
+    #[schemars(range(min = 0))]
+    pub slow_after_seconds: Option<f64>,
+    /// How often a task that failed, or took too long, is tried again. Default: not at all.
+    pub retries: Retries,
+    /// Regular expressions. Where one fits the last 16 kB of a failed attempt's output, the attempt met a rate limit: it is
+    /// repeated as `retries` says how, at most 100 times, and is not counted.
+    pub retry_on: Vec<Pattern>,
+    /// How much of a task's output is kept, half of it from the start and half from the end. Default: 64MB.
+    pub log_limit: Option<Size>,
     /// Where the state lies instead of `.feature-build/` (relative to the root, or absolute).
     pub state_dir: Option<PathBuf>,
     /// Which runs stay when they are over.
@@ -102,17 +117,6 @@ pub enum Stdin {
     None,
     /// The Markdown body of the task file.
     Body,
-}
-
-/// How the wait before another attempt grows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Backoff {
-    /// Not at all.
-    Fixed,
-    /// It doubles each time.
-    #[default]
-    Exponential,
 }
 
 /// The configuration cannot be used.

@@ -8,6 +8,6 @@ pub(crate) mod private;
 mod root;
 pub mod trust;
 
-pub use config::{Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Own, Run, Stdin};
+pub use config::{Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Own, Pattern, Retries, Run, Size, Stdin};
 pub use index::{Changed, FileProblems, Index};
 pub use root::{find_root, state_dir};
