@@ -1,7 +1,7 @@
 //! Ending a run, a task, a supervisor, a guard.
 
 use feature_build::run::Outcome::{Cancelled, Failed, Passed, Skipped};
-use feature_build::run::{self, FollowError, Follower, Level, RunState};
+use feature_build::run::{self, Event, FollowError, Follower, Level, Record, RunState};
 
 use crate::bench::{Bench, id, kill, processes_where, wait_until};
 
@@ -148,6 +148,53 @@ fn the_same_task_never_runs_twice_at_a_time() {
     assert_eq!(second.reason("A"), "it runs already, in another run of this workspace");
     std::fs::write(bench.path("go"), "").unwrap();
     assert_eq!(bench.follow(&first).outcome("A"), Passed);
+}
+
+#[test]
+fn the_present_wave_is_finished_and_no_later_one_starts() {
+    let mut bench = Bench::new();
+    bench.options.max_parallel = std::num::NonZeroU32::new(1);
+    bench.wave("1").task("A", "touch on; until [ -e go ]; do sleep 0.01; done").task("B", "true");
+    bench.wave("2").task("C", "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, None, Level::FinishWave);
+    let journal = bench.paths(&run).journal();
+    let asked = |level| move |record: &Record| record.event == Event::RunCancelling { level, tasks: None };
+    wait_until("it is in the journal", || run::read_journal(&journal).unwrap().iter().any(asked(Level::FinishWave)));
+    std::fs::write(bench.path("go"), "").unwrap();
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Passed, Passed));
+    assert_eq!(run.outcome("C"), Skipped);
+    assert_eq!(run.reason("C"), "the run was to end after the wave before");
+    assert_eq!(run.exit_code(), 130);
+}
+
+#[test]
+fn finishing_the_last_wave_leaves_nothing_out() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "touch on; until [ -e go ]; do sleep 0.01; done").skipped("P", true);
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, None, Level::FinishWave);
+    std::fs::write(bench.path("go"), "").unwrap();
+    assert_eq!(bench.follow(&run).exit_code(), 0);
+}
+
+#[test]
+fn the_level_only_goes_up() {
+    let mut bench = Bench::new();
+    bench.config.grace_seconds = Some(100_000.0);
+    bench.wave("1").task("A", "trap 'touch asked' TERM; touch on; while :; do sleep 0.02; done");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, None, Level::FinishWave);
+    bench.cancel(&run, None, Level::Terminate);
+    bench.wait_for_file("asked");
+    bench.cancel(&run, None, Level::FinishWave);
+    bench.cancel(&run, None, Level::Kill);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.exit_code()), (Cancelled, 130));
 }
 
 /// A guard may find the job and the cancel in its input together.

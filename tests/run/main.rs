@@ -7,5 +7,7 @@ mod cancel;
 mod ends;
 mod history;
 mod output;
+mod pausing;
+mod retries;
 mod terminal;
 mod waves;
