@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::safe;
+use super::{readers, safe};
 
 /// How much of a log's end is looked at: what went wrong stands there, and a log may have 64 MB.
 const WINDOW: u64 = 256 * 1024;
@@ -124,7 +124,8 @@ impl Spoken<'_> {
 /// The place that a line names. `before` is the line above: rustc writes its message there.
 fn spoken<'a>(line: &'a str, before: &str) -> Option<Spoken<'a>> {
     let trimmed = line.trim();
-    if let Some(rest) = trimmed.strip_prefix("::error ").or_else(|| trimmed.strip_prefix("::warning ")) {
+    let levels = ["::error ", "::warning ", "::notice "];
+    if let Some(rest) = levels.iter().find_map(|level| trimmed.strip_prefix(level)) {
         return annotation(rest);
     }
     if let Some(rest) = trimmed.strip_prefix("--> ") {
@@ -176,9 +177,12 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
     Some((digits.parse().ok()?, rest))
 }
 
-/// A line without control sequences, and without what a carriage return overwrote.
+/// A line without control sequences, and without what a carriage return overwrote; an agent's event in words.
 fn shown(line: &str) -> String {
     let line = line.trim_end_matches('\r');
+    if let Some(words) = readers::in_words(line) {
+        return words;
+    }
     safe::text(line.rsplit('\r').next().unwrap_or(line).as_bytes())
 }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::preset;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::{self, Extent, OwnCommand, Task, TaskId};
-use crate::workspace::{Command as Configured, Config, Run, Stdin};
+use crate::workspace::{Agent, Command as Configured, Config, Format, Run, Stdin, Success};
 
 /// The file that says what runs a task.
 pub const CONFIG_FILE: &str = "feature-build.yaml";
@@ -28,6 +29,10 @@ pub struct Command {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Handling {
+    /// How its output is read.
+    pub format: Format,
+    /// What counts as success.
+    pub success: Success,
     /// The argument vector that goes on with an agent's session; `{session}` stands for the session.
     pub resume: Vec<String>,
     /// Commands that must succeed after the process has.
@@ -39,7 +44,7 @@ pub struct Handling {
 pub enum Error {
     /// Nothing says what runs the task.
     #[error(
-        "nothing says what runs task {task}: write these three lines into {}\n\n\
+        "nothing says what runs task {task}: call `feature-build init` to choose an agent, or write these three lines into {}\n\n\
          # called once a task, in the root of the workspace; {{id}} {{title}} {{file}} {{feature}} {{wave}} {{workspace}} are filled in\n\
          run:\n  command: [cat, \"{{file}}\"]\n",
         .file.display()
@@ -51,12 +56,20 @@ pub enum Error {
         file: PathBuf,
     },
     /// A command given as one line has an open quote.
-    #[error("reading the command of task {task}: \"{line}\" cannot be split into words (is a quote open?)")]
+    #[error("reading the command of task {task}: it cannot be split into words: is a quote open? ({origin})")]
     NotSplittable {
         /// The task.
         task: TaskId,
-        /// The line.
-        line: String,
+        /// Which key holds it.
+        origin: String,
+    },
+    /// An agent that nobody knows.
+    #[error("choosing the agent of task {task}: {message}")]
+    UnknownAgent {
+        /// The task.
+        task: TaskId,
+        /// What is wrong, and what was perhaps meant.
+        message: String,
     },
     /// A command without a program.
     #[error("reading the command of task {task}: it is empty ({origin})")]
@@ -80,7 +93,7 @@ pub enum Error {
 
 /// Works out what is started for each task of the schedule. Blocking: reads the bodies that commands ask for.
 ///
-/// `task_of` finds a task by its file (relative to the root), for its own `run:` key.
+/// `task_of` finds a task by its file (relative to the root), for its own keys.
 ///
 /// # Errors
 /// [`enum@Error`] for the first task, in the schedule's order, that has no usable command.
@@ -93,78 +106,165 @@ pub fn resolve<'a>(
     let mut commands = BTreeMap::new();
     for wave in &schedule.waves {
         for task in &wave.tasks {
-            let source = source_of(config, task, task_of(Path::new(&task.file)))
-                .ok_or_else(|| Error::NothingConfigured { task: task.id.clone(), file: root.join(CONFIG_FILE) })?;
+            let file = task_of(Path::new(&task.file));
             let values = Values { task, feature: &schedule.feature, wave: wave.wave.as_deref(), root };
-            let argv = source.words(&task.id)?.iter().map(|word| values.fill(word)).collect();
-            let stdin = source.stdin(root, task)?;
-            commands.insert(task.id.clone(), Command { argv, stdin, handling: Handling::default() });
+            let command = Chooser { config, root, task, file, values }.command()?;
+            commands.insert(task.id.clone(), command);
         }
     }
     Ok(commands)
 }
 
+/// Chooses what is started for one task.
+struct Chooser<'a> {
+    config: &'a Config,
+    root: &'a Path,
+    task: &'a ScheduledTask,
+    /// Its file; `None` where nothing of it counts.
+    file: Option<&'a Task>,
+    values: Values<'a>,
+}
+
 /// A command as written, and where.
-struct Source<'a> {
-    command: Written<'a>,
+struct Source {
+    command: Configured,
     stdin: Stdin,
     origin: String,
+    agent: Agent,
 }
 
-enum Written<'a> {
-    Argv(Vec<&'a str>),
-    Line(&'a str),
-}
-
-fn source_of<'a>(config: &'a Config, task: &ScheduledTask, file: Option<&'a Task>) -> Option<Source<'a>> {
-    let own = file.and_then(|file| file.run.as_ref()).filter(|_| config.task_commands);
-    if let Some(own) = own {
-        let command = match &own.value {
-            OwnCommand::Argv(words) => Written::Argv(words.iter().map(AsRef::as_ref).collect()),
-            OwnCommand::Line(line) => Written::Line(line),
+impl Chooser<'_> {
+    fn command(&self) -> Result<Command, Error> {
+        let source = self.source()?.ok_or_else(|| Error::NothingConfigured {
+            task: self.task.id.clone(),
+            file: self.root.join(CONFIG_FILE),
+        })?;
+        let model = self.model(&source.agent);
+        let argv = self.argv(&source.command, &source.origin, &source.agent, model.as_deref())?;
+        let resume = match &source.agent.resume {
+            Some(resume) => {
+                self.argv(resume, &format!("`resume` of {}", source.origin), &source.agent, model.as_deref())?
+            }
+            None => Vec::new(),
         };
-        return Some(Source { command, stdin: config.run.stdin, origin: format!("`run:` of {}", task.file) });
-    }
-    let of_mode = task.mode.as_deref().and_then(|mode| Some((mode, config.modes.get(mode)?)));
-    if let Some((mode, run)) = of_mode
-        && run.command.is_some()
-    {
-        return configured(run, format!("`modes.{mode}.command`"));
-    }
-    configured(&config.run, "`run.command`".into())
-}
-
-fn configured(run: &Run, origin: String) -> Option<Source<'_>> {
-    let command = match run.command.as_ref()? {
-        Configured::Argv(words) => Written::Argv(words.iter().map(String::as_str).collect()),
-        Configured::Line(line) => Written::Line(line),
-    };
-    Some(Source { command, stdin: run.stdin, origin })
-}
-
-impl Source<'_> {
-    /// The words, before anything is filled in: a title with a space or quote stays one argument.
-    fn words(&self, task: &TaskId) -> Result<Vec<String>, Error> {
-        let words = match &self.command {
-            Written::Argv(words) => words.iter().map(ToString::to_string).collect(),
-            Written::Line(line) => shlex::split(line)
-                .ok_or_else(|| Error::NotSplittable { task: task.clone(), line: (*line).to_string() })?,
+        let handling = Handling {
+            format: source.agent.reader.unwrap_or_default(),
+            success: source.agent.success.unwrap_or_default(),
+            resume,
+            verify: self.verify()?,
         };
+        Ok(Command { argv, stdin: self.stdin(source.stdin)?, handling })
+    }
+
+    /// What counts, from the nearest to the task to the farthest. An agent named nearer than a command comes before it.
+    fn source(&self) -> Result<Option<Source>, Error> {
+        if let Some(own) = self.own().and_then(|file| file.run.as_ref()) {
+            let origin = format!("`run:` of {}", self.task.file);
+            let command = configured(&own.value);
+            return Ok(Some(Source { command, stdin: self.config.run.stdin, origin, agent: Agent::default() }));
+        }
+        if let Some(agent) = self.own().and_then(|file| file.agent.as_ref()) {
+            return self.agent(&agent.value).map(Some);
+        }
+        if let Some((mode, run)) = self.mode()
+            && let Some(source) = self.of_run(run, format!("`modes.{mode}.command`"))?
+        {
+            return Ok(Some(source));
+        }
+        if let Some(agent) = &self.config.agent {
+            return self.agent(agent.as_str()).map(Some);
+        }
+        self.of_run(&self.config.run, "`run.command`".into())
+    }
+
+    /// The task's file, where its own keys count.
+    fn own(&self) -> Option<&Task> {
+        self.file.filter(|_| self.config.task_commands)
+    }
+
+    fn mode(&self) -> Option<(&str, &Run)> {
+        let mode = self.task.mode.as_deref()?;
+        Some((mode, self.config.modes.get(mode)?))
+    }
+
+    fn of_run(&self, run: &Run, origin: String) -> Result<Option<Source>, Error> {
+        if let Some(agent) = &run.agent {
+            return self.agent(agent.as_str()).map(Some);
+        }
+        let source = |command: &Configured| Source {
+            command: command.clone(),
+            stdin: run.stdin,
+            origin,
+            agent: Agent::default(),
+        };
+        Ok(run.command.as_ref().map(source))
+    }
+
+    fn agent(&self, name: &str) -> Result<Source, Error> {
+        let task = self.task.id.clone();
+        let unknown = |message| Error::UnknownAgent { task, message };
+        self.config.knows_agent(name).map_err(unknown.clone())?;
+        let agent = preset::agent(self.config, name).unwrap_or_default();
+        let command = agent.command.clone().ok_or_else(|| unknown(format!("agent `{name}` has no command")))?;
+        Ok(Source { command, stdin: agent.stdin.unwrap_or_default(), origin: format!("agent `{name}`"), agent })
+    }
+
+    /// The model that was chosen, the nearest to the task first.
+    fn model(&self, agent: &Agent) -> Option<String> {
+        let of_task = self.own().and_then(|file| file.model.as_ref()).map(|model| model.value.to_string());
+        let of_mode = || self.mode().and_then(|(_, run)| run.model.clone());
+        of_task.or_else(of_mode).or_else(|| self.config.run.model.clone()).or_else(|| agent.model.clone())
+    }
+
+    /// The words, with everything but the session filled in. Split before that: a title with a space or quote stays
+    /// one argument.
+    fn argv(
+        &self,
+        command: &Configured,
+        origin: &str,
+        agent: &Agent,
+        model: Option<&str>,
+    ) -> Result<Vec<String>, Error> {
+        let task = || self.task.id.clone();
+        let mut words = command.words().ok_or_else(|| Error::NotSplittable { task: task(), origin: origin.into() })?;
         if words.first().is_none_or(String::is_empty) {
-            return Err(Error::Empty { task: task.clone(), origin: self.origin.clone() });
+            return Err(Error::Empty { task: task(), origin: origin.into() });
+        }
+        for word in &mut words {
+            *word = self.values.fill(word);
+        }
+        if let (Some(model), Some(arguments)) = (model, &agent.model_arguments) {
+            words.extend(arguments.iter().map(|word| word.replace("{model}", model)));
         }
         Ok(words)
     }
 
-    fn stdin(&self, root: &Path, task: &ScheduledTask) -> Result<Option<Vec<u8>>, Error> {
-        if self.stdin == Stdin::None {
+    /// The workspace's commands, then the task's own.
+    fn verify(&self) -> Result<Vec<Vec<String>>, Error> {
+        let nothing = Agent::default();
+        let origin = format!("`verify:` of {}", self.task.file);
+        let own = self.own().and_then(|file| file.verify.as_ref()).into_iter().flat_map(|verify| &verify.value);
+        let own = own.map(|command| (configured(command), origin.as_str()));
+        let all = self.config.verify.iter().map(|command| (command.clone(), "`verify`")).chain(own);
+        all.map(|(command, origin)| self.argv(&command, origin, &nothing, None)).collect()
+    }
+
+    fn stdin(&self, stdin: Stdin) -> Result<Option<Vec<u8>>, Error> {
+        if stdin == Stdin::None {
             return Ok(None);
         }
-        let file = root.join(&task.file);
+        let file = self.root.join(&self.task.file);
         match std::fs::read(&file) {
             Ok(bytes) => Ok(Some(body_of(&bytes).into_bytes())),
-            Err(source) => Err(Error::Body { task: task.id.clone(), file, source }),
+            Err(source) => Err(Error::Body { task: self.task.id.clone(), file, source }),
         }
+    }
+}
+
+fn configured(own: &OwnCommand) -> Configured {
+    match own {
+        OwnCommand::Argv(words) => Configured::Argv(words.iter().map(ToString::to_string).collect()),
+        OwnCommand::Line(line) => Configured::Line(line.to_string()),
     }
 }
 
@@ -267,6 +367,42 @@ mod tests {
         assert_eq!(argv(&config, &schedule("t", Some("direct"))).unwrap(), ["special"]);
         assert_eq!(argv(&config, &schedule("t", Some("other"))).unwrap(), ["any"]);
         assert_eq!(argv(&config, &schedule("t", None)).unwrap(), ["any"]);
+    }
+
+    #[test]
+    fn an_agent_comes_from_the_mode_else_from_the_top() {
+        let config = config("agent: aider\nmodes: {direct: {agent: guardkit, model: sonnet}}");
+        assert_eq!(argv(&config, &schedule("t", Some("other"))).unwrap().first().unwrap(), "aider");
+        let direct = argv(&config, &schedule("t", Some("direct"))).unwrap();
+        assert_eq!(direct, ["guardkit", "autobuild", "task", "T-1", "--model=sonnet"]);
+    }
+
+    #[test]
+    fn keys_of_an_agent_are_replaced_and_its_model_stays_one_argument() {
+        let yaml = "agent: guardkit\nagents: {guardkit: {command: [\"my kit\", \"{id}\"], model: \"--danger x\"}}";
+        assert_eq!(argv(&config(yaml), &schedule("t", None)).unwrap(), ["my kit", "T-1", "--model=--danger x"]);
+    }
+
+    #[test]
+    fn a_tasks_own_agent_counts_only_where_it_may() {
+        let root = Path::new("/w");
+        let task = |keys: &str| {
+            let text = format!("---\nid: T-1\n{keys}\n---\n");
+            task::parse(&Path::new("tasks/T-1.md").into(), &text, task::Dialect::GuardKit, &Default::default()).unwrap()
+        };
+        let own = task("agent: guardkit\nmodel: m\nverify: [make check, [test, \"-e\", x y]]");
+        let command = |yaml: &str, own: &Task| {
+            let commands = resolve(&config(yaml), root, &schedule("t", None), |_| Some(own)).map(BTreeMap::into_values);
+            commands.map(|mut commands| commands.next().unwrap())
+        };
+        let ignored = command("agent: aider\nverify: [cargo test]", &own).unwrap();
+        assert_eq!(ignored.argv[0], "aider");
+        assert_eq!(ignored.handling.verify, [["cargo", "test"]]);
+        let counted = command("agent: aider\ntask_commands: true\nverify: [cargo test]", &own).unwrap();
+        assert_eq!(counted.argv.last().unwrap(), "--model=m");
+        assert_eq!(counted.handling.verify, [vec!["cargo", "test"], vec!["make", "check"], vec!["test", "-e", "x y"]]);
+        let unknown = command("task_commands: true", &task("agent: gardkit")).unwrap_err().to_string();
+        assert!(unknown.contains("task T-1") && unknown.contains("did you mean `guardkit`?"), "{unknown}");
     }
 
     #[test]

@@ -55,4 +55,7 @@ impl Usage {
 pub struct RateLimit {
     /// When it may go on, in seconds since 1970; `None` where it does not say.
     pub until: Option<i64>,
+    /// How long until then, in seconds, where it says that instead.
+    #[serde(default)]
+    pub after_s: Option<u64>,
 }

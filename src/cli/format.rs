@@ -125,6 +125,30 @@ pub(super) struct Related {
     pub(super) message: String,
 }
 
+/// What `agents --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "agents", deny_unknown_fields)]
+pub(super) struct Agents {
+    /// The presets in the order in which they are offered, then the configuration's own.
+    pub(super) agents: Vec<Agent>,
+}
+
+/// One agent.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Agent {
+    /// What `agent:` in feature-build.yaml takes.
+    pub(super) name: String,
+    /// For people.
+    pub(super) title: String,
+    /// Its program; `null` where it is not on PATH.
+    pub(super) program: Option<String>,
+    /// What it says its version is; `null` where it is not found, not asked, or did not answer.
+    pub(super) version: Option<String>,
+    /// How to get it, for people.
+    pub(super) get: Option<String>,
+}
+
 /// A part of a file, its end exclusive.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -1,10 +1,12 @@
 //! The commands, one file each. A terminal is a follower like any other.
 
+mod agents;
 mod cancel;
 mod check;
 mod completions;
 mod follow;
 mod format;
+mod init;
 mod log;
 mod lsp;
 mod prune;
@@ -45,6 +47,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Agents(agents::Args),
     Waves(waves::Args),
     Run(run::Args),
     Check(check::Args),
@@ -132,6 +136,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let context = Context { directory: cli.directory.unwrap_or_else(|| Path::new(".").to_path_buf()) };
     let done = match cli.command {
+        Command::Init(args) => init::main(&context, &args),
+        Command::Agents(args) => agents::main(&context, &args),
         Command::Waves(args) => waves::main(&context, &args),
         Command::Run(args) => run::main(&context, &args),
         Command::Check(args) => check::main(&context, &args),

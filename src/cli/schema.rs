@@ -30,6 +30,8 @@ enum Name {
     Status,
     /// What `runs --format json` prints.
     Runs,
+    /// What `agents --format json` prints.
+    Agents,
     /// One line of `run --format json`, and of the journal.
     Event,
     /// The configuration, feature-build.yaml.
@@ -57,6 +59,7 @@ fn schema(name: Name) -> Schema {
         Name::Check => schema_for!(format::Check),
         Name::Status => schema_for!(Status),
         Name::Runs => schema_for!(Runs),
+        Name::Agents => schema_for!(format::Agents),
         Name::Event => schema_for!(Record),
         Name::Config => schema_for!(Config),
     }

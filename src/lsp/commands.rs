@@ -21,6 +21,8 @@ pub(super) enum Command {
     Cancel,
     /// Open a task's log.
     OpenLog,
+    /// Choose what runs the tasks of a workspace.
+    Init,
 }
 
 /// What a command is about: names only, nothing that can go stale between the lens and the click.
@@ -53,8 +55,8 @@ pub(super) struct Started {
 
 impl Command {
     /// All of them: what the server announces.
-    pub(super) const ALL: [Self; 6] =
-        [Self::RunWave, Self::RunTask, Self::RunFeature, Self::RerunFailed, Self::Cancel, Self::OpenLog];
+    pub(super) const ALL: [Self; 7] =
+        [Self::RunWave, Self::RunTask, Self::RunFeature, Self::RerunFailed, Self::Cancel, Self::OpenLog, Self::Init];
 
     /// The id on the wire.
     pub(super) fn id(self) -> &'static str {
@@ -65,6 +67,7 @@ impl Command {
             Self::RerunFailed => "featureBuild/rerunFailed",
             Self::Cancel => "featureBuild/cancel",
             Self::OpenLog => "featureBuild/openLog",
+            Self::Init => "featureBuild/init",
         }
     }
 
@@ -96,7 +99,7 @@ impl Target {
             Command::RunWave => Asked::Wave(self.wave.clone()?),
             Command::RunTask => Asked::Tasks(vec![self.task.clone()?]),
             Command::RunFeature => Asked::Everything,
-            Command::RerunFailed | Command::Cancel | Command::OpenLog => return None,
+            Command::RerunFailed | Command::Cancel | Command::OpenLog | Command::Init => return None,
         };
         Some(Selection { feature: self.feature.clone(), asked, redo: false })
     }

@@ -26,6 +26,7 @@ pub(super) struct Offer {
 /// The names of a [`Target`] without its root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct About {
+    /// Empty: the whole workspace.
     feature: String,
     wave: Option<String>,
     task: Option<String>,
@@ -44,7 +45,7 @@ impl About {
     /// With the root: a command's argument.
     pub(super) fn at(&self, root: String) -> Target {
         let Self { feature, wave, task } = self.clone();
-        Target { root, feature: Some(feature), wave, task }
+        Target { root, feature: Some(feature).filter(|feature| !feature.is_empty()), wave, task }
     }
 }
 
@@ -60,6 +61,7 @@ pub(super) fn offers(index: &Index, runs: &RunBook, file: &Path) -> Offers {
     offers.extend(of_last_attempt(feature, task, runs));
     offers.extend(of_failures(feature, wave, runs));
     offers.extend(of_feature(feature, runs));
+    offers.extend(of_workspace(index));
     Offers { anchor: task.anchor, offers }
 }
 
@@ -159,6 +161,17 @@ fn of_feature(feature: &Feature, runs: &RunBook) -> Option<Offer> {
         action: format!("Run feature {}", feature.title),
         command: Command::RunFeature,
         target,
+    })
+}
+
+/// `⚙ Choose what runs these tasks`, where nothing says so yet: a run would only lead to an error.
+fn of_workspace(index: &Index) -> Option<Offer> {
+    let is_set_up = index.config_error().is_some() || index.config().runs_something();
+    (!is_set_up).then(|| Offer {
+        lens: Some("\u{2699} Choose what runs these tasks".into()),
+        action: "Choose what runs these tasks".into(),
+        command: Command::Init,
+        target: About::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The one loop that owns all state. Messages of the editor come over one channel in the order in which it spoke;
 //! what other threads and tasks bring comes over another, and waits while the editor speaks.
 
+mod init;
 mod requests;
 mod roots;
 mod runs;
@@ -134,6 +135,8 @@ pub(super) enum Happening {
     },
     /// The user was asked whether to trust a root's configuration; `again`: yes, and this is to be started.
     TrustAnswered { root: PathBuf, again: Option<(Command, Target)> },
+    /// The user chose who does the tasks, or did not.
+    Chosen { root: PathBuf, result: Result<Option<String>, String> },
     /// The editor answered a refresh.
     Refreshed,
     /// The user wants to see a log.
@@ -221,6 +224,8 @@ struct State {
     /// What each text's lenses were when the editor asked last.
     lenses_sent: HashMap<Uri, (Option<i32>, u64)>,
     lenses_due: Option<Instant>,
+    /// Roots whose user is being asked who does the tasks.
+    choosing: HashSet<PathBuf>,
     refreshing: bool,
     /// What a client that draws waves has to ask for again, and when it is told so.
     waves_stale: Stale,
@@ -253,6 +258,7 @@ impl State {
             next_token: 0,
             lenses_sent: HashMap::new(),
             lenses_due: None,
+            choosing: HashSet::new(),
             refreshing: false,
             waves_stale: Stale::new(),
             waves_due: None,
@@ -295,6 +301,7 @@ impl State {
                 self.run_started(&root, &tasks, result, loud, answer);
             }
             Happening::TrustAnswered { root, again } => self.trust_answered(&root, again),
+            Happening::Chosen { root, result } => self.chosen(&root, result),
             Happening::Refreshed => {
                 self.refreshing = false;
             }

@@ -109,6 +109,12 @@ pub struct Task {
     pub mode: Option<Spanned<Box<str>>>,
     /// The task's own command, `run:`; counts only where the configuration allows it.
     pub run: Option<Spanned<OwnCommand>>,
+    /// The agent that shall do the task, `agent:`; counts only where the configuration allows it.
+    pub agent: Option<Spanned<Box<str>>>,
+    /// The model that its agent shall use, `model:`; counts only where the configuration allows it.
+    pub model: Option<Spanned<Box<str>>>,
+    /// The task's own commands that must succeed after it, `verify:`; count only where the configuration allows it.
+    pub verify: Option<Spanned<Vec<OwnCommand>>>,
     /// Files that the task declares to change.
     pub files: Vec<Spanned<Box<str>>>,
     /// `estimated_minutes` (or hours converted): a hint for the estimate, never a limit.

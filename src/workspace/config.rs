@@ -13,6 +13,7 @@ use thiserror::Error;
 
 pub use attempts::{Backoff, Pattern, Retries, Size};
 
+use super::agents::{Agent, AgentName, PRESETS};
 use crate::task::{Dialect, OwnKeys, Span, boundary_before, boundary_behind};
 
 /// The name of the file, in the root.
@@ -22,11 +23,18 @@ pub const FILE_NAME: &str = "feature-build.yaml";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What runs a task.
+    /// The agent that does the tasks: `guardkit`, `claude`, `codex`, `gemini`, `opencode`, `aider`, `cursor-agent`,
+    /// `copilot`, or one of `agents`.
+    pub agent: Option<AgentName>,
+    /// What runs a task, where no agent does.
     pub run: Run,
-    /// What runs a task of one `implementation_mode`, instead of `run`.
+    /// What runs a task of one `implementation_mode`, instead of `agent` and `run`.
     pub modes: BTreeMap<String, Run>,
-    /// Let a task's own `run:` key count.
+    /// Agents of your own, and other values for keys of those that are known.
+    pub agents: BTreeMap<String, Agent>,
+    /// Commands that must succeed, one after another, after the agent has: each one's failure is the task's.
+    pub verify: Vec<Command>,
+    /// Let a task's own keys `run`, `agent`, `model` and `verify` count.
     pub task_commands: bool,
     /// How many tasks run at the same time at the most; default: the whole wave, at most 16.
     pub max_parallel: Option<std::num::NonZeroU32>,
@@ -96,6 +104,10 @@ pub struct Run {
     pub command: Option<Command>,
     /// What the command reads from its standard input.
     pub stdin: Stdin,
+    /// The agent, instead of a command.
+    pub agent: Option<AgentName>,
+    /// The model that the agent uses.
+    pub model: Option<String>,
 }
 
 /// An argument vector, or one string that is split into one as a shell would.
@@ -134,7 +146,7 @@ pub struct ConfigError {
 impl Config {
     /// Does it say for any task what runs it?
     pub fn runs_something(&self) -> bool {
-        self.task_commands || self.run.command.is_some() || self.modes.values().any(|mode| mode.command.is_some())
+        self.task_commands || self.agent.is_some() || self.run.starts() || self.modes.values().any(Run::starts)
     }
 
     /// Reads the configuration of a root; the default one where there is no file. Blocking.
@@ -166,7 +178,61 @@ impl Config {
             budget: serde_yaml::budget! { max_depth: 64, max_nodes: 50_000, max_events: 200_000 },
             with_snippet: false,
         };
-        serde_yaml::from_str_with_options(text, options).map_err(|error| explain(&error, text))
+        let config: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| explain(&error, text))?;
+        config.check_agents().map_err(|(place, what)| located(place, &what, text))?;
+        Ok(config)
+    }
+
+    /// Each agent that is named is known, and nothing has both an agent and a command.
+    fn check_agents(&self) -> Result<(), (Option<serde_yaml::Location>, String)> {
+        if let Some(agent) = self.agent.as_ref().filter(|_| self.run.starts()) {
+            return Err((agent.place(), "`agent` and `run` both say what runs a task; keep one".into()));
+        }
+        for run in self.modes.values().chain([&self.run]) {
+            if let Some(agent) = run.agent.as_ref().filter(|_| run.command.is_some()) {
+                return Err((agent.place(), "`agent` and `command` both say what runs a task; keep one".into()));
+            }
+        }
+        let runs = self.modes.values().chain([&self.run]).filter_map(|run| run.agent.as_ref());
+        for agent in self.agent.iter().chain(runs) {
+            self.knows_agent(agent.as_str()).map_err(|what| (agent.place(), what))?;
+        }
+        Ok(())
+    }
+
+    /// Is this the name of an agent that can be started? The error says what was perhaps meant.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the user.
+    pub fn knows_agent(&self, name: &str) -> Result<(), String> {
+        if PRESETS.contains(&name) {
+            return Ok(());
+        }
+        match self.agents.get(name) {
+            Some(agent) if agent.command.is_some() => Ok(()),
+            Some(_) => Err(format!("agent `{name}` has no `command`")),
+            None => {
+                let own = self.agents.keys().map(String::as_str);
+                let known: Vec<&str> = PRESETS.into_iter().chain(own).collect();
+                Err(unknown("agent", name, &known))
+            }
+        }
+    }
+}
+
+impl Run {
+    fn starts(&self) -> bool {
+        self.command.is_some() || self.agent.is_some()
+    }
+}
+
+impl Command {
+    /// The words, placeholders not filled in; `None` where a quote is open.
+    pub fn words(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Argv(words) => Some(words.clone()),
+            Self::Line(line) => shlex::split(line),
+        }
     }
 }
 
@@ -190,7 +256,11 @@ fn explain(error: &serde_yaml::Error, text: &str) -> ConfigError {
         serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
         other => without_place(other),
     };
-    let Some(location) = error.location() else { return ConfigError::new(what, Span::default()) };
+    located(error.location(), &what, text)
+}
+
+fn located(place: Option<serde_yaml::Location>, what: &str, text: &str) -> ConfigError {
+    let Some(location) = place else { return ConfigError::new(what.to_owned(), Span::default()) };
     let message = format!("line {}, column {}: {what}", location.line(), location.column());
     ConfigError::new(message, span_in(location, text))
 }
@@ -320,7 +390,24 @@ mod tests {
         );
         assert_eq!(text.get(error.span.range()), Some("comand"));
         assert!(self::error("max_paralel: 3\n").contains("did you mean `max_parallel`?"));
-        assert!(self::error("zzz: 3\n").contains("known are run, modes"));
+        assert!(self::error("zzz: 3\n").contains("known are agent, run, modes"));
+    }
+
+    #[test]
+    fn an_unknown_agent_names_its_place_and_the_nearest_known_one() {
+        for (text, place, words) in [
+            ("agent: clade\n", "line 1, column 8", "unknown agent `clade`; did you mean `claude`?"),
+            ("modes:\n  direct:\n    agent: codexx\n", "line 3, column 12", "did you mean `codex`?"),
+            ("agents: {mine: {command: [x]}}\nagent: mien\n", "line 2", "did you mean `mine`?"),
+            ("agents: {mine: {stdin: body}}\nagent: mine\n", "line 2", "agent `mine` has no `command`"),
+            ("agent: claude\nrun: {command: [x]}\n", "line 1", "keep one"),
+            ("run:\n  command: [x]\n  agent: claude\n", "line 3", "keep one"),
+            ("agents: {claude: {modell: x}}\n", "line 1", "did you mean `model`?"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(place) && error.contains(words), "{text:?}: {error}");
+        }
+        assert!(Config::parse("agents: {mine: {command: [x]}}\nagent: mine\n").is_ok());
     }
 
     #[test]

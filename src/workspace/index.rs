@@ -9,8 +9,8 @@ use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
 use super::{Config, ConfigError};
 use crate::plan::{Catalog, Feature, Replanned};
 use crate::task::{
-    self, BacklogFacts, Code, Dialect, FeatureFile, Milestone, Problem, RelPath, Severity, Standing, Surroundings,
-    Task, TaskId,
+    self, BacklogFacts, Code, Dialect, FeatureFile, Milestone, Problem, RelPath, Severity, Span, Standing,
+    Surroundings, Task, TaskId,
 };
 
 /// The problems of one file.
@@ -256,7 +256,8 @@ impl Index {
         let old = std::mem::replace(&mut self.config, Arc::new(config));
         self.places = Places::new(&self.config);
         let now = &self.config;
-        (old.dialect, &old.own, old.task_commands) != (now.dialect, &now.own, now.task_commands)
+        let before = (old.dialect, &old.own, old.task_commands, &old.agents);
+        before != (now.dialect, &now.own, now.task_commands, &now.agents)
     }
 
     /// Reads everything.
@@ -365,8 +366,10 @@ impl Index {
                 task::parse(file, &text, dialect, &around)
             }
         }?;
-        if !self.config.task_commands {
-            tell_of_ignored_command(&mut task);
+        if self.config.task_commands {
+            tell_of_unknown_agent(&mut task, &self.config);
+        } else {
+            tell_of_ignored_keys(&mut task);
         }
         Some(task)
     }
@@ -408,16 +411,31 @@ impl Backlog {
     }
 }
 
-/// A task must not bring its own command unless the configuration lets it; saying nothing would look as if it ran.
-fn tell_of_ignored_command(task: &mut Task) {
-    let Some(run) = &task.run else { return };
+/// A task must not say what is started unless the configuration lets it; saying nothing would look as if it counted.
+fn tell_of_ignored_keys(task: &mut Task) {
+    let keys = [
+        ("run", task.run.as_ref().map(|run| run.span)),
+        ("agent", task.agent.as_ref().map(|agent| agent.span)),
+        ("model", task.model.as_ref().map(|model| model.span)),
+        ("verify", task.verify.as_ref().map(|verify| verify.span)),
+    ];
+    for (key, span) in keys {
+        let Some(span) = span else { continue };
+        let message = format!("`{key}` counts only where feature-build.yaml says `task_commands: true`");
+        add_problem(task, Code::IgnoredKey, message, span);
+    }
+}
+
+fn tell_of_unknown_agent(task: &mut Task, config: &Config) {
+    let Some(agent) = &task.agent else { return };
+    if let Err(message) = config.knows_agent(&agent.value) {
+        let span = agent.span;
+        add_problem(task, Code::InvalidFrontmatter, message, span);
+    }
+}
+
+fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
     let severity = if task.standing == Standing::Open { Severity::Warning } else { Severity::Information };
-    task.problems.push(Problem {
-        code: Code::IgnoredKey,
-        severity,
-        message: "`run` counts only where feature-build.yaml says `task_commands: true`".into(),
-        span: run.span,
-        related: Vec::new(),
-    });
+    task.problems.push(Problem { code, severity, message: message.into(), span, related: Vec::new() });
     task.problems.sort_by_key(|problem| problem.span);
 }

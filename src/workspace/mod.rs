@@ -1,6 +1,7 @@
 //! Where the files are: roots, configuration, discovery, the index of all tasks, and what the user trusts. Reads files and
 //! nothing else; only `trust` writes, outside of every workspace.
 
+mod agents;
 mod config;
 mod discover;
 mod index;
@@ -8,6 +9,7 @@ pub(crate) mod private;
 mod root;
 pub mod trust;
 
+pub use agents::{Agent, AgentName, Format, PRESETS, Success};
 pub use config::{Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Own, Pattern, Retries, Run, Size, Stdin};
 pub use index::{Changed, FileProblems, Index};
 pub use root::{find_root, state_dir};

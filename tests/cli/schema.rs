@@ -6,7 +6,7 @@ use crate::workspace::Workspace;
 fn every_listed_schema_is_a_valid_one() {
     let workspace = Workspace::new(&[]);
     let names = workspace.run(&["schema"]).out;
-    assert_eq!(names.lines().collect::<Vec<_>>(), ["waves", "check", "status", "runs", "event", "config"]);
+    assert_eq!(names.lines().collect::<Vec<_>>(), ["waves", "check", "status", "runs", "agents", "event", "config"]);
     for name in names.lines() {
         let schema = workspace.json(&["schema", name]);
         assert!(jsonschema::meta::is_valid(&schema), "{name}");
@@ -29,9 +29,22 @@ fn every_shell_gets_completions() {
 #[test]
 fn every_command_has_a_help_with_an_example() {
     let workspace = Workspace::new(&[]);
-    for command in
-        ["waves", "run", "check", "runs", "watch", "status", "log", "cancel", "prune", "lsp", "schema", "completions"]
-    {
+    for command in [
+        "init",
+        "agents",
+        "waves",
+        "run",
+        "check",
+        "runs",
+        "watch",
+        "status",
+        "log",
+        "cancel",
+        "prune",
+        "lsp",
+        "schema",
+        "completions",
+    ] {
         let printed = workspace.run(&[command, "--help"]);
         assert_eq!(printed.code, 0, "{command}");
         assert!(printed.out.contains(&format!("feature-build {command}")), "{command}");

@@ -83,7 +83,7 @@ pub fn assert_fits(workspace: &Workspace, schema: &str, value: &Value) {
     assert!(errors.is_empty(), "{errors:?}");
 }
 
-fn printed(output: Output) -> Printed {
+pub fn printed(output: Output) -> Printed {
     Printed {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),

@@ -173,22 +173,32 @@ impl Editor {
 
     /// An editor with these folders, abilities and initialization options.
     pub fn start(folders: &[&Path], capabilities: Value, options: Value) -> Self {
-        let mut editor = Self::spawn();
+        Self::spawn().initialize(folders, capabilities, options)
+    }
+
+    /// This server, as an editor with these folders begins with it.
+    pub fn initialize(mut self, folders: &[&Path], capabilities: Value, options: Value) -> Self {
         let folders: Vec<Value> =
             folders.iter().map(|folder| json!({ "uri": uri(folder), "name": "folder" })).collect();
         let params = json!({
             "processId": null, "rootUri": null, "workspaceFolders": folders,
             "capabilities": capabilities, "initializationOptions": options
         });
-        editor.capabilities = editor.request("initialize", params)["capabilities"].clone();
-        editor.notify("initialized", json!({}));
-        editor
+        self.capabilities = self.request("initialize", params)["capabilities"].clone();
+        self.notify("initialized", json!({}));
+        self
     }
 
     /// The server alone.
     pub fn spawn() -> Self {
+        Self::spawn_with(&[])
+    }
+
+    /// The server alone, with these variables.
+    pub fn spawn_with(variables: &[(&str, &std::ffi::OsStr)]) -> Self {
         let mut child = Command::new(BINARY)
             .args(["lsp", "--stdio"])
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -22,7 +22,7 @@ fn all_commands_are_announced_and_the_encoding_is_negotiated() {
         editor.quit();
     }
     let editor = Editor::open(&workspace);
-    let commands = ["runWave", "runTask", "runFeature", "rerunFailed", "cancel", "openLog"];
+    let commands = ["runWave", "runTask", "runFeature", "rerunFailed", "cancel", "openLog", "init"];
     let commands = commands.map(|command| format!("featureBuild/{command}"));
     assert_eq!(editor.capabilities["executeCommandProvider"]["commands"], json!(commands));
     assert_eq!(editor.capabilities["codeLensProvider"]["resolveProvider"], false);

@@ -3,6 +3,7 @@
 
 mod failures;
 mod harness;
+mod init;
 mod lifecycle;
 mod runs;
 mod texts;

@@ -124,6 +124,7 @@ impl State {
         match command {
             Command::Cancel => self.cancel(path, &target, answer),
             Command::OpenLog => self.open_log(path, &target, answer),
+            Command::Init => self.choose(path, answer),
             Command::RerunFailed => {
                 let selection = self.failed_selection(path, &target);
                 self.start(path, selection, (command, target), loud, answer);

@@ -183,15 +183,18 @@ impl<'t> Reader<'t> {
 
     fn command(&mut self) -> Option<Spanned<OwnCommand>> {
         let node = self.node("run", Loss::Detail)?;
-        let command = match &node.value {
-            Value::Text(line) if !line.trim().is_empty() => OwnCommand::Line(line.clone()),
-            Value::List(items) => {
-                let argv: Option<Vec<_>> = items.iter().map(|item| item.as_text().map(|text| text.value)).collect();
-                OwnCommand::Argv(argv.filter(|argv| !argv.is_empty())?)
-            }
-            _ => return None,
+        Some(Spanned::new(own_command(&node)?, node.span))
+    }
+
+    /// `verify:`: one line, or a list whose items are lines or argument vectors.
+    fn commands(&mut self) -> Option<Spanned<Vec<OwnCommand>>> {
+        let node = self.node("verify", Loss::Detail)?;
+        let commands: Vec<OwnCommand> = match &node.value {
+            Value::Text(line) if !line.trim().is_empty() => vec![OwnCommand::Line(line.clone())],
+            Value::List(items) => items.iter().filter_map(own_command).collect(),
+            _ => Vec::new(),
         };
-        Some(Spanned::new(command, node.span))
+        (!commands.is_empty()).then(|| Spanned::new(commands, node.span))
     }
 
     fn node(&mut self, key: &str, loss: Loss) -> Option<Node> {
@@ -236,6 +239,9 @@ impl<'t> Reader<'t> {
     /// Makes the task, with what every dialect reads the same way.
     pub(super) fn finish(mut self, file: &RelPath, found: Found) -> Task {
         let run = self.command();
+        let verify = self.commands();
+        let agent = self.text("agent", Loss::Detail);
+        let model = self.text("model", Loss::Detail);
         let estimated_minutes = self.minutes();
         let mut detail = |key| self.text(key, Loss::Detail).map(|text| text.value);
         let (complexity, priority) = (detail("complexity"), detail("priority"));
@@ -259,6 +265,9 @@ impl<'t> Reader<'t> {
             needs_person: found.needs_person,
             mode: found.mode,
             run,
+            agent,
+            model,
+            verify,
             files: found.files,
             estimated_minutes,
             complexity,
@@ -300,6 +309,17 @@ impl<'t> Reader<'t> {
                 }
             }
         }
+    }
+}
+
+fn own_command(node: &Node) -> Option<OwnCommand> {
+    match &node.value {
+        Value::Text(line) if !line.trim().is_empty() => Some(OwnCommand::Line(line.clone())),
+        Value::List(items) => {
+            let argv: Option<Vec<_>> = items.iter().map(|item| item.as_text().map(|text| text.value)).collect();
+            argv.filter(|argv| !argv.is_empty()).map(OwnCommand::Argv)
+        }
+        _ => None,
     }
 }
 

@@ -1,0 +1,75 @@
+//! Setting a workspace up from the editor: who shall do its tasks.
+
+use super::*;
+
+impl State {
+    /// Asks which agent shall do the tasks, of those that are installed. Answered at once: the user may take his time.
+    pub(super) fn choose(&mut self, path: &Path, answer: oneshot::Sender<Value>) {
+        let Some(root) = self.roots.get(path) else { return };
+        let Some(index) = root.index() else { return };
+        let reason = if index.config_error().is_some() || index.config().runs_something() {
+            Some(format!("{CONFIG_FILE} says already what runs the tasks"))
+        } else if self.choosing.contains(path) {
+            Some("the question is being asked already".to_owned())
+        } else {
+            None
+        };
+        let asks = reason.is_none();
+        let _ = answer.send(json!({ "asked": asks, "reason": reason }));
+        if !asks {
+            return;
+        }
+        self.choosing.insert(path.to_path_buf());
+        let name = root.shown().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
+        tokio::spawn(async move {
+            let result = ask(&client, root.clone(), &name).await;
+            let _ = happenings.send(Happening::Chosen { root, result }).await;
+        });
+    }
+
+    /// The configuration is written, or the user did not want one.
+    pub(super) fn chosen(&mut self, path: &Path, result: Result<Option<String>, String>) {
+        self.choosing.remove(path);
+        match result {
+            Ok(None) => {}
+            Ok(Some(title)) => {
+                let file = path.join(CONFIG_FILE);
+                // Not every editor watches files, and none tells at once.
+                self.watched_files_changed(path, std::slice::from_ref(&file));
+                self.message(MessageType::INFO, format!("{title} does the tasks: {CONFIG_FILE} is written"));
+                self.show(&file);
+            }
+            Err(reason) => self.message(MessageType::ERROR, reason),
+        }
+    }
+}
+
+/// Asks, and writes what was chosen. The title of the agent; nothing where the user chose none.
+async fn ask(client: &Client, root: PathBuf, name: &str) -> Result<Option<String>, String> {
+    let looked = root.clone();
+    let found = tokio::task::spawn_blocking(move || agent::found(&Config::default(), &looked)).await;
+    let found = found.map_err(|error| format!("looking for agents: {error}"))?;
+    let here: Vec<agent::Found> = found.into_iter().filter(|agent| agent.program.is_some()).collect();
+    if here.is_empty() {
+        let known = crate::workspace::PRESETS.join(", ");
+        return Err(format!(
+            "no agent that feature-build knows is installed ({known}); install one, or write a command of your own into {CONFIG_FILE}"
+        ));
+    }
+    let action =
+        |agent: &agent::Found| MessageActionItem { title: agent.title.clone(), properties: HashMap::default() };
+    let question = format!("Who shall do the tasks of {name}? The answer is written into {CONFIG_FILE}.");
+    let actions = here.iter().map(action).collect();
+    // A client that cannot ask, or a user who closes the question, chooses nothing.
+    let Ok(Some(answer)) = client.show_message_request(MessageType::INFO, question, Some(actions)).await else {
+        return Ok(None);
+    };
+    let Some(chosen) = here.into_iter().find(|agent| agent.title == answer.title) else { return Ok(None) };
+    let written = tokio::task::spawn_blocking(move || {
+        let preset = agent::agent(&Config::default(), &chosen.name).unwrap_or_default();
+        agent::write_starter(&root, &agent::starter(&chosen.name, &preset)).map(|()| chosen.title)
+    });
+    let written = written.await.map_err(|error| format!("writing {CONFIG_FILE}: {error}"))?;
+    written.map(Some).map_err(|error| format!("writing {CONFIG_FILE}: {error}"))
+}
