@@ -15,6 +15,7 @@ use similar::{ChangeTag, TextDiff};
 
 pub use store::{Store, StoreError};
 
+use super::agents::AgentName;
 use super::config::{Command, Config, ConfigError, FILE_NAME, Run};
 
 /// A workspace's configuration as it stands on disk: what a user trusts or does not.
@@ -92,13 +93,33 @@ impl Subject {
 
     /// Everything that a run may start, in the configuration's order.
     pub fn runs(&self) -> Vec<Said> {
-        let said = |key: String, run: &Run| run.command.as_ref().map(|command| Said { key, what: shown(command) });
+        let agent = |name: &AgentName| format!("agent {}", name.as_str());
+        let said = |key: String, run: &Run| {
+            let what = run.command.as_ref().map(shown).or_else(|| run.agent.as_ref().map(agent))?;
+            Some(Said { key, what })
+        };
+        let top = self.config.agent.as_ref().map(|name| Said { key: "agent".into(), what: agent(name) });
+        let agents = self.config.agents.iter().flat_map(|(name, agent)| {
+            let more = agent.model_arguments.clone().map(Command::Argv);
+            let commands = [
+                ("command", &agent.command),
+                ("model_arguments", &more),
+                ("resume", &agent.resume),
+                ("version", &agent.version),
+            ];
+            let said = |(key, command): (&str, &Option<Command>)| {
+                command.as_ref().map(|command| Said { key: format!("agents.{name}.{key}"), what: shown(command) })
+            };
+            commands.into_iter().filter_map(said).collect::<Vec<_>>()
+        });
+        let verify = self.config.verify.iter().map(|command| Said { key: "verify".into(), what: shown(command) });
         let modes = self.config.modes.iter().filter_map(|(mode, run)| said(format!("modes.{mode}"), run));
         let tasks = self.config.task_commands.then(|| Said {
             key: "task_commands".into(),
             what: "each task file may name its own command, now and whenever it changes".into(),
         });
-        said("run".into(), &self.config.run).into_iter().chain(modes).chain(tasks).collect()
+        let run = said("run".into(), &self.config.run);
+        top.into_iter().chain(run).chain(modes).chain(agents).chain(verify).chain(tasks).collect()
     }
 
     /// The lines that differ from an earlier text, each with `+` or `-` before it.

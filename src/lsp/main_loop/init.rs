@@ -1,6 +1,7 @@
 //! Setting a workspace up from the editor: who shall do its tasks.
 
 use super::*;
+use crate::workspace::Config;
 
 impl State {
     /// Asks which agent shall do the tasks, of those that are installed. Answered at once: the user may take his time.
