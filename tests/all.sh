@@ -25,7 +25,7 @@ packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-packages gcc libc6-dev git python3 python3-venv
+packages gcc libc6-dev git python3 python3-venv neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode
 bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
 
 cargo test --all-targets --no-fail-fast "$@"

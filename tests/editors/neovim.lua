@@ -1,5 +1,9 @@
--- What a user does in Neovim: open a task, see the lens, run it, find the failure. Writes what it saw as JSON.
-local task, report = vim.env.TASK_FILE, vim.env.REPORT_FILE
+-- What a user does in Neovim, the old one and the new one: open a task, see the lens, run it by its key, find the
+-- failure, follow and cancel a run. Writes what it saw as JSON.
+--
+-- TASK_FILE: a task whose wave fails at it; SLOW_FILE: one whose wave does not end by itself; OTHER_FILE: Markdown
+-- where there are no tasks.
+local task, slow, other, report = vim.env.TASK_FILE, vim.env.SLOW_FILE, vim.env.OTHER_FILE, vim.env.REPORT_FILE
 local DEADLINE_MS = 120 * 1000
 local seen = {}
 
@@ -12,57 +16,137 @@ local function wait(what, condition)
   if not vim.wait(DEADLINE_MS, condition, 20) then
     seen.missing = what
     finish()
+    error('not seen: ' .. what)
   end
+end
+
+local function edit(path)
+  vim.cmd('edit ' .. vim.fn.fnameescape(path))
 end
 
 local function lens(pattern)
   for _, one in ipairs(vim.lsp.codelens.get(0)) do
     if one.command and one.command.title:find(pattern) then
-      return one
+      return one.command.title
     end
   end
 end
 
-vim.api.nvim_create_autocmd('LspProgress', {
-  callback = function(event)
-    seen.progress = seen.progress or {}
-    table.insert(seen.progress, event.data.params.value.kind)
-  end,
-})
+local function lens_appears(pattern)
+  wait('the lens ' .. pattern, function()
+    return lens(pattern) ~= nil
+  end)
+  return lens(pattern)
+end
 
-vim.cmd.edit(vim.fn.fnameescape(task))
-wait('the lens', function()
-  return lens('Run wave') ~= nil
+local function statusline()
+  return vim.api.nvim_eval_statusline("%{v:lua.require'feature_build'.statusline()}", { maxwidth = 500 }).str
+end
+
+local function shown_text(bufnr)
+  return table.concat(vim.api.nvim_buf_get_lines(bufnr, 0, -1, false), '\n')
+end
+
+-- What stands beside a line, as it is drawn.
+local function drawn_lenses(bufnr)
+  for name, namespace in pairs(vim.api.nvim_get_namespaces()) do
+    if name:find('codelens') then
+      for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(bufnr, namespace, 0, -1, { details = true })) do
+        local text = ''
+        for _, chunk in ipairs(mark[4].virt_text or {}) do
+          text = text .. chunk[1]
+        end
+        if text ~= '' then
+          return text
+        end
+      end
+    end
+  end
+end
+
+seen.version = vim.fn.matchstr(vim.fn.execute('version'), [[NVIM v\zs[0-9.]\+]])
+
+edit(other)
+edit(task)
+seen.lens = lens_appears('Run wave')
+seen.drawn = drawn_lenses(0)
+local clients_of = vim.lsp.get_clients or function(filter)
+  return vim.lsp.buf_get_clients(filter.bufnr)
+end
+seen.attached_elsewhere = vim.tbl_count(clients_of({ bufnr = vim.fn.bufnr(other) }))
+
+vim.ui.select = function(items, options)
+  seen.actions = vim.tbl_map(options.format_item, items)
+end
+vim.lsp.buf.code_action()
+wait('the code actions', function()
+  return seen.actions ~= nil
 end)
-seen.lens = lens('Run wave').command.title
 
--- Several lenses stand on the line: Neovim asks which one.
-vim.ui.select = function(items, _, choose)
-  for _, item in ipairs(items) do
-    if item.lens.command.title:find('Run wave') then
-      return choose(item)
-    end
-  end
-  choose(nil)
+seen.asked = false
+vim.ui.select = function()
+  seen.asked = true
 end
-vim.api.nvim_win_set_cursor(0, { lens('Run wave').range.start.line + 1, 0 })
-vim.lsp.codelens.run()
+vim.cmd([[execute "normal \\r"]])
+wait('progress in the status line', function()
+  seen.status = statusline()
+  return seen.status:find('wave 1 of FEAT%-TXT %d/3') ~= nil
+end)
 
 wait('the failure', function()
   for _, one in ipairs(vim.diagnostic.get(0)) do
     if one.message:find('failed %(exit') and one.message:find('\n') then
       seen.failure = one.message
       seen.line = one.lnum
-      seen.related = one.user_data.lsp.relatedInformation
       return true
     end
   end
 end)
-wait('the lens that tells the failure', function()
-  return lens('Open log') ~= nil and lens('Re%-run 1 failed') ~= nil
+seen.after = lens_appears('Open log')
+lens_appears('Re%-run 1 failed')
+wait('the summary', function()
+  seen.summary = statusline()
+  return seen.summary:find('1 failed in') ~= nil
 end)
-seen.after = lens('Open log').command.title
-wait('the end of progress', function()
-  return vim.tbl_contains(seen.progress or {}, 'end')
+
+vim.cmd('FeatureBuild failures')
+seen.quickfix = vim.tbl_map(function(item)
+  return { file = vim.api.nvim_buf_get_name(item.bufnr), line = item.lnum, text = item.text }
+end, vim.fn.getqflist())
+vim.cmd('cclose')
+
+seen.subcommands = vim.fn.getcompletion('FeatureBuild ', 'cmdline')
+seen.features = vim.fn.getcompletion('FeatureBuild run ', 'cmdline')
+seen.waves = vim.fn.getcompletion('FeatureBuild run FEAT-TXT ', 'cmdline')
+seen.tasks = vim.fn.getcompletion('FeatureBuild log TASK-TXT-00', 'cmdline')
+
+vim.cmd('FeatureBuild log')
+wait('the log', function()
+  seen.log = shown_text(0)
+  return vim.api.nvim_buf_get_name(0):find('TASK%-TXT%-002%.log$') ~= nil
+end)
+vim.cmd('close')
+
+edit(slow)
+lens_appears('Run wave')
+vim.cmd('FeatureBuild run')
+lens_appears('Cancel')
+vim.cmd('FeatureBuild follow')
+wait('the output as it grows', function()
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.bo[bufnr].buftype == 'terminal' and shown_text(bufnr):find('it has begun') then
+      return true
+    end
+  end
+end)
+vim.cmd('FeatureBuild cancel')
+wait('the end of what was cancelled', function()
+  seen.cancelled = statusline()
+  return seen.cancelled:find('cancelled') ~= nil
+end)
+vim.cmd('FeatureBuild runs')
+wait('the runs', function()
+  seen.runs = shown_text(0)
+  return vim.bo.buftype == 'nofile' and seen.runs:find('1 cancelled') ~= nil
 end)
 finish()
