@@ -19,6 +19,25 @@ pub(super) enum Step {
     EndWave(usize),
 }
 
+/// What an earlier supervisor of the run had come to with a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recalled {
+    Passed,
+    NotPassed,
+    /// It was not started.
+    Skipped,
+    Running,
+}
+
+/// What an earlier supervisor of the run had told of a wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Told {
+    #[default]
+    Nothing,
+    Beginning,
+    End,
+}
+
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -76,6 +95,8 @@ struct WaveState {
     open: usize,
     /// A task did not pass, and not only because it needs a person.
     failed: bool,
+    /// What must not be told again.
+    told: Told,
 }
 
 impl Course {
@@ -152,8 +173,13 @@ impl Course {
     /// The next thing to do; `None`: nothing before a task ends, or nothing at all ([`Course::is_over`]).
     pub(super) fn next(&mut self) -> Option<Step> {
         while self.at < self.waves.len() {
-            if !self.begun && self.halted.is_none() {
-                return Some(self.begin_wave());
+            let told = self.told();
+            // A wave whose beginning was told has to have an end, whatever happened meanwhile.
+            if !self.begun && (self.halted.is_none() || told != Told::Nothing) {
+                let step = self.begin_wave();
+                if told == Told::Nothing {
+                    return Some(step);
+                }
             }
             if let Some(step) = self.skip_next() {
                 return Some(step);
@@ -161,18 +187,53 @@ impl Course {
             if let Some(step) = self.start_next() {
                 return Some(step);
             }
+            if self.open_in_wave() == 0 {
+                if let Some(step) = self.end_wave().filter(|_| told != Told::End) {
+                    return Some(step);
+                }
+                continue;
+            }
             if self.running > 0 || !self.ready.is_empty() {
                 return None;
             }
-            if self.open_in_wave() > 0 {
-                self.doom_the_rest();
-                continue;
-            }
-            if let Some(step) = self.end_wave() {
-                return Some(step);
-            }
+            self.doom_the_rest();
         }
         None
+    }
+
+    /// Takes in what an earlier supervisor had come to. Only before the first [`Course::next`]; tasks in the order in
+    /// which they ended.
+    pub(super) fn recall(&mut self, id: &TaskId, recalled: Recalled) {
+        let Some(&number) = self.by_id.get(id) else { return };
+        match recalled {
+            Recalled::Passed => self.close(number, true),
+            Recalled::NotPassed => self.close(number, false),
+            Recalled::Skipped => {
+                self.recall_reason(number);
+                self.close(number, false);
+            }
+            Recalled::Running => {
+                self.running += 1;
+                if let Some(node) = self.nodes.get_mut(number) {
+                    node.stage = Stage::Running;
+                }
+            }
+        }
+    }
+
+    /// Takes in what an earlier supervisor had told of a wave. Only before the first [`Course::next`].
+    pub(super) fn recall_wave(&mut self, wave: usize, told: Told) {
+        if let Some(wave) = self.waves.get_mut(wave) {
+            wave.told = wave.told.max(told);
+        }
+    }
+
+    /// A task that was skipped because of others waited for a person where all of these did.
+    fn recall_reason(&mut self, number: usize) {
+        let Some(node) = self.nodes.get(number).filter(|node| node.left_out.is_none()) else { return };
+        if let Some(&other) = node.after.iter().find(|&&other| self.stage(other) == Some(Stage::NotPassed)) {
+            self.depends_on(number, other);
+        }
     }
 
     /// A task has ended.
@@ -195,6 +256,18 @@ impl Course {
         self.ready.push_front(number);
     }
 
+    /// A task that was started turns out not to have been: it starts again, where tasks still start.
+    pub(super) fn again(&mut self, id: &TaskId) {
+        let Some(&number) = self.by_id.get(id) else { return };
+        self.running = self.running.saturating_sub(1);
+        if let Some(node) = self.nodes.get_mut(number) {
+            node.stage = Stage::Waiting { waits_for: 0 };
+        }
+        if self.halted.is_none() {
+            self.ready.push_front(number);
+        }
+    }
+
     /// Try again to start what waits for room.
     pub(super) fn release(&mut self) {
         self.held = false;
@@ -214,7 +287,8 @@ impl Course {
     /// Starts no wave after the present one, which goes on to its end.
     pub(super) fn finish_wave(&mut self, reason: &str) {
         self.last_wave.get_or_insert_with(|| reason.to_string());
-        if !self.begun {
+        // A wave that an earlier supervisor had begun is the present one.
+        if !self.begun && !self.waves.iter().any(|wave| wave.told == Told::Beginning) {
             self.halt(reason);
         }
     }
@@ -267,7 +341,7 @@ impl Course {
                 None => tasks.push(number),
             }
         }
-        for &number in &tasks {
+        for &number in tasks.iter().filter(|_| self.halted.is_none()) {
             if self.stage(number) == Some(Stage::Waiting { waits_for: 0 }) {
                 self.ready.push_back(number);
             }
@@ -394,10 +468,16 @@ impl Course {
                 label.map_or_else(|| "the wave before".into(), |label| format!("wave {label}"))
             ));
         }
-        if let Some(reason) = self.last_wave.clone() {
+        // One whose end was told before is no longer the present one.
+        let was_present = self.waves.get(wave).is_some_and(|wave| wave.told != Told::End);
+        if let Some(reason) = self.last_wave.clone().filter(|_| was_present) {
             self.halt(&reason);
         }
         begun.then_some(Step::EndWave(wave))
+    }
+
+    fn told(&self) -> Told {
+        self.waves.get(self.at).map_or(Told::Nothing, |wave| wave.told)
     }
 
     fn open_in_wave(&self) -> usize {
@@ -551,6 +631,137 @@ mod tests {
                 made.into_iter().map(|(wave, after, passes)| Made { wave, after, passes }).collect();
             walk(&tasks, 2, keep_going, |_| 0);
         }
+    }
+
+    /// What a journal would tell of a course.
+    #[derive(Debug, Default)]
+    struct Journal {
+        waves: BTreeMap<usize, Told>,
+        ended: Vec<(TaskId, Recalled)>,
+        running: Vec<TaskId>,
+    }
+
+    impl Journal {
+        /// Obeys steps and ends tasks until the course is over, or so often.
+        fn drive(&mut self, course: &mut Course, tasks: &[Made], actions: usize, mut pick: impl FnMut(usize) -> usize) {
+            for _ in 0..actions {
+                match course.next() {
+                    Some(Step::BeginWave { wave, .. }) => {
+                        assert_eq!(self.waves.insert(wave, Told::Beginning), None, "a wave begins once");
+                    }
+                    Some(Step::EndWave(wave)) => {
+                        assert_eq!(self.waves.insert(wave, Told::End), Some(Told::Beginning), "a wave ends once");
+                    }
+                    Some(Step::Start(task)) => {
+                        assert!(!self.running.contains(&task) && !self.has_ended(&task), "{task} starts again");
+                        self.running.push(task);
+                    }
+                    Some(Step::Skip { task, .. }) => {
+                        assert!(!self.running.contains(&task) && !self.has_ended(&task), "{task} has two outcomes");
+                        self.ended.push((task, Recalled::Skipped));
+                    }
+                    None if self.running.is_empty() => return,
+                    None => {
+                        let task = self.running.remove(pick(self.running.len()));
+                        let passed = tasks[number(&task)].passes;
+                        course.ended(&task, passed);
+                        self.ended.push((task, if passed { Recalled::Passed } else { Recalled::NotPassed }));
+                    }
+                }
+            }
+        }
+
+        fn has_ended(&self, task: &TaskId) -> bool {
+            self.ended.iter().any(|(ended, _)| ended == task)
+        }
+
+        /// The course of the next supervisor.
+        fn recall(&self, course: &mut Course) {
+            self.ended.iter().for_each(|(task, recalled)| course.recall(task, *recalled));
+            self.running.iter().for_each(|task| course.recall(task, Recalled::Running));
+            self.waves.iter().for_each(|(wave, told)| course.recall_wave(*wave, *told));
+        }
+    }
+
+    proptest! {
+        /// Supervisors die again and again, at any point; each next one is told what the journal tells.
+        #[test]
+        fn a_course_that_is_recalled_comes_to_the_end_of_one_that_was_not(
+            tasks in planned(),
+            limit in 1_u32..5,
+            keep_going in any::<bool>(),
+            deaths in proptest::collection::vec(0..12_usize, 0..5),
+            halted_after in proptest::option::of(0..5_usize),
+            picks in proptest::collection::vec(any::<proptest::sample::Index>(), 64),
+        ) {
+            let mut picks = picks.into_iter().cycle();
+            let mut pick = |count: usize| picks.next().unwrap().index(count);
+            let fresh = || Course::new(&schedule(&tasks), NonZeroU32::new(limit).unwrap(), keep_going);
+            let mut journal = Journal::default();
+            for (death, actions) in deaths.iter().enumerate() {
+                let mut course = fresh();
+                journal.recall(&mut course);
+                if halted_after.is_some_and(|after| after <= death) {
+                    course.halt("cancelled");
+                }
+                journal.drive(&mut course, &tasks, *actions, &mut pick);
+            }
+            let mut course = fresh();
+            journal.recall(&mut course);
+            if halted_after.is_some() {
+                course.halt("cancelled");
+            }
+            journal.drive(&mut course, &tasks, usize::MAX, &mut pick);
+            prop_assert!(course.is_over());
+            prop_assert_eq!(journal.ended.len(), tasks.len());
+            prop_assert!(journal.waves.values().all(|told| *told == Told::End), "{:?}", journal.waves);
+            if halted_after.is_none() {
+                let started = walk(&tasks, limit, keep_going, |_| 0);
+                for (task, recalled) in &journal.ended {
+                    prop_assert_eq!(*recalled != Recalled::Skipped, started[&number(task)], "{}", task);
+                }
+            }
+        }
+
+        #[test]
+        fn a_recalled_course_of_any_schedule_comes_to_its_end(
+            made in proptest::collection::vec((0..4_usize, proptest::collection::btree_set(0..10_usize, 0..4), any::<bool>()), 0..10),
+            keep_going in any::<bool>(),
+            actions in 0..30_usize,
+        ) {
+            let tasks: Vec<Made> =
+                made.into_iter().map(|(wave, after, passes)| Made { wave, after, passes }).collect();
+            let fresh = || Course::new(&schedule(&tasks), NonZeroU32::new(2).unwrap(), keep_going);
+            let mut journal = Journal::default();
+            journal.drive(&mut fresh(), &tasks, actions, |_| 0);
+            let mut course = fresh();
+            journal.recall(&mut course);
+            journal.drive(&mut course, &tasks, usize::MAX, |_| 0);
+            prop_assert!(course.is_over());
+            prop_assert_eq!(journal.ended.len(), tasks.len());
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_person_stops_nothing_when_it_is_recalled() {
+        let mut made = schedule(&[
+            Made { wave: 0, after: BTreeSet::from([9]), passes: true },
+            Made { wave: 1, after: BTreeSet::new(), passes: true },
+        ]);
+        made.waves[0].skipped = vec![Skipped {
+            id: id(9),
+            title: String::new(),
+            file: String::new(),
+            reason: "by hand".into(),
+            awaits_person: true,
+        }];
+        let mut course = Course::new(&made, NonZeroU32::MIN, false);
+        course.recall(&id(9), Recalled::Skipped);
+        course.recall(&id(0), Recalled::Skipped);
+        course.recall_wave(0, Told::Beginning);
+        assert!(course.awaits_person(&id(0)));
+        assert_eq!(course.next(), Some(Step::EndWave(0)));
+        assert_eq!(course.next(), Some(Step::BeginWave { wave: 1, tasks: vec![id(1)] }));
     }
 
     #[test]

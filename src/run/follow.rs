@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::journal::Tail;
 use super::watch::Watched;
-use super::{Event, JournalError, Record, RunPaths, lock};
+use super::{Event, JournalError, Launcher, Record, Resumed, RunPaths, StartError, Takeover, lock, resume};
 
 /// How often a journal is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -17,6 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOK_FOR_EVERY: Duration = Duration::from_millis(20);
 /// The lock has to be free this many looks in a row: a run that is just being started has no supervisor yet.
 const FREE_LOOKS: u32 = 3;
+/// A run that does not go on gets no more new supervisors than this.
+const TRIES: u32 = 3;
 /// Records that are read ahead: no more are taken from the file before these are consumed.
 const READ_AHEAD: usize = 1024;
 
@@ -27,10 +29,12 @@ pub enum FollowError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Its lock is free and it did not finish.
-    #[error("following the run in {}: its supervisor died", .dir.display())]
+    #[error("following the run in {}: its supervisor died{}", .dir.display(), .why.as_ref().map(|why| format!("; {why}")).unwrap_or_default())]
     SupervisorDied {
         /// The run's folder.
         dir: PathBuf,
+        /// Why no other one took it over, where that was tried.
+        why: Option<String>,
     },
 }
 
@@ -46,7 +50,21 @@ pub struct Follower {
     /// and comes back, again and again, and must still learn that the supervisor died.
     look_at: Option<Instant>,
     free_looks: u32,
+    recovery: Option<Recovery>,
     ended: bool,
+}
+
+/// How the run gets a supervisor where its own dies.
+#[derive(Debug)]
+struct Recovery {
+    launcher: Launcher,
+    /// The run has begun: before, whoever starts it is still about to.
+    begun: bool,
+    /// How often it was tried since the run went on last.
+    tries: u32,
+    trying: Option<tokio::task::JoinHandle<Result<Resumed, StartError>>>,
+    /// What became of the last try.
+    why: Option<String>,
 }
 
 /// What reads, on a thread that may block.
@@ -94,8 +112,15 @@ impl Follower {
             records: VecDeque::new(),
             look_at: None,
             free_looks: 0,
+            recovery: None,
             ended: false,
         }
+    }
+
+    /// Follows the run, and gives it a new supervisor where its own dies: as often as it goes on in between.
+    pub fn recovering(run_dir: &Path, launcher: Launcher) -> Self {
+        let recovery = Recovery { launcher, begun: false, tries: 0, trying: None, why: None };
+        Self { recovery: Some(recovery), ..Self::new(run_dir) }
     }
 
     /// The next record; `None` after `run-finished`. Waits as long as the run lives. Cancel safe.
@@ -106,6 +131,7 @@ impl Follower {
         loop {
             if let Some(record) = self.records.pop_front() {
                 self.ended = matches!(record.event, Event::RunFinished { .. });
+                self.note(&record);
                 return Ok(Some(record));
             }
             if self.ended {
@@ -117,7 +143,9 @@ impl Follower {
                 continue;
             }
             if self.free_looks >= FREE_LOOKS {
-                return Err(FollowError::SupervisorDied { dir: self.paths.dir().to_path_buf() });
+                self.recover().await?;
+                self.free_looks = 0;
+                continue;
             }
             if let Some(reader) = &mut self.reader {
                 let look_at = *self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
@@ -130,6 +158,40 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// A supervisor that takes over and dies at once, again and again, must not be started for ever.
+    fn note(&mut self, record: &Record) {
+        let Some(recovery) = &mut self.recovery else { return };
+        recovery.begun = true;
+        if !matches!(record.event, Event::RunStarted { .. } | Event::RunResumed { .. }) {
+            recovery.tries = 0;
+        }
+    }
+
+    /// Gives the run a new supervisor. The attempt is a task of its own that this keeps hold of: cancel safe.
+    async fn recover(&mut self) -> Result<(), FollowError> {
+        let dir = self.paths.dir();
+        let died = |why| FollowError::SupervisorDied { dir: dir.to_path_buf(), why };
+        let Some(recovery) = self.recovery.as_mut().filter(|recovery| recovery.begun) else { return Err(died(None)) };
+        if recovery.trying.is_none() {
+            if recovery.tries >= TRIES {
+                return Err(died(Some(recovery.why.take().unwrap_or_else(|| "so did those that took over".into()))));
+            }
+            recovery.tries += 1;
+            let (dir, launcher) = (dir.to_path_buf(), recovery.launcher.clone());
+            let trying = tokio::task::spawn_blocking(move || resume(&dir, Takeover::Settle, &launcher));
+            recovery.trying = Some(trying);
+        }
+        let Some(trying) = &mut recovery.trying else { return Ok(()) };
+        let tried = trying.await;
+        recovery.trying = None;
+        recovery.why = match tried {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(in_words(&error)),
+            Err(error) => Some(error.to_string()),
+        };
+        Ok(())
     }
 
     /// Reads what is there. The reading itself is a task of its own that this keeps hold of: a caller that stops waiting
@@ -146,7 +208,7 @@ impl Follower {
         let joined = reading.await;
         self.reading = None;
         let Ok((reader, seen)) = joined else {
-            return Err(FollowError::SupervisorDied { dir: self.paths.dir().to_path_buf() });
+            return Err(FollowError::SupervisorDied { dir: self.paths.dir().to_path_buf(), why: None });
         };
         self.reader = Some(reader);
         let seen = seen?;
@@ -158,6 +220,12 @@ impl Follower {
         self.records = seen.records;
         Ok(())
     }
+}
+
+/// An error with its causes.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
 #[cfg(test)]

@@ -229,7 +229,9 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
             }
             (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, .. }, Some(run)) => {
                 *run.summary.entry(*outcome).or_default() += 1;
-                if *outcome == Outcome::Skipped {
+                // An output without a start of its own was another run's: the attempt is told of there.
+                let taken_over = log.is_some() && !attempts.contains_key(task);
+                if *outcome == Outcome::Skipped || taken_over {
                     continue;
                 }
                 let attempt = LatestAttempt {

@@ -71,6 +71,8 @@ pub fn read_journal(path: &Path) -> Result<Vec<Record>, JournalError> {
 pub(super) struct Tail {
     path: PathBuf,
     file: Option<File>,
+    /// Where the last whole line ends.
+    whole: u64,
     /// The beginning of a line whose end has not been read yet.
     unfinished: Vec<u8>,
     line: u64,
@@ -78,7 +80,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_path_buf(), file: None, unfinished: Vec::new(), line: 0 }
+        Self { path: path.to_path_buf(), file: None, whole: 0, unfinished: Vec::new(), line: 0 }
     }
 
     /// Opens the file; false where there is none yet. Blocking.
@@ -100,8 +102,14 @@ impl Tail {
             return Ok(false);
         }
         let Some(file) = &mut self.file else { return Ok(false) };
+        let failed = |source| JournalError::Io { path: self.path.clone(), source };
         let mut buffer = vec![0; 64 << 10];
-        let count = file.read(&mut buffer).map_err(|source| JournalError::Io { path: self.path.clone(), source })?;
+        let count = file.read(&mut buffer).map_err(failed)?;
+        if count == 0 && !self.unfinished.is_empty() {
+            // A next supervisor cuts this line off and writes another one in its place: read it again from its start.
+            file.seek(SeekFrom::Start(self.whole)).map_err(failed)?;
+            self.unfinished.clear();
+        }
         let mut rest = buffer.get(..count).unwrap_or_default();
         while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
             let (end_of_line, behind) = rest.split_at(end + 1);
@@ -109,6 +117,7 @@ impl Tail {
             rest = behind;
             let line = std::mem::take(&mut self.unfinished);
             self.line += 1;
+            self.whole += line.len() as u64;
             records.extend(self.parse(&line)?);
         }
         self.unfinished.extend_from_slice(rest);
@@ -279,6 +288,24 @@ mod tests {
         let records = read_journal(&path).unwrap();
         assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(records[2].event, finished());
+    }
+
+    #[test]
+    fn a_reader_does_not_mix_a_line_that_was_cut_off_with_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j");
+        let mut bytes = written(&[progress("one")]);
+        bytes.extend_from_slice(b"{\"v\":\"1.0\",\"se");
+        std::fs::write(&path, &bytes).unwrap();
+        let mut tail = Tail::new(&path);
+        let mut records = VecDeque::new();
+        while tail.read(&mut records).unwrap() {}
+        assert_eq!(records.len(), 1);
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(&progress("two")).unwrap();
+        journal.append(&finished()).unwrap();
+        while tail.read(&mut records).unwrap() {}
+        assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

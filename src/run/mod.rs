@@ -5,6 +5,7 @@
 //! else, the process that called [`start()`] included, follows the journal.
 
 mod arrivals;
+mod claim;
 mod course;
 mod estimate;
 mod event;
@@ -17,6 +18,7 @@ mod kept;
 mod lock;
 mod order;
 mod output;
+mod past;
 mod paths;
 mod prune;
 mod random;

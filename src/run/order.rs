@@ -16,6 +16,10 @@ use crate::task::TaskId;
 pub struct Order {
     /// The run.
     pub run: RunId,
+    /// When it was asked for, in milliseconds since 1970: a task that another run has at this time, or later, is taken
+    /// over from there.
+    #[serde(default)]
+    pub asked_ms: u64,
     /// The workspace's root: where tasks are started.
     pub root: PathBuf,
     /// The workspace's state folder.

@@ -84,6 +84,16 @@ impl RunPaths {
     pub(super) fn result(&self, task: &TaskId, attempt: u32) -> PathBuf {
         self.dir.join(format!("{task}.{attempt}.result"))
     }
+
+    /// What is wanted of an attempt that outlived its supervisor, written by the next one.
+    pub(super) fn wanted(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        self.dir.join(format!("{task}~{attempt}.wanted"))
+    }
+
+    /// What such an attempt does now, written by its guard.
+    pub(super) fn progress(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        self.dir.join(format!("{task}~{attempt}.progress"))
+    }
 }
 
 /// The lock of a task: held by the guard of its one attempt.

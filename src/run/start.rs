@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::estimate::Hint;
-use super::{Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal};
+use super::{Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal, system};
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
@@ -154,6 +154,7 @@ pub fn start(
     let (run, paths) = make_folder(root, &state_dir)?;
     let order = Order {
         run: run.clone(),
+        asked_ms: system::now_ms(),
         root: root.to_path_buf(),
         schedule: schedule.clone(),
         argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
@@ -170,7 +171,7 @@ pub fn start(
     };
     write_order(&paths, &order, commands, trusted)?;
     match launch(&run, &paths, &options.launcher, None) {
-        Ok(_) => Ok(run),
+        Ok(Word::Ready | Word::Owned | Word::Finished) => Ok(run),
         Err(error) => {
             // Nothing runs and nothing was recorded: a folder would only look like a run that died.
             let _ = std::fs::remove_dir_all(paths.dir());

@@ -3,11 +3,15 @@
 //! One loop owns the state. What guards report, what users ask for and what signals say comes to it over one channel, in
 //! the order in which it came; what it decides is asked of [`Course`], which is pure.
 
+mod adoption;
 mod again;
 mod asked;
+mod attach;
+mod attachment;
 mod attempts;
 mod attendance;
 mod listen;
+mod takeover;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -24,21 +28,25 @@ use tokio::time::Instant;
 use super::course::{Course, Step};
 use again::Waiting;
 use asked::{CANCELLED, FINISHED_WAVE};
+use attachment::Detached;
 use attempts::Attempts;
 use attendance::Attendance;
 
-use super::guard::{Ending, Job, Report, Wanted};
+use super::guard::{Ending, Job, Link, Report, Wanted};
 use super::health::Health;
 use super::history;
 use super::journal::Journal;
 use super::lock::Lock;
+use super::past::Past;
 use super::paths::task_lock;
 use super::prune::prune_some;
 use super::record::Recorder;
 use super::request::Request;
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
-use super::{Counts, Event, Level, Order, Outcome, RunPaths, TaskRef, WaveRef, read_journal, role, seal, system};
+use super::{
+    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, read_journal, role, seal, system,
+};
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
 
@@ -63,18 +71,36 @@ pub(super) fn main(run_dir: &Path, takeover: Option<Takeover>) -> ExitCode {
 
 fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
     let paths = RunPaths::at(run_dir);
-    let Some(lock) = Lock::acquire(&paths.lock())? else { return Word::Owned.say() };
-    // Read under the lock: nobody else writes.
-    let past = takeover.map(|_| read_journal(&paths.journal())).transpose().map_err(io::Error::other)?;
-    if past.is_some_and(|past| past.iter().any(|record| matches!(record.event, Event::RunFinished { .. }))) {
-        return Word::Finished.say();
-    }
     if takeover.is_some() {
-        return Err(io::Error::other("a run cannot be taken over yet"));
+        // Before the lock: that of a run which is just being started must not be taken from its first supervisor.
+        read_past(&paths)?;
     }
-    let prepared = prepare(paths, lock)?;
+    let lock = match (Lock::acquire(&paths.lock())?, takeover) {
+        (Some(lock), _) => lock,
+        (None, Some(_)) => return Word::Owned.say(),
+        (None, None) => return Err(io::Error::other("another supervisor owns the run")),
+    };
+    let past = match takeover {
+        None => None,
+        // Under the lock: nobody else writes any more.
+        Some(takeover) => match read_past(&paths)? {
+            None => return Word::Finished.say(),
+            Some(past) => Some((past, takeover)),
+        },
+    };
+    let prepared = prepare(paths, lock, past)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(Supervisor::run(prepared))
+}
+
+/// What the supervisor before left; `None`: it had finished.
+fn read_past(paths: &RunPaths) -> io::Result<Option<Past>> {
+    let records = read_journal(&paths.journal()).map_err(io::Error::other)?;
+    if records.iter().any(|record| matches!(record.event, Event::RunFinished { .. })) {
+        return Ok(None);
+    }
+    let past = Past::of(&records).ok_or_else(|| io::Error::other("the run never began"))?;
+    Ok(Some(past))
 }
 
 /// What a supervisor holds before it begins.
@@ -84,20 +110,24 @@ struct Prepared {
     journal: Journal,
     health: Health,
     lock: Lock,
+    /// The run had a supervisor before.
+    past: Option<(Past, Takeover)>,
 }
 
-fn prepare(paths: RunPaths, lock: Lock) -> io::Result<Prepared> {
+fn prepare(paths: RunPaths, lock: Lock, past: Option<(Past, Takeover)>) -> io::Result<Prepared> {
     let order: Order = serde_json::from_slice(&seal::read_order(&paths)?)?;
     // Descendants of a guard that is killed come to this process.
     system::become_subreaper()?;
     let journal = Journal::open(&paths.journal())?;
     let health = Health::open(&paths.health());
-    Ok(Prepared { order, paths, journal, health, lock })
+    Ok(Prepared { order, paths, journal, health, lock, past })
 }
 
 /// What comes to the loop.
 enum Input {
     Guard(TaskId, Report),
+    /// This run does not wait any more for another one's task.
+    Detached(TaskId, Detached),
     Request(Request),
     Signal,
     /// Whether the output of an attempt that did not pass tells of a rate limit.
@@ -122,6 +152,11 @@ struct Supervisor {
     waiting: HashMap<TaskId, Waiting>,
     retry_on: Option<Arc<RegexSet>>,
     attempts: Attempts,
+    /// The other run that a task was attached to last.
+    attached: HashMap<TaskId, RunId>,
+    /// Since when a task is asked for where that is not when the run was: another run's end before that time does not
+    /// count.
+    asked_ms: HashMap<TaskId, u64>,
     outcomes: BTreeMap<TaskId, Outcome>,
     level: Option<Level>,
     /// A task ended, or did not start, because the run was cancelled.
@@ -135,22 +170,28 @@ struct Supervisor {
 #[derive(Debug, Clone, Copy)]
 struct Clock {
     watch: Stopwatch,
+    /// What it had taken under earlier supervisors.
+    before_ms: u64,
     serial_ms: u64,
 }
 
 impl Clock {
     fn start() -> Self {
-        Self { watch: Stopwatch::start(), serial_ms: 0 }
+        Self::resume(0, 0)
+    }
+
+    fn resume(before_ms: u64, serial_ms: u64) -> Self {
+        Self { watch: Stopwatch::start(), before_ms, serial_ms }
     }
 
     fn wall_ms(&self) -> u64 {
-        self.watch.elapsed_ms()
+        self.watch.elapsed_ms().saturating_add(self.before_ms)
     }
 }
 
 impl Supervisor {
     async fn run(prepared: Prepared) -> io::Result<()> {
-        let Prepared { order, paths, journal, health, lock } = prepared;
+        let Prepared { order, paths, journal, health, lock, past } = prepared;
         let (mail, inbox) = mpsc::channel(INBOX);
         listen::signals(&mail)?;
         listen::requests(&paths, &mail);
@@ -169,6 +210,8 @@ impl Supervisor {
             waiting: HashMap::new(),
             retry_on,
             attempts: Attempts::default(),
+            attached: HashMap::new(),
+            asked_ms: HashMap::new(),
             outcomes: BTreeMap::new(),
             level: None,
             cancelled: false,
@@ -177,7 +220,10 @@ impl Supervisor {
             whole: Clock::start(),
         };
         let (state_dir, keep) = (supervisor.order.state_dir.clone(), supervisor.order.keep);
-        supervisor.announce().await;
+        match past {
+            None => supervisor.announce().await,
+            Some((past, takeover)) => supervisor.take_over(&past, takeover).await?,
+        }
         Word::Ready.say()?;
         supervisor.steer().await;
         let journal = supervisor.finish().await;
@@ -308,6 +354,13 @@ impl Supervisor {
             stdin: order.with_stdin.contains(task).then(|| self.paths.stdin(task)),
             result: self.paths.result(task, attempt),
             lock: task_lock(&order.state_dir, task),
+            mark: mark(order, task, attempt),
+            asked_ms: self.asked_ms.get(task).copied().unwrap_or(order.asked_ms),
+            link: Link {
+                lock: self.paths.lock(),
+                wanted: self.paths.wanted(task, attempt),
+                progress: self.paths.progress(task, attempt),
+            },
             log,
             limits: order.limits,
         }
@@ -316,6 +369,7 @@ impl Supervisor {
     async fn hear(&mut self, input: Input) {
         match input {
             Input::Guard(task, report) => self.hear_guard(task, report).await,
+            Input::Detached(task, detached) => self.detach(task, detached).await,
             Input::Request(request) => self.obey(request).await,
             Input::Signal => self.obey_signal().await,
             Input::Judged { task, ending, met_rate_limit } => self.judged(task, ending, met_rate_limit).await,
@@ -337,6 +391,7 @@ impl Supervisor {
                 self.guards.remove(&task);
                 self.hold(&task, &why).await;
             }
+            Report::Held(mark) => self.attach(task, &mark).await,
             Report::Ended(ending) => {
                 self.guards.remove(&task);
                 self.attempt_ended(task, ending).await;
@@ -368,16 +423,21 @@ impl Supervisor {
 
     /// The one outcome of a task.
     async fn settle(&mut self, task: &TaskId, ending: Ending) {
+        let log = ending.started.then(|| self.shown_log(task, self.attempts.newest(task)));
+        self.settle_with_log(task, ending, log).await;
+    }
+
+    async fn settle_with_log(&mut self, task: &TaskId, ending: Ending, log: Option<String>) {
         self.outcomes.insert(task.clone(), ending.outcome);
         self.add_serial(ending.duration_ms);
-        self.cancelled |= self.is_left_out(&ending);
+        self.cancelled |= self.is_left_out(ending.outcome, ending.reason.as_deref());
         let event = Event::TaskFinished {
             task: task.clone(),
             outcome: ending.outcome,
             exit_code: ending.exit_code,
             duration_ms: ending.duration_ms,
             reason: ending.reason.filter(|_| ending.outcome != Outcome::Passed),
-            log: ending.started.then(|| self.shown_log(task, self.attempts.newest(task))),
+            log,
             attempts: if ending.started { self.attempts.newest(task) } else { 0 },
             flaky: ending.outcome == Outcome::Passed && self.attempts.tally(task).failures > 0,
             leaked: ending.leaked,
@@ -387,10 +447,10 @@ impl Supervisor {
     }
 
     /// Whether a task did not run, or not to its end, because the run was cancelled.
-    fn is_left_out(&self, ending: &Ending) -> bool {
-        match ending.outcome {
+    fn is_left_out(&self, outcome: Outcome, reason: Option<&str>) -> bool {
+        match outcome {
             Outcome::Cancelled => self.is_ending(),
-            Outcome::Skipped => self.is_ending() || ending.reason.as_deref() == Some(FINISHED_WAVE),
+            Outcome::Skipped => self.is_ending() || reason == Some(FINISHED_WAVE),
             _ => false,
         }
     }

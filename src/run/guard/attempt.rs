@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::super::claim::Claim;
 use super::super::stopwatch::Stopwatch;
-use super::super::{Level, Outcome, private, system};
+use super::super::{Level, Outcome, system};
 use super::family::{Exit, Family};
 use super::log::CappedLog;
+use super::orphan::Orphan;
 use super::output::Output;
 use super::{Control, Ending, Job, Report, Supervisor};
 use crate::agent::Told;
@@ -26,15 +28,21 @@ const LOOK_FOR_EXIT_EVERY: Duration = Duration::from_millis(50);
 
 /// What came of it.
 pub(super) enum Done {
-    /// It is over. What its log still misses is to be written ([`CappedLog::finish`]); `None`: it has none.
-    Ended(Ending, Option<Box<CappedLog>>),
+    /// It is over.
+    Ended {
+        ending: Ending,
+        /// Nothing of it is left alive.
+        all_gone: bool,
+        /// What it still misses is to be written ([`CappedLog::finish`]); `None`: there is none.
+        log: Option<Box<CappedLog>>,
+    },
     /// No room for it on this system right now.
     Busy(String),
 }
 
 /// Starts the task's process and stays with it to the end.
-pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> Done {
-    let log = match open_log(job) {
+pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &Supervisor) -> Done {
+    let log = match claim.log().and_then(|log| CappedLog::new(log, &job.log, job.limits.log_bytes)) {
         Ok(log) => log,
         Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
     };
@@ -63,14 +71,9 @@ pub(super) fn run(job: &Job, control: &mut Control, supervisor: &Supervisor) -> 
         is_slow: false,
         ending: None,
         exit: None,
-        orphaned: None,
+        orphan: None,
     };
-    let (ending, log) = attempt.see_through();
-    Done::Ended(ending, Some(Box::new(log)))
-}
-
-fn open_log(job: &Job) -> io::Result<CappedLog> {
-    CappedLog::new(private::create(&job.log)?, &job.log, job.limits.log_bytes)
+    attempt.see_through()
 }
 
 struct StartError {
@@ -83,7 +86,8 @@ fn cannot_start(error: &io::Error, doing: &str) -> Done {
     if system::is_shortage(error) {
         return Done::Busy(message);
     }
-    Done::Ended(Ending::not_started(Outcome::Failed, format!("cannot be started: {message}")), None)
+    let ending = Ending::not_started(Outcome::Failed, format!("cannot be started: {message}"));
+    Done::Ended { ending, all_gone: true, log: None }
 }
 
 /// Standard output and standard error lead into one pipe: what comes out stays in the order in which it was written.
@@ -131,8 +135,8 @@ struct Attempt<'a> {
     ending: Option<(Why, Duration)>,
     /// How and when the leader ended.
     exit: Option<(Exit, Duration)>,
-    /// Since when there is no supervisor.
-    orphaned: Option<Instant>,
+    /// The supervisor that started it died.
+    orphan: Option<Orphan>,
 }
 
 /// Why a task is ended.
@@ -150,7 +154,7 @@ struct Progress {
 }
 
 impl Attempt<'_> {
-    fn see_through(mut self) -> (Ending, CappedLog) {
+    fn see_through(mut self) -> Done {
         // What came together with the job.
         self.obey_pause();
         while !self.is_over() {
@@ -163,7 +167,7 @@ impl Attempt<'_> {
         self.output.read_the_rest();
         self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, duration)));
         let ending = self.ending(duration, leaked, all_gone);
-        (ending, self.output.into_log())
+        Done::Ended { ending, all_gone, log: Some(Box::new(self.output.into_log())) }
     }
 
     /// Waits until something happens or is due, and takes it in.
@@ -210,12 +214,13 @@ impl Attempt<'_> {
 
     fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let mut due = Vec::with_capacity(5);
+        let mut due = Vec::with_capacity(6);
         if self.ending.is_none() {
             due.extend(self.timeout().and_then(|timeout| self.clock.due(timeout)));
             due.extend(self.slow_after().and_then(|slow| self.clock.due(slow)));
             due.extend(self.orphan_deadline());
         }
+        due.extend(self.orphan.as_ref().map(Orphan::look_at));
         due.extend(self.kill_at().and_then(|at| self.clock.due(at)));
         due.extend(self.leak_deadline().and_then(|at| self.clock.due(at)));
         due.extend(self.progress.due());
@@ -230,6 +235,10 @@ impl Attempt<'_> {
 
     fn decide(&mut self) {
         let now = Instant::now();
+        if let Some(wanted) = self.orphan.as_mut().and_then(|orphan| orphan.look(&self.job.link)) {
+            self.control.want(wanted);
+            self.obey_pause();
+        }
         self.output.retry(now);
         self.say_trouble();
         self.say_progress(now);
@@ -280,7 +289,7 @@ impl Attempt<'_> {
     }
 
     fn orphan_deadline(&self) -> Option<Instant> {
-        self.orphaned.and_then(|since| since.checked_add(Duration::from_millis(self.job.limits.orphan_ms)))
+        self.orphan.as_ref()?.deadline(Duration::from_millis(self.job.limits.orphan_ms))
     }
 
     fn kill_at(&self) -> Option<Duration> {
@@ -300,7 +309,7 @@ impl Attempt<'_> {
             self.control.closed = true;
         }
         if self.control.closed {
-            self.orphaned.get_or_insert_with(Instant::now);
+            self.orphan.get_or_insert_with(Orphan::new);
         }
         self.obey_pause();
     }
@@ -346,7 +355,10 @@ impl Attempt<'_> {
         if self.progress.said.as_ref().is_some_and(|(_, said)| *said == text) {
             return;
         }
-        let _ = self.supervisor.say(&Report::Progress(text.clone()));
+        match &self.orphan {
+            None => _ = self.supervisor.say(&Report::Progress(text.clone())),
+            Some(orphan) => orphan.say_progress(&self.job.link, &text),
+        }
         self.progress.said = Some((now, text));
     }
 

@@ -2,12 +2,15 @@
 //! the result and leaves nothing behind. No async runtime: a few megabytes at most, for a wave may have thousands.
 //!
 //! It is told what to do on its standard input, where its supervisor also raises the level; the end of that input means
-//! that the supervisor died. It answers on its standard output, one [`Report`] a line.
+//! that the supervisor died. It answers on its standard output, one [`Report`] a line. With a later supervisor it speaks
+//! through files: see [`Link`].
 
 mod attempt;
 mod family;
+mod hold;
 mod last_line;
 mod log;
+mod orphan;
 mod output;
 
 use std::collections::BTreeMap;
@@ -17,9 +20,12 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::Lock;
+use super::claim::Claim;
 use super::{Level, Limits, Outcome, private, system};
 use crate::agent::{RateLimit, Told};
+use attempt::Done;
+use hold::{Hold, Taken};
+pub(super) use orphan::Link;
 
 /// What a guard is told to do: the first line of its input.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +44,13 @@ pub(super) struct Job {
     pub(super) result: PathBuf,
     /// The task's lock.
     pub(super) lock: PathBuf,
+    /// What every process of the attempt carries in its environment.
+    pub(super) mark: String,
+    /// When the run was asked for the task, in milliseconds since 1970: an attempt of another run that ended later is
+    /// what was asked for.
+    pub(super) asked_ms: u64,
+    /// The way to a supervisor that did not start this guard.
+    pub(super) link: Link,
     /// What to enforce.
     pub(super) limits: Limits,
 }
@@ -67,6 +80,8 @@ pub(super) enum Report {
     Slow(u64),
     /// This system has no room for the process right now: try again when another has ended.
     Busy(String),
+    /// The task is another run's; this is the mark of the attempt that has it. Nothing was started.
+    Held(String),
     /// The attempt is over.
     Ended(Ending),
 }
@@ -92,6 +107,12 @@ pub(super) struct Ending {
 }
 
 impl Ending {
+    /// The end of an attempt whose guard died while a supervisor looked on.
+    pub(super) fn guard_was_killed() -> Self {
+        let reason = "its guard was killed; its processes were ended".into();
+        Self { started: true, ..Self::not_started(Outcome::Failed, reason) }
+    }
+
     /// The end of an attempt that had no process.
     pub(super) fn not_started(outcome: Outcome, reason: String) -> Self {
         Self {
@@ -112,6 +133,11 @@ pub(super) fn read_result(path: &Path) -> Option<Ending> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
+/// Puts the result of an attempt into its file. Blocking.
+pub(super) fn write_result(path: &Path, ending: &Ending) -> io::Result<()> {
+    private::write_whole(path, &serde_json::to_vec(ending)?)
+}
+
 /// The guard's whole life.
 pub(super) fn main() -> ExitCode {
     match serve() {
@@ -130,36 +156,44 @@ fn serve() -> io::Result<()> {
     control.take_wishes();
     system::become_subreaper()?;
     let supervisor = Supervisor::new()?;
-    let Some(_lock) = Lock::acquire(&job.lock)? else {
-        let reason = "it runs already, in another run of this workspace".to_string();
-        return conclude(&job, &supervisor, &Ending::not_started(Outcome::Skipped, reason));
-    };
+    // Before anything else: from here on this attempt belongs to this process, or has ended already.
+    let claim = Claim::wait_for(&job.log)?;
     if let Some(ending) = read_result(&job.result) {
-        // Somebody before us ran this attempt to its end: never twice.
+        // Somebody ended this attempt before it could start: never twice.
         return supervisor.say(&Report::Ended(ending));
     }
     if control.wanted.level.is_some() {
         let reason = "cancelled before it was started".to_string();
-        return conclude(&job, &supervisor, &Ending::not_started(Outcome::Skipped, reason));
+        return conclude(&job, &supervisor, None, &Ending::not_started(Outcome::Skipped, reason));
     }
-    match attempt::run(&job, &mut control, &supervisor) {
-        attempt::Done::Ended(ending, log) => {
+    let hold = match Hold::take(&job.lock, &job.mark, job.asked_ms)? {
+        Taken::Held(hold) => hold,
+        Taken::ByAnother(mark) => return supervisor.say(&Report::Held(mark)),
+    };
+    match attempt::run(&job, &claim, &mut control, &supervisor) {
+        Done::Ended { ending, all_gone, log } => {
             if let Some(mut log) = log {
                 // A log that misses its end is better than an attempt that misses its result.
                 let _ = log.finish();
             }
-            conclude(&job, &supervisor, &ending)
+            // What could not be killed is left to whoever takes the task next.
+            conclude(&job, &supervisor, Some(hold).filter(|_| all_gone), &ending)
         }
-        attempt::Done::Busy(why) => supervisor.say(&Report::Busy(why)),
+        Done::Busy(why) => {
+            hold.end(false)?;
+            supervisor.say(&Report::Busy(why))
+        }
     }
 }
 
-/// The result is in its file before anybody hears of it, and goes to the supervisor also where the file could not be
-/// written.
-fn conclude(job: &Job, supervisor: &Supervisor, ending: &Ending) -> io::Result<()> {
-    let written = private::write_whole(&job.result, &serde_json::to_vec(ending)?);
+/// The result is in its file before the task is free and before anybody hears of it; it goes to the supervisor also
+/// where the file could not be written.
+fn conclude(job: &Job, supervisor: &Supervisor, hold: Option<Hold>, ending: &Ending) -> io::Result<()> {
+    let written = write_result(&job.result, ending);
+    let counts = matches!(ending.outcome, Outcome::Passed | Outcome::Failed | Outcome::TimedOut) && ending.started;
+    let ended = hold.map_or(Ok(()), |hold| hold.end(counts));
     supervisor.say(&Report::Ended(ending.clone()))?;
-    written
+    written.and(ended)
 }
 
 /// The way to the supervisor.
@@ -230,9 +264,14 @@ impl Control {
     fn take_wishes(&mut self) {
         while let Some(line) = self.take_line() {
             if let Ok(wanted) = serde_json::from_slice::<Wanted>(&line) {
-                self.wanted = Wanted { level: self.wanted.level.max(wanted.level), ..wanted };
+                self.want(wanted);
             }
         }
+    }
+
+    /// A level only goes up.
+    fn want(&mut self, wanted: Wanted) {
+        self.wanted = Wanted { level: self.wanted.level.max(wanted.level), ..wanted };
     }
 
     fn read(&mut self) -> io::Result<()> {

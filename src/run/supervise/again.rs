@@ -23,7 +23,7 @@ const TAIL: u64 = 16 << 10;
 pub(super) struct Waiting {
     pub(super) until: Instant,
     /// How the attempt before ended.
-    ending: Ending,
+    pub(super) ending: Ending,
 }
 
 impl Supervisor {

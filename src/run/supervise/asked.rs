@@ -75,7 +75,7 @@ impl Supervisor {
     }
 
     /// Stops every task and every clock, or lets them go on.
-    async fn pause(&mut self, paused: bool) {
+    pub(super) async fn pause(&mut self, paused: bool) {
         if self.course.is_paused() == paused || (paused && self.is_ending()) {
             return;
         }

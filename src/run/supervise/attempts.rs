@@ -34,6 +34,16 @@ impl Attempts {
         }
     }
 
+    /// An earlier supervisor of the run began so many.
+    pub(super) fn recall(&mut self, task: &TaskId, newest: u32) {
+        self.of_task.entry(task.clone()).or_default().newest = newest;
+    }
+
+    /// An earlier supervisor of the run tried again so often.
+    pub(super) fn recall_tally(&mut self, task: &TaskId, tally: Tally) {
+        self.of_task.entry(task.clone()).or_default().tally = tally;
+    }
+
     /// The newest attempt; 0 before the first.
     pub(super) fn newest(&self, task: &TaskId) -> u32 {
         self.of(task).newest

@@ -4,8 +4,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 
+use super::super::claim::Claim;
 use super::super::guard::{Ending, Job, Report, Wanted, read_result};
-use super::super::{Outcome, system};
+use super::super::system;
 use super::Input;
 use crate::task::TaskId;
 
@@ -40,7 +41,7 @@ impl Attendance {
             tokio::select! {
                 report = reports.next_line() => {
                     match serde_json::from_str(&report.ok()??).ok()? {
-                        last @ (Report::Ended(_) | Report::Busy(_)) => return Some(last),
+                        last @ (Report::Ended(_) | Report::Busy(_) | Report::Held(_)) => return Some(last),
                         report => self.mail.send(Input::Guard(self.task.clone(), report)).await.ok()?,
                     }
                 }
@@ -54,18 +55,15 @@ impl Attendance {
 
     /// The guard was killed: what it had finished counts, what it left alive is ended.
     async fn without_a_word(&self) -> Ending {
-        let result = self.job.result.clone();
-        let mark = self.job.env.get(system::MARK).cloned().unwrap_or_default();
-        let cleaned = tokio::task::spawn_blocking(move || {
-            read_result(&result).or_else(|| {
-                system::kill_all_marked(&mark);
-                None
-            })
+        let job = self.job.clone();
+        let sealed = tokio::task::spawn_blocking(move || match Claim::wait_for(&job.log) {
+            Ok(claim) => claim.seal(&job.result, &job.mark, Ending::guard_was_killed()),
+            Err(_) => {
+                system::kill_all_marked(&job.mark);
+                read_result(&job.result).unwrap_or_else(Ending::guard_was_killed)
+            }
         });
-        cleaned.await.ok().flatten().unwrap_or_else(|| Ending {
-            started: true,
-            ..Ending::not_started(Outcome::Failed, "its guard was killed; its processes were ended".into())
-        })
+        sealed.await.unwrap_or_else(|_| Ending::guard_was_killed())
     }
 }
 

@@ -1,0 +1,59 @@
+//! Who an attempt belongs to: whoever holds the lock on its log.
+//!
+//! Its guard takes it before anything else and holds it until the result is in its file, so "held" means that the guard
+//! lives. Whoever finds it free and no result may seal the attempt: end what is left of it and write a result. A guard
+//! that comes late finds that result and starts nothing. So an attempt has exactly one result, whoever dies when.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::guard::{Ending, read_result, write_result};
+use super::lock::Lock;
+use super::system;
+
+/// How many times in a row somebody who seals the attempt may keep its guard waiting, 1.5 seconds each: killing what is
+/// left takes a second or two.
+const PATIENCE: u32 = 20;
+
+/// An attempt that belongs to this process.
+#[derive(Debug)]
+pub(super) struct Claim {
+    lock: Lock,
+}
+
+impl Claim {
+    /// Takes the attempt that has this log; `None` where it belongs to somebody else. The log stays as it is. Blocking.
+    pub(super) fn take(log: &Path) -> io::Result<Option<Self>> {
+        Ok(Lock::acquire(log)?.map(|lock| Self { lock }))
+    }
+
+    /// Waits for the attempt: its guard has nobody to fear but somebody who is sealing it. Blocking.
+    pub(super) fn wait_for(log: &Path) -> io::Result<Self> {
+        for _ in 0..PATIENCE {
+            if let Some(claim) = Self::take(log)? {
+                return Ok(claim);
+            }
+        }
+        Err(io::Error::other("another process holds the attempt"))
+    }
+
+    /// A handle of the log. The attempt is held as long as one is open.
+    pub(super) fn log(&self) -> io::Result<File> {
+        self.lock.file().try_clone()
+    }
+
+    /// Takes the result that the guard left; where there is none, ends what carries the mark and makes `otherwise` the
+    /// result. Blocking.
+    pub(super) fn seal(self, result: &Path, mark: &str, otherwise: Ending) -> Ending {
+        if let Some(ending) = read_result(result) {
+            return ending;
+        }
+        system::kill_all_marked(mark);
+        // Without a result a guard that comes late could still start the task; the journal has the outcome in any case.
+        if let Err(error) = write_result(result, &otherwise) {
+            eprintln!("feature-build supervisor: writing {}: {error}", result.display());
+        }
+        otherwise
+    }
+}

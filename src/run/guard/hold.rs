@@ -1,0 +1,156 @@
+//! The task's lock, and what stands in it: the marks of those who held it.
+//!
+//! While a guard holds the lock, the first line is its attempt's mark. Other lines are marks of guards that did not come
+//! to a proper end: what carries them is killed by the next holder before it starts anything. After a proper end there
+//! is one line, `ended`, the mark and the time. So the ordinary way costs no search through all processes.
+
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use super::super::lock::Lock;
+use super::super::system::{self, now_ms};
+
+const ENDED: &str = "ended";
+
+/// The task belongs to this process.
+#[derive(Debug)]
+pub(super) struct Hold {
+    lock: Lock,
+    mark: String,
+}
+
+/// What came of asking for a task.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Held(Hold),
+    /// The attempt with this mark has the task, or had it when this run had been asked for it already.
+    ByAnother(String),
+}
+
+impl Hold {
+    /// Takes the task for the attempt with this mark. `asked_ms`: when its run was asked for the task; an attempt of
+    /// another run that ended later is what was asked for. Blocking.
+    pub(super) fn take(path: &Path, mark: &str, asked_ms: u64) -> io::Result<Taken> {
+        let lock = loop {
+            if let Some(lock) = Lock::acquire(path)? {
+                break lock;
+            }
+            // Empty for the moment between taking the lock and writing the mark.
+            if let Some(holder) = std::fs::read_to_string(path)?.lines().next().filter(|line| is_mark(line)) {
+                return Ok(Taken::ByAnother(holder.to_string()));
+            }
+        };
+        let mut hold = Self { lock, mark: mark.to_string() };
+        let before = hold.read()?;
+        if let Some(ended) = ended_since(&before, asked_ms).filter(|ended| run_of(ended) != run_of(mark)) {
+            return Ok(Taken::ByAnother(ended.to_string()));
+        }
+        hold.clean_up_after(&before)?;
+        Ok(Taken::Held(hold))
+    }
+
+    /// The task is free and nothing of the attempt is left. `counts`: the attempt ended by itself, so that who asked
+    /// for the task meanwhile needs no other.
+    pub(super) fn end(mut self, counts: bool) -> io::Result<()> {
+        if counts {
+            let line = format!("{ENDED} {} {}\n", self.mark, now_ms());
+            return self.write(&line);
+        }
+        self.write("")
+    }
+
+    /// One's own mark first: whoever finds this process dead kills what it started, and what it had to kill.
+    fn clean_up_after(&mut self, before: &str) -> io::Result<()> {
+        let own = format!("{}\n", self.mark);
+        let left: Vec<&str> = before.lines().filter(|line| is_mark(line)).collect();
+        self.write(&left.iter().fold(own.clone(), |text, mark| text + mark + "\n"))?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        left.iter().for_each(|mark| system::kill_all_marked(mark));
+        self.write(&own)
+    }
+
+    fn read(&mut self) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        self.lock.file().read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The new text first, then the end of the file: a reader never sees it empty in between.
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        let mut file = self.lock.file();
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
+    }
+}
+
+/// `run/task/attempt`: ids have no slash.
+fn is_mark(line: &str) -> bool {
+    !line.starts_with(ENDED) && line.matches('/').count() == 2
+}
+
+fn run_of(mark: &str) -> &str {
+    mark.split('/').next().unwrap_or_default()
+}
+
+/// The mark of the attempt that came to a proper end at this time or later. Not one that ended in the future: then the
+/// system's clock was set back, and nobody knows.
+fn ended_since(text: &str, asked_ms: u64) -> Option<&str> {
+    let mut words = text.lines().next()?.split(' ');
+    let (word, mark, at) = (words.next()?, words.next()?, words.next()?.parse::<u64>().ok()?);
+    (word == ENDED && is_mark(mark) && (asked_ms..=now_ms()).contains(&at)).then_some(mark)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+
+    fn held(path: &Path, mark: &str, asked_ms: u64) -> Hold {
+        match Hold::take(path, mark, asked_ms).unwrap() {
+            Taken::Held(hold) => hold,
+            Taken::ByAnother(by) => panic!("held by {by}"),
+        }
+    }
+
+    fn by(path: &Path, mark: &str, asked_ms: u64) -> String {
+        match Hold::take(path, mark, asked_ms).unwrap() {
+            Taken::Held(_) => panic!("not held"),
+            Taken::ByAnother(by) => by,
+        }
+    }
+
+    #[test]
+    fn who_asks_meanwhile_learns_whose_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("T.lock");
+        let hold = held(&path, "one/T/1", 0);
+        assert_eq!(by(&path, "two/T/1", now_ms()), "one/T/1");
+        let asked = now_ms();
+        hold.end(true).unwrap();
+        assert_eq!(by(&path, "two/T/1", asked), "one/T/1", "it ended after it was asked for");
+        held(&path, "one/T/2", asked).end(true).unwrap();
+        held(&path, "two/T/1", now_ms() + 1).end(false).unwrap();
+        held(&path, "three/T/1", 0).end(false).unwrap();
+    }
+
+    #[test]
+    fn what_did_not_end_properly_is_known_to_all_who_come_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("T.lock");
+        drop(held(&path, "a-much-longer-name/T/1", 0));
+        drop(held(&path, "two/T/1", 0));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two/T/1\n", "the first one was cleaned up after");
+    }
+
+    #[test]
+    fn an_end_in_the_future_tells_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("T.lock");
+        std::fs::write(&path, format!("{ENDED} one/T/1 {}\n", now_ms() + 86_400_000)).unwrap();
+        drop(held(&path, "two/T/1", 0));
+    }
+}

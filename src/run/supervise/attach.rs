@@ -1,0 +1,50 @@
+//! What a supervisor does with a task that another run has.
+
+use tokio::sync::watch;
+
+use super::super::guard::{Ending, Wanted};
+use super::super::{Event, Outcome, RunId, RunPaths, journal, system};
+use super::Supervisor;
+use super::asked::CANCELLED;
+use super::attachment::{Attachment, Detached};
+use crate::task::TaskId;
+
+impl Supervisor {
+    /// The attempt with this mark has the task: its run's outcome will be this one's.
+    pub(super) async fn attach(&mut self, task: TaskId, mark: &str) {
+        self.attempts.take_back(&task);
+        let asked_to_end = self.guards.remove(&task).is_some_and(|guard| guard.borrow().level.is_some());
+        if self.is_ending() || asked_to_end {
+            return self.end(&task, Ending::not_started(Outcome::Skipped, CANCELLED.into())).await;
+        }
+        let Some(other) = mark.split('/').next().and_then(|run| TaskId::new(run).ok()).map(RunId) else {
+            // Nobody can be waited for: the guard that is started next looks again.
+            return self.course.again(&task);
+        };
+        if self.attached.insert(task.clone(), other.clone()).as_ref() != Some(&other) {
+            self.recorder.record(Event::TaskAttached { task: task.clone(), run: other.clone() }).await;
+        }
+        let (guard, wanted) = watch::channel(Wanted::default());
+        self.guards.insert(task.clone(), guard);
+        let paths = RunPaths::of(&self.order.state_dir, &other);
+        let attachment = Attachment { task, other, paths, since: journal::now(), wanted, mail: self.mail.clone() };
+        tokio::spawn(attachment.attend());
+    }
+
+    /// Waiting for another run's task is over.
+    pub(super) async fn detach(&mut self, task: TaskId, detached: Detached) {
+        self.guards.remove(&task);
+        match detached {
+            Detached::TakenOver { ending, log } => {
+                self.course.ended(&task, ending.outcome == Outcome::Passed);
+                self.settle_with_log(&task, ending, log).await;
+            }
+            Detached::Cancelled => self.end(&task, Ending::not_started(Outcome::Cancelled, "cancelled".into())).await,
+            Detached::Released => {
+                // The end of an attempt that gave no outcome must not be waited for again.
+                self.asked_ms.insert(task.clone(), system::now_ms());
+                self.course.again(&task);
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Taking a run over whose supervisor died: its journal tells what it had come to, its guards' locks what lives.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::super::course::{Recalled, Told};
+use super::super::guard::{Ending, Job, Report, Wanted};
+use super::super::past::{Past, Retrying, Stand};
+use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
+use super::adoption::{self, Adoption, Found};
+use super::again::Waiting;
+use super::asked::{CANCELLED, FINISHED_WAVE};
+use super::{Clock, Supervisor};
+use crate::task::TaskId;
+
+const NOT_STARTED: &str = "its supervisor died before it was started";
+
+/// An attempt of the supervisor before that has no outcome in the journal.
+struct Open {
+    task: TaskId,
+    attempt: u32,
+    /// The journal says that it was started.
+    told: bool,
+    job: Job,
+}
+
+impl Supervisor {
+    /// Goes on where the supervisor before ended.
+    pub(super) async fn take_over(&mut self, past: &Past, takeover: Takeover) -> io::Result<()> {
+        if takeover == Takeover::Continue {
+            // Asked for anew: what other runs came to meanwhile is not what is meant.
+            self.order.asked_ms = system::now_ms();
+        }
+        self.recall(past);
+        let open = self.open_attempts(past);
+        let looked = tokio::task::spawn_blocking(move || -> io::Result<Vec<(Open, Found)>> {
+            open.into_iter().map(|open| adoption::look(&open.job).map(|found| (open, found))).collect()
+        });
+        let found = looked.await.map_err(io::Error::other)??;
+        let alive = found.iter().filter(|(_, found)| matches!(found, Found::Alive));
+        let adopted: Vec<TaskId> = alive.map(|(open, _)| open.task.clone()).collect();
+        let goes_on = takeover == Takeover::Continue || !adopted.is_empty() || self.waits_for_another(past);
+        self.recorder.record(Event::RunResumed { adopted }).await;
+        self.recall_level(past, goes_on);
+        let tried_again: BTreeSet<TaskId> = found.iter().map(|(open, _)| open.task.clone()).collect();
+        for (open, found) in found {
+            self.take_attempt_over(past, open, found, goes_on).await;
+        }
+        for (task, stand) in past.begun.iter().filter(|(task, _)| !tried_again.contains(*task)) {
+            if let Stand::Retrying(before) = stand {
+                self.take_wait_over(task, before, goes_on).await;
+            }
+        }
+        if takeover == Takeover::Continue {
+            self.pause(false).await;
+        }
+        self.recorder.flush().await;
+        Ok(())
+    }
+
+    fn recall(&mut self, past: &Past) {
+        self.level = past.level;
+        for finished in &past.finished {
+            self.course.recall(&finished.task, recalled(finished.outcome));
+            self.outcomes.insert(finished.task.clone(), finished.outcome);
+            self.cancelled |= self.is_left_out(finished.outcome, finished.reason.as_deref());
+        }
+        for (task, tally) in &past.tallies {
+            self.attempts.recall_tally(task, *tally);
+        }
+        for task in past.asked.iter().flat_map(|(tasks, _)| tasks) {
+            self.course.withdraw(task, "cancelled before it was started");
+            self.attempts.let_be_the_last(task);
+        }
+        self.recall_waves(past);
+        self.whole = Clock::resume(past.wall_ms, past.serial_ms);
+        if past.paused {
+            self.course.pause(true);
+            self.wave.watch.pause();
+            self.whole.watch.pause();
+        }
+    }
+
+    /// Whether anything still starts. Behind [`Self::recall`]: it depends on which wave is the present one.
+    fn recall_level(&mut self, past: &Past, goes_on: bool) {
+        match past.level {
+            Some(Level::Terminate | Level::Kill) => self.course.halt(CANCELLED),
+            Some(Level::FinishWave) => self.course.finish_wave(FINISHED_WAVE),
+            None => {}
+        }
+        if !goes_on {
+            self.course.halt(NOT_STARTED);
+        }
+    }
+
+    /// Waves are told of in order, so equal labels of two waves are no trouble.
+    fn recall_waves(&mut self, past: &Past) {
+        let mut waves = self.order.schedule.waves.iter().enumerate();
+        for told in &past.waves {
+            let Some((number, _)) = waves.find(|(_, wave)| wave.wave == told.label) else { return };
+            self.course.recall_wave(number, if told.ended { Told::End } else { Told::Beginning });
+            if !told.ended {
+                self.wave = Clock::resume(told.wall_ms, told.serial_ms);
+            }
+        }
+    }
+
+    /// The attempts that the supervisor before started, or was starting: then the log is there, and the journal does
+    /// not say so yet.
+    fn open_attempts(&mut self, past: &Past) -> Vec<Open> {
+        let tasks = self.order.schedule.waves.iter().flat_map(|wave| &wave.tasks);
+        let tasks: Vec<TaskId> =
+            tasks.map(|task| &task.id).filter(|task| !self.outcomes.contains_key(*task)).cloned().collect();
+        tasks.into_iter().filter_map(|task| self.open_attempt(past, task)).collect()
+    }
+
+    fn open_attempt(&mut self, past: &Past, task: TaskId) -> Option<Open> {
+        let (attempt, told) = match past.begun.get(&task) {
+            Some(Stand::Started(attempt)) => (*attempt, true),
+            // Its guard left the log behind and started nothing.
+            Some(Stand::Attached { attempts, .. }) => {
+                self.attempts.recall(&task, *attempts);
+                return None;
+            }
+            // Its next attempt may have been about to start.
+            Some(Stand::Retrying(before)) => (before.attempt + 1, false),
+            None => (1, false),
+        };
+        if !told && !self.paths.log(&task, attempt).exists() {
+            return None;
+        }
+        self.attempts.recall(&task, attempt);
+        let job = self.job(&task, attempt);
+        Some(Open { task, attempt, told, job })
+    }
+
+    /// Whether a task waits for another run that lives.
+    fn waits_for_another(&self, past: &Past) -> bool {
+        past.begun.values().any(|stand| match stand {
+            Stand::Attached { run, .. } => lock::is_held(&RunPaths::of(&self.order.state_dir, run).lock()),
+            Stand::Started(_) | Stand::Retrying(_) => false,
+        })
+    }
+
+    /// `goes_on`: where it did not pass, another attempt may follow.
+    async fn take_attempt_over(&mut self, past: &Past, open: Open, found: Found, goes_on: bool) {
+        let Open { task, attempt, told, job } = open;
+        self.course.recall(&task, Recalled::Running);
+        if !goes_on {
+            self.attempts.let_be_the_last(&task);
+        }
+        let started = match &found {
+            Found::Alive => true,
+            Found::Over(ending) => ending.started,
+        };
+        if started && !told {
+            let log = self.shown_log(&task, attempt);
+            self.recorder.record(Event::TaskStarted { task: task.clone(), attempt, log }).await;
+        }
+        match found {
+            Found::Over(ending) => self.hear_guard(task, Report::Ended(ending)).await,
+            Found::Alive => self.adopt(past, task, job),
+        }
+    }
+
+    fn adopt(&mut self, past: &Past, task: TaskId, job: Job) {
+        let (guard, wanted) = watch::channel(Wanted::default());
+        // What was asked for before has not reached its guard where the supervisor died in between.
+        let level = past.level_of(&task).filter(|level| *level >= Level::Terminate);
+        guard.send_replace(Wanted { level, paused: past.paused });
+        self.guards.insert(task.clone(), guard);
+        tokio::spawn(Adoption { task, job, wanted, mail: self.mail.clone() }.attend());
+    }
+
+    /// A task that was to be tried again: it waits for the rest of its time, or has had its last attempt.
+    async fn take_wait_over(&mut self, task: &TaskId, before: &Retrying, goes_on: bool) {
+        self.course.recall(task, Recalled::Running);
+        self.attempts.recall(task, before.attempt);
+        let ending = Ending {
+            exit_code: before.exit_code,
+            duration_ms: before.duration_ms,
+            started: true,
+            ..Ending::not_started(before.outcome, before.reason.clone().unwrap_or_default())
+        };
+        if !goes_on || self.is_ending() || self.attempts.is_last(task) {
+            return self.end(task, ending).await;
+        }
+        let until = Instant::now() + Duration::from_millis(before.delay_ms);
+        self.waiting.insert(task.clone(), Waiting { until, ending });
+    }
+}
+
+fn recalled(outcome: Outcome) -> Recalled {
+    match outcome {
+        Outcome::Passed => Recalled::Passed,
+        Outcome::Skipped => Recalled::Skipped,
+        Outcome::Failed | Outcome::TimedOut | Outcome::Cancelled | Outcome::Lost => Recalled::NotPassed,
+    }
+}

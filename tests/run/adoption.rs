@@ -1,0 +1,464 @@
+//! Runs whose supervisor dies, and tasks that another run has.
+
+use std::path::Path;
+
+use feature_build::run::Outcome::{Cancelled, Failed, Lost, Passed, Skipped};
+use feature_build::run::{self, Event, FollowError, Follower, Launcher, Level, Resumed, RunId, RunState, Takeover};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::bench::{Bench, Run, binary, id, kill, processes_of, processes_where, rendezvous, wait_until};
+
+impl Bench {
+    fn supervisors(&self, run: &RunId) -> Vec<i32> {
+        let dir = self.paths(run).dir().to_path_buf();
+        let wanted = [b"feature-build\0__supervise\0".as_slice(), dir.as_os_str().as_encoded_bytes(), b"\0"].concat();
+        processes_where(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().starts_with(&wanted))
+    }
+
+    /// The guard of an attempt is the one that has its log open.
+    fn guards(&self, run: &RunId, task: &str) -> Vec<i32> {
+        let log = self.paths(run).log(&id(task), 1);
+        let wanted = format!("feature-build\0__guard\0{task}\0");
+        processes_where(|pid| {
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            arguments.starts_with(wanted.as_bytes()) && has_open(pid, &log)
+        })
+    }
+
+    fn kill_supervisor(&self, run: &RunId) {
+        let [supervisor] = self.supervisors(run)[..] else { panic!("one supervisor: {:?}", self.supervisors(run)) };
+        kill(supervisor, Signal::KILL);
+        wait_until("the supervisor is dead", || self.supervisors(run).is_empty());
+    }
+
+    fn kill_guard(&self, run: &RunId, task: &str) {
+        let [guard] = self.guards(run, task)[..] else { panic!("one guard: {:?}", self.guards(run, task)) };
+        kill(guard, Signal::KILL);
+        wait_until("the guard is dead", || self.guards(run, task).is_empty());
+    }
+
+    /// As a power failure does.
+    fn kill_everything(&self, run: &RunId, tasks: &[&str]) {
+        self.kill_supervisor(run);
+        tasks.iter().for_each(|task| self.kill_guard(run, task));
+        wait_until("nothing of the run is alive", || {
+            let left = processes_of(run);
+            // Those that end by themselves meanwhile are no error.
+            left.iter().filter_map(|pid| Pid::from_raw(*pid)).for_each(|pid| _ = kill_process(pid, Signal::KILL));
+            left.is_empty()
+        });
+    }
+
+    fn resume(&self, run: &RunId, takeover: Takeover) -> Resumed {
+        run::resume(self.paths(run).dir(), takeover, &Launcher::At(binary())).unwrap()
+    }
+
+    fn write(&self, name: &str) {
+        std::fs::write(self.path(name), "").unwrap();
+    }
+
+    fn wait_for_event(&self, run: &RunId, what: &str, fits: impl Fn(&Event) -> bool) {
+        wait_until(what, || {
+            let records = run::read_journal(&self.paths(run).journal()).unwrap_or_default();
+            records.iter().any(|record| fits(&record.event))
+        });
+    }
+}
+
+fn has_open(pid: i32, path: &Path) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|target| target == path)
+}
+
+fn starts(run: &Run, task: &str) -> usize {
+    let fits = |event: &Event| matches!(event, Event::TaskStarted { task: started, .. } if started.as_str() == task);
+    run.records.iter().filter(|record| fits(&record.event)).count()
+}
+
+fn adopted(run: &Run) -> Vec<Vec<String>> {
+    run.records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::RunResumed { adopted } => Some(adopted.iter().map(ToString::to_string).collect()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Says that it is on, counts its starts, and goes on when told.
+fn patient(name: &str) -> String {
+    format!("echo start >> starts-{name}; touch on-{name}; until [ -e go-{name} ]; do sleep 0.01; done; echo done")
+}
+
+fn started_times(bench: &Bench, name: &str) -> usize {
+    std::fs::read_to_string(bench.path(&format!("starts-{name}"))).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn a_live_attempt_is_adopted_and_the_run_goes_on() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).task("B", &patient("B")).wave("2").task("C", "true");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.wait_for_file("on-B");
+    bench.kill_supervisor(&run);
+    assert_eq!(bench.resume(&run, Takeover::Settle), Resumed::TakenOver);
+    assert_eq!(bench.resume(&run, Takeover::Settle), Resumed::Owned);
+    bench.write("go-A");
+    bench.write("go-B");
+    let run = bench.follow(&run);
+    for task in ["A", "B", "C"] {
+        assert_eq!((run.outcome(task), starts(&run, task)), (Passed, 1), "{task}");
+    }
+    assert_eq!((started_times(&bench, "A"), started_times(&bench, "B")), (1, 1));
+    assert_eq!(adopted(&run), [["A", "B"]]);
+    assert_eq!(run.exit_code(), 0);
+    assert_eq!(bench.resume(&run.id, Takeover::Settle), Resumed::Finished);
+}
+
+#[test]
+fn a_result_of_the_time_without_a_supervisor_is_taken() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).task("B", "touch on-B; until [ -e go-B ]; do sleep 0.01; done; exit 3");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.wait_for_file("on-B");
+    bench.kill_supervisor(&run);
+    bench.write("go-A");
+    bench.write("go-B");
+    let dir = bench.paths(&run).dir().to_path_buf();
+    wait_until("both have ended", || dir.join("A.1.result").exists() && dir.join("B.1.result").exists());
+    assert_eq!(run::runs(&bench.state())[0].state, RunState::Died);
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B"), run.exit_code_of("B")), (Passed, Failed, Some(3)));
+    assert_eq!(run.log("A"), "done\n");
+    assert_eq!(started_times(&bench, "A"), 1);
+    let summary = run.finished();
+    assert!(summary.serial_ms >= 1 && summary.wall_ms >= 1, "{summary:?}");
+}
+
+#[test]
+fn after_a_power_failure_what_ran_is_lost_and_the_rest_is_not_started_unasked() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).task("OK", "true").wave("2").task("B", "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.wait_for_event(&run, "OK has passed", |event| matches!(event, Event::TaskFinished { .. }));
+    bench.kill_everything(&run, &["A"]);
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("OK"), run.outcome("B")), (Lost, Passed, Skipped));
+    assert_eq!(run.reason("A"), "its supervisor and its guard died; what they left was ended");
+    assert_eq!(run.reason("B"), "its supervisor died before it was started");
+    assert_eq!(run.exit_code(), 1);
+    assert!(!bench.path("never").exists());
+}
+
+#[test]
+fn continued_after_a_power_failure_what_was_not_started_starts() {
+    let mut bench = Bench::new();
+    bench.options.keep_going = true;
+    bench.wave("1").task("A", &patient("A")).wave("2").task("B", "true").task_after("C", &["A"], "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_everything(&run, &["A"]);
+    bench.resume(&run, Takeover::Continue);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B"), run.outcome("C")), (Lost, Passed, Skipped));
+    assert_eq!(started_times(&bench, "A"), 1, "what is lost is not run again unasked");
+    assert!(!bench.path("never").exists());
+}
+
+#[test]
+fn what_supervisor_and_guard_leave_is_ended_by_the_recovery() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "setsid sleep 600 & touch on; exec sleep 600").task("B", &patient("B"));
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.wait_for_file("on-B");
+    bench.kill_supervisor(&run);
+    bench.kill_guard(&run, "A");
+    assert!(!processes_of(&run).is_empty());
+    bench.resume(&run, Takeover::Settle);
+    bench.write("go-B");
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Lost, Passed));
+}
+
+#[test]
+fn a_guard_that_dies_under_its_second_supervisor_fails_its_task() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "setsid sleep 600 & touch on; exec sleep 600");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    bench.kill_guard(&run, "A");
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Failed);
+    assert_eq!(run.reason("A"), "its guard was killed; its processes were ended");
+}
+
+#[test]
+fn an_adopted_task_is_cancelled_and_its_progress_is_seen() {
+    let mut bench = Bench::new();
+    bench.config.grace_seconds = Some(600.0);
+    bench.wave("1").task(
+        "A",
+        "trap 'echo bye; exit 0' TERM; touch on; while :; do echo here; sleep 0.02; [ -e new ] && echo news; done",
+    );
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    bench.write("new");
+    bench.wait_for_event(
+        &run,
+        "its progress comes",
+        |event| matches!(event, Event::TaskProgress { text, .. } if text == "news"),
+    );
+    bench.cancel(&run, None, Level::Terminate);
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Cancelled);
+    assert!(run.log("A").ends_with("bye\n"));
+    assert_eq!(run.exit_code(), 130);
+}
+
+#[test]
+fn a_run_that_was_being_cancelled_stays_so() {
+    let mut bench = Bench::new();
+    bench.config.grace_seconds = Some(600.0);
+    bench.wave("1").task("A", "trap 'touch asked' TERM; touch on; until [ -e go-A ]; do sleep 0.01; done");
+    bench.wave("2").task("B", "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, None, Level::Terminate);
+    bench.wait_for_file("asked");
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Continue);
+    bench.write("go-A");
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Cancelled, Skipped));
+    assert_eq!(run.reason("B"), "the run was cancelled");
+    assert_eq!(run.exit_code(), 130);
+}
+
+#[test]
+fn a_supervisor_may_die_any_number_of_times() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).wave("2").task("B", &patient("B")).wave("3").task("C", "true");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    for _ in 0..3 {
+        bench.kill_supervisor(&run);
+        bench.resume(&run, Takeover::Settle);
+    }
+    bench.write("go-A");
+    bench.wait_for_file("on-B");
+    for _ in 0..2 {
+        bench.kill_supervisor(&run);
+        bench.resume(&run, Takeover::Settle);
+    }
+    bench.write("go-B");
+    let run = bench.follow(&run);
+    assert_eq!(run.finished().summary[&Passed], 3);
+    assert_eq!(adopted(&run).len(), 5);
+    for (task, wave) in [("A", "1"), ("B", "2")] {
+        assert_eq!((starts(&run, task), started_times(&bench, task)), (1, 1));
+        let of_wave = |event: &Event| match event {
+            Event::WaveStarted { wave: of, .. } | Event::WaveFinished { wave: of, .. } => of.as_deref() == Some(wave),
+            _ => false,
+        };
+        assert_eq!(run.records.iter().filter(|record| of_wave(&record.event)).count(), 2, "wave {wave}");
+    }
+}
+
+#[test]
+fn of_many_that_resume_at_once_one_takes_over() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A"));
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    let taken = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..6).map(|_| scope.spawn(|| bench.resume(&run, Takeover::Settle))).collect();
+        tries.into_iter().map(|tried| tried.join().unwrap()).filter(|resumed| *resumed == Resumed::TakenOver).count()
+    });
+    assert_eq!(taken, 1);
+    bench.write("go-A");
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), adopted(&run).len(), started_times(&bench, "A")), (Passed, 1, 1));
+}
+
+#[test]
+fn a_follower_brings_a_run_back() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).wave("2").task("B", "true");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    let dir = bench.paths(&run).dir().to_path_buf();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (alone, seen) = runtime.block_on(async {
+        let mut watching = Follower::new(&dir);
+        let alone = loop {
+            match watching.next().await {
+                Ok(Some(_)) => {}
+                other => break other,
+            }
+        };
+        let mut follower = Follower::recovering(&dir, Launcher::At(binary()));
+        let mut seen = Vec::new();
+        while let Some(record) = follower.next().await.unwrap() {
+            if matches!(record.event, Event::RunResumed { .. }) {
+                bench.write("go-A");
+            }
+            seen.push(record);
+        }
+        (alone, seen)
+    });
+    assert!(matches!(alone, Err(FollowError::SupervisorDied { .. })), "{alone:?}");
+    let run = bench.follow(&run);
+    assert_eq!(seen, run.records, "not a record twice, none is missing");
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Passed, Passed));
+}
+
+#[test]
+fn a_follower_gives_up_where_nobody_can_take_over() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A"));
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let order = bench.paths(&run).order();
+    std::fs::rename(&order, bench.path("hidden")).unwrap();
+    let end = runtime.block_on(async {
+        let mut follower = Follower::recovering(bench.paths(&run).dir(), Launcher::At(binary()));
+        loop {
+            match follower.next().await {
+                Ok(Some(_)) => {}
+                other => return other,
+            }
+        }
+    });
+    let Err(FollowError::SupervisorDied { why: Some(why), .. }) = end else { panic!("{end:?}") };
+    assert!(why.contains("there is no such run"), "{why}");
+    std::fs::rename(bench.path("hidden"), order).unwrap();
+    bench.write("go-A");
+    bench.resume(&run, Takeover::Settle);
+    bench.follow(&run);
+}
+
+#[test]
+fn a_task_of_another_run_is_waited_for() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &format!("{}; echo hello; exit 4", patient("A")));
+    let first = bench.start();
+    bench.wait_for_file("on-A");
+    let second = bench.start();
+    bench.wait_for_event(
+        &second,
+        "it is attached",
+        |event| matches!(event, Event::TaskAttached { run, .. } if *run == first),
+    );
+    bench.write("go-A");
+    let (first, second) = (bench.follow(&first), bench.follow(&second));
+    assert_eq!((first.outcome("A"), second.outcome("A")), (Failed, Failed));
+    assert_eq!((second.exit_code_of("A"), second.exit_code()), (Some(4), 1));
+    assert_eq!(second.reason("A"), format!("exited with 4, in run {}", first.id));
+    assert_eq!(second.view().task("A").unwrap().log, first.view().task("A").unwrap().log);
+    assert_eq!((starts(&second, "A"), started_times(&bench, "A")), (0, 1));
+    let latest = run::latest_attempts(&bench.state());
+    assert_eq!(latest[&id("A")].run, first.id, "the attempt is the first run's");
+}
+
+#[test]
+fn a_task_that_ended_while_it_was_asked_for_does_not_run_again() {
+    let mut bench = Bench::new();
+    bench.options.max_parallel = std::num::NonZeroU32::new(1);
+    bench.wave("1").task("FIRST", &patient("FIRST")).task("A", "echo start >> starts-A");
+    let waiting = bench.start();
+    bench.wait_for_file("on-FIRST");
+    bench.schedule.waves[0].tasks.remove(0);
+    assert_eq!(bench.run().outcome("A"), Passed);
+    bench.write("go-FIRST");
+    assert_eq!(bench.follow(&waiting).outcome("A"), Passed);
+    assert_eq!(started_times(&bench, "A"), 1);
+    assert_eq!(bench.run().outcome("A"), Passed);
+    assert_eq!(started_times(&bench, "A"), 2, "who asks later gets a new attempt");
+}
+
+#[test]
+fn cancelling_a_run_that_waits_leaves_the_other_alone() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A"));
+    let first = bench.start();
+    bench.wait_for_file("on-A");
+    let second = bench.start();
+    bench.wait_for_event(&second, "it is attached", |event| matches!(event, Event::TaskAttached { .. }));
+    bench.cancel(&second, None, Level::Kill);
+    let second = bench.follow(&second);
+    assert_eq!((second.outcome("A"), second.exit_code()), (Cancelled, 130));
+    bench.write("go-A");
+    assert_eq!(bench.follow(&first).outcome("A"), Passed);
+}
+
+#[test]
+fn a_run_that_waits_starts_the_task_where_the_other_gives_no_outcome() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "echo start >> starts-A; touch on; [ -e second ] || exec sleep 600");
+    let first = bench.start();
+    bench.wait_for_file("on");
+    let second = bench.start();
+    bench.wait_for_event(&second, "it is attached", |event| matches!(event, Event::TaskAttached { .. }));
+    bench.write("second");
+    bench.kill_supervisor(&first);
+    bench.kill_guard(&first, "A");
+    let second = bench.follow(&second);
+    assert_eq!((second.outcome("A"), starts(&second, "A"), started_times(&bench, "A")), (Passed, 1, 2));
+    bench.check_nothing_left(&first);
+    bench.resume(&first, Takeover::Settle);
+    assert_eq!(bench.follow(&first).outcome("A"), Lost);
+}
+
+#[test]
+fn a_run_that_waits_for_another_survives_its_supervisor_too() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A"));
+    let first = bench.start();
+    bench.wait_for_file("on-A");
+    let second = bench.start();
+    bench.wait_for_event(&second, "it is attached", |event| matches!(event, Event::TaskAttached { .. }));
+    bench.kill_supervisor(&second);
+    bench.resume(&second, Takeover::Settle);
+    bench.write("go-A");
+    assert_eq!(bench.follow(&second).outcome("A"), Passed);
+    assert_eq!(bench.follow(&first).outcome("A"), Passed);
+    assert_eq!(started_times(&bench, "A"), 1);
+}
+
+#[test]
+fn many_runs_of_one_wave_start_each_task_once() {
+    let mut bench = Bench::new();
+    let tasks = ["A", "B", "C"];
+    bench.wave("1");
+    for task in tasks {
+        let others: Vec<&str> = tasks.into_iter().filter(|other| *other != task).collect();
+        bench.task(task, &format!("echo start >> starts-{task}; {}", rendezvous(task, &others)));
+    }
+    let trusted = bench.trusted();
+    let start = || run::start(&trusted, &bench.schedule, &bench.commands, &bench.options).unwrap();
+    let runs: Vec<RunId> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..8).map(|_| scope.spawn(&start)).collect();
+        starting.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for run in &runs {
+        let run = bench.follow(run);
+        assert_eq!((run.finished().summary[&Passed], run.exit_code()), (3, 0), "{}", run.id);
+    }
+    for task in tasks {
+        assert_eq!(started_times(&bench, task), 1, "{task}");
+    }
+}
