@@ -25,8 +25,9 @@ packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-packages gcc libc6-dev git python3 python3-venv neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode
+packages gcc libc6-dev git procps python3 python3-venv util-linux neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode
 bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
+bash tests/faults/install-languageclient.sh || say "no npm, or no network: how VS Code ends a server is not tried"
 
 cargo test --all-targets --no-fail-fast "$@"
 cargo test --doc

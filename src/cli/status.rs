@@ -93,6 +93,8 @@ struct Task {
     duration_ms: Option<u64>,
     /// Why it did not pass.
     reason: Option<String>,
+    /// It left processes behind, which were killed.
+    leaked: bool,
     /// Its log.
     log: Option<String>,
 }
@@ -196,6 +198,7 @@ fn describe_task(task: &TaskView) -> Task {
         exit_code: None,
         duration_ms: None,
         reason: None,
+        leaked: task.leaked,
         log: task.log.clone(),
     };
     match &task.state {

@@ -116,6 +116,9 @@ pub(super) fn finished_task(task: &TaskView) -> String {
     if let Some(reason) = reason.as_ref().filter(|reason| *reason != outcome.as_str()) {
         line.push_str(&format!(": {}", safe::line(reason.as_bytes())));
     }
+    if task.leaked {
+        line.push_str("; left processes behind, killed");
+    }
     let log = task.log.as_ref().filter(|_| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
     log.map_or(line.clone(), |log| format!("{line} (log: {log})"))
 }

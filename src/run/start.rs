@@ -75,7 +75,7 @@ pub enum StartError {
     #[error("starting a run: task {0} has no command")]
     NoCommand(TaskId),
     /// The run's folder cannot be written.
-    #[error("starting a run: writing {}", .path.display())]
+    #[error("starting a run: writing {}{}", .path.display(), what_to_do(.source))]
     Write {
         /// Which file or folder.
         path: PathBuf,
@@ -126,6 +126,16 @@ pub enum Resumed {
     Owned,
     /// It had finished.
     Finished,
+}
+
+/// What helps where nobody may write.
+fn what_to_do(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            " (state_dir in feature-build.yaml names another folder)"
+        }
+        _ => "",
+    }
 }
 
 /// Starts a run that lives without this process, and answers with its id when its supervisor owns it and its journal

@@ -90,6 +90,8 @@ pub struct TaskView {
     pub slow_ms: Option<u64>,
     /// It passed after it had failed.
     pub flaky: bool,
+    /// It left processes behind, which were killed.
+    pub leaked: bool,
 }
 
 /// Where a task of a run stands.
@@ -191,7 +193,7 @@ impl View {
                     view.progress = Some(text.clone());
                 }
             }
-            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, .. } => {
+            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, leaked, .. } => {
                 let Some(view) = self.task_mut(task.as_str()) else { return };
                 let state = TaskState::Finished {
                     outcome: *outcome,
@@ -202,6 +204,7 @@ impl View {
                 let counted = matches!(view.state, TaskState::Finished { .. });
                 view.state = state;
                 view.flaky = *flaky;
+                view.leaked = *leaked;
                 view.log = log.clone().or_else(|| view.log.take());
                 if !counted {
                     *self.summary.entry(*outcome).or_default() += 1;
@@ -287,6 +290,7 @@ impl View {
                     left_out: task.left_out,
                     slow_ms: None,
                     flaky: false,
+                    leaked: false,
                 });
             }
             self.waves.push(WaveView { wave: wave.wave.clone(), tasks, started: None, finished: None });

@@ -1,11 +1,12 @@
 //! Processes that do not want to end, and processes that their task leaves behind.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use feature_build::run::Level;
 use feature_build::run::Outcome::{Cancelled, Passed};
 
-use crate::bench::{Bench, processes_of};
+use crate::bench::{Bench, binary, processes_of};
 use crate::chance::{Chance, is_long};
 
 /// Every stop must be through within the grace period and this.
@@ -46,6 +47,9 @@ fn what_holds_the_output_ends_at_the_leak_time_out() {
         let run = bench.run();
         assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
         assert!(run.leaked("A"), "{grandchild}: it is said that something was left behind");
+        let status = Command::new(binary()).arg("status").current_dir(bench.root()).output().unwrap();
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(status.contains("left processes behind, killed"), "{status}");
         let took = Duration::from_millis(run.finished().wall_ms);
         let limit = Duration::from_millis(feature_build::run::Limits::default().leak_ms) + Duration::from_millis(200);
         // A start of guard, shell and grandchild on a busy machine takes its own time.

@@ -6,4 +6,11 @@
 #[path = "../run/bench.rs"]
 mod bench;
 mod chance;
+mod family;
+mod floods;
+#[path = "../lsp/harness.rs"]
+mod harness;
 mod leavings;
+mod mount;
+mod places;
+mod swarms;

@@ -384,6 +384,12 @@ impl Editor {
         self.stdin = None;
     }
 
+    /// The server's process.
+    #[allow(dead_code)] // the fault tests kill it
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the server's end.
     pub fn end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + DEADLINE;

@@ -1,0 +1,43 @@
+//! The processes of the product itself, as the system shows them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::bench::processes_where;
+
+/// The supervisor of the run in this folder.
+pub fn supervisor(run_dir: &Path) -> Option<i32> {
+    let dir = run_dir.to_str().unwrap();
+    processes_where(|pid| {
+        arguments(pid).is_some_and(|words| words.get(1..3) == Some(&["__supervise".into(), dir.into()]))
+    })
+    .first()
+    .copied()
+}
+
+/// The guards that a supervisor has started and that live.
+pub fn guards(supervisor: i32) -> Vec<i32> {
+    let is_guard = |pid| arguments(pid).is_some_and(|words| words.get(1).is_some_and(|word| word == "__guard"));
+    processes_where(|pid| is_guard(pid) && status(pid, "PPid") == Some(supervisor.into()))
+}
+
+/// The most memory that a process ever had, in KiB.
+pub fn peak_memory(pid: i32) -> Option<i64> {
+    status(pid, "VmHWM")
+}
+
+/// How many files a process has open.
+pub fn open_files(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+fn arguments(pid: i32) -> Option<Vec<String>> {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(line.split('\0').map(ToString::to_string).collect())
+}
+
+fn status(pid: i32, name: &str) -> Option<i64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
