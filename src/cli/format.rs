@@ -45,6 +45,8 @@ pub(super) struct Feature {
 pub(super) struct Wave {
     /// Its label; `null` for the tasks outside every wave, which run only by `--task`.
     pub(super) wave: Option<String>,
+    /// How long what is still to be done of it will probably take, in milliseconds; `null` where nothing tells.
+    pub(super) estimate_ms: Option<u64>,
     /// In the order of their ids.
     pub(super) tasks: Vec<Task>,
 }
@@ -65,6 +67,8 @@ pub(super) struct Task {
     pub(super) state: StateName,
     /// Why it cannot, for people; `null` where there is nothing to say.
     pub(super) reason: Option<String>,
+    /// How long it will probably take, in milliseconds; `null` where nothing tells.
+    pub(super) estimate_ms: Option<u64>,
     /// The ids of the known tasks that it depends on.
     pub(super) depends_on: Vec<String>,
 }

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::run::{Keep, Outcome, latest_attempts};
+use crate::run::{History, Keep, Outcome, history as run_history};
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
 
@@ -103,11 +103,16 @@ impl Context {
 
     /// All task files of that workspace, with what their latest attempts say.
     fn index(&self) -> anyhow::Result<Index> {
+        Ok(self.index_with_history()?.0)
+    }
+
+    /// The same, and what earlier runs left.
+    fn index_with_history(&self) -> anyhow::Result<(Index, History)> {
         let mut index = Index::build(&self.root()?);
-        let attempts = latest_attempts(&state_dir(index.root(), index.config()));
-        let passed = attempts.into_iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
-        index.set_passed(passed.map(|(id, _)| id).collect());
-        Ok(index)
+        let history = run_history(&state_dir(index.root(), index.config()));
+        let passed = history.latest.iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
+        index.set_passed(passed.map(|(id, _)| id.clone()).collect());
+        Ok((index, history))
     }
 }
 

@@ -11,6 +11,7 @@ use super::terminal::{Look, Paint, print_json, shown};
 use super::words::count;
 use super::{Context, print};
 use crate::plan::{Feature, PlannedTask, State, Wave};
+use crate::run::{Durations, about, max_parallel};
 
 /// Show features, waves and tasks with their states.
 #[derive(Debug, clap::Args)]
@@ -28,23 +29,40 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let index = context.index()?;
+    let (index, history) = context.index_with_history()?;
+    let times = Times { past: history.durations, max_parallel: max_parallel(index.config()).get() };
     let all: Vec<&Feature> = index.features().collect();
     let features = match &args.feature {
         Some(name) => vec![crate::plan::feature_named(&all, name)?],
         None => all.into_iter().filter(|feature| !args.open || is_left(feature)).collect(),
     };
     match args.format {
-        Format::Json => print_json(&format::Waves { features: features.into_iter().map(feature_json).collect() }),
+        Format::Json => print_json(&format::Waves {
+            features: features.into_iter().map(|feature| feature_json(feature, &times)).collect(),
+        }),
         Format::Text if features.is_empty() && args.open && index.features().next().is_some() => {
             print("no task is open\n")?;
             Ok(ExitCode::SUCCESS)
         }
         Format::Text if features.is_empty() => bail!("no task files in {}", index.root().display()),
         Format::Text => {
-            print(&text(&features, Paint::of_stdout()))?;
+            print(&text(&features, &times, Paint::of_stdout()))?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// How long things will probably take.
+struct Times {
+    past: Durations,
+    max_parallel: u32,
+}
+
+impl Times {
+    fn of_wave(&self, feature: &Feature, wave: &Wave) -> Option<u64> {
+        // What runs only one by one has no time together.
+        wave.label.as_ref()?;
+        self.past.of_wave(&feature.id, wave, self.max_parallel)
     }
 }
 
@@ -52,23 +70,24 @@ fn is_left(feature: &Feature) -> bool {
     feature.tasks().any(|task| !matches!(task.state, State::Done | State::Dropped))
 }
 
-fn feature_json(feature: &Feature) -> format::Feature {
+fn feature_json(feature: &Feature, times: &Times) -> format::Feature {
     format::Feature {
         id: feature.id.to_string(),
         title: feature.title.to_string(),
         dialect: feature.dialect,
-        waves: feature.waves.iter().map(wave_json).collect(),
+        waves: feature.waves.iter().map(|wave| wave_json(feature, wave, times)).collect(),
     }
 }
 
-fn wave_json(wave: &Wave) -> format::Wave {
+fn wave_json(feature: &Feature, wave: &Wave, times: &Times) -> format::Wave {
     format::Wave {
         wave: wave.label.as_ref().map(ToString::to_string),
-        tasks: wave.tasks.iter().map(|task| task_json(wave, task)).collect(),
+        estimate_ms: times.of_wave(feature, wave),
+        tasks: wave.tasks.iter().map(|task| task_json(feature, wave, task, times)).collect(),
     }
 }
 
-fn task_json(wave: &Wave, task: &PlannedTask) -> format::Task {
+fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, times: &Times) -> format::Task {
     format::Task {
         id: task.id.to_string(),
         title: task.title.to_string(),
@@ -76,6 +95,7 @@ fn task_json(wave: &Wave, task: &PlannedTask) -> format::Task {
         status: task.status.to_string(),
         state: state_name(&task.state),
         reason: reason(wave, task),
+        estimate_ms: times.past.of_task(&feature.id, task),
         depends_on: task.depends_on.iter().map(ToString::to_string).collect(),
     }
 }
@@ -96,15 +116,15 @@ fn reason(wave: &Wave, task: &PlannedTask) -> Option<String> {
     if outside { Some("no wave: runs only by --task".into()) } else { task.state.reason() }
 }
 
-fn text(features: &[&Feature], paint: Paint) -> String {
+fn text(features: &[&Feature], times: &Times, paint: Paint) -> String {
     let mut text = String::new();
     for feature in features {
-        feature_text(&mut text, feature, paint);
+        feature_text(&mut text, feature, times, paint);
     }
     text + &summary(features) + "\n"
 }
 
-fn feature_text(text: &mut String, feature: &Feature, paint: Paint) {
+fn feature_text(text: &mut String, feature: &Feature, times: &Times, paint: Paint) {
     let id = shown(&feature.id);
     let title = if feature.title == feature.id { String::new() } else { format!("  {}", shown(&feature.title)) };
     let dialect = paint.paint(Look::Dim, &format!("({})", feature.dialect.as_str()));
@@ -116,7 +136,8 @@ fn feature_text(text: &mut String, feature: &Feature, paint: Paint) {
             Some(label) => format!("wave {label}"),
             None => "no wave (run only by --task)".into(),
         };
-        let _ = writeln!(text, "  {heading}");
+        let takes = times.of_wave(feature, wave).map(|takes| paint.paint(Look::Dim, &format!("  ({})", about(takes))));
+        let _ = writeln!(text, "  {heading}{}", takes.unwrap_or_default());
         for task in &wave.tasks {
             let _ = writeln!(text, "    {}", task_text(wave, task, width, paint).trim_end());
         }

@@ -87,8 +87,10 @@ pub(super) fn mark(outcome: Outcome) -> char {
 pub(super) fn run_title(view: &View) -> String {
     let run = view.run.as_ref().map(ToString::to_string).unwrap_or_default();
     let waves = count(view.waves.len(), "wave");
+    let estimate = run::remaining_ms(view, Timestamp::now());
+    let estimate = estimate.map(|estimate| format!(", {}", run::about(estimate))).unwrap_or_default();
     format!(
-        "run {run}: {}, {} in {waves}",
+        "run {run}: {}, {} in {waves}{estimate}",
         feature_name(&view.feature, &view.title),
         count(view.tasks().count(), "task")
     )

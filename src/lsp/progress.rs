@@ -10,7 +10,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::proto::duration;
-use crate::run::{Counts, Outcome, TaskState, View};
+use crate::run::{self, Counts, Outcome, TaskState, View};
 
 /// At most ten reports a second: more than an editor can draw, and each is a message to it.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -29,13 +29,13 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// What the bar shows of a run. `last` is the task that spoke last.
-    pub(super) fn of(view: &View, last: Option<&str>) -> Self {
+    /// What the bar shows of a run. `last` is the task that spoke last; `left_ms` how long the run will go on.
+    pub(super) fn of(view: &View, last: Option<&str>, left_ms: Option<u64>) -> Self {
         let total = u32::try_from(view.tasks().count()).unwrap_or(u32::MAX);
         let done = view.done();
         let percentage = u32::try_from(u64::from(done) * 100 / u64::from(total.max(1))).unwrap_or(100);
         let over = view.finished.is_some();
-        let message = if over { summary(view) } else { message(view, last, done, total) };
+        let message = if over { summary(view) } else { message(view, last, left_ms) };
         Self { title: title(view), message, percentage, over }
     }
 }
@@ -55,9 +55,9 @@ pub(super) fn title(view: &View) -> String {
     }
 }
 
-/// `2/3 · TASK-2: compiling · 1 failed`.
-fn message(view: &View, last: Option<&str>, done: u32, total: u32) -> String {
-    let mut parts = vec![format!("{done}/{total}")];
+/// `2/3 · TASK-2: compiling · 1 failed · ~4 min`.
+fn message(view: &View, last: Option<&str>, left_ms: Option<u64>) -> String {
+    let mut parts = vec![format!("{}/{}", view.done(), view.tasks().count())];
     let running = |id: &&str| view.task(id).is_some_and(|task| matches!(task.state, TaskState::Running { .. }));
     let speaking = last.filter(running).and_then(|id| view.task(id));
     let running = || view.tasks().find(|task| matches!(task.state, TaskState::Running { .. }));
@@ -68,6 +68,7 @@ fn message(view: &View, last: Option<&str>, done: u32, total: u32) -> String {
     if failed > 0 {
         parts.push(format!("{failed} failed"));
     }
+    parts.extend(left_ms.map(run::about));
     parts.join(" \u{b7} ")
 }
 

@@ -11,7 +11,7 @@ use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use super::watch::FileWatch;
 use crate::agent::{self, Excerpt};
-use crate::run::{self, Outcome, RunId, RunState, runs_dir};
+use crate::run::{self, Durations, Outcome, RunId, RunState, runs_dir};
 use crate::task::{self, Code, Problem, RelPath, TaskId};
 use crate::workspace::{Changed, Index, state_dir};
 
@@ -101,7 +101,7 @@ pub(super) struct Done {
     /// Messages of problems, with the nearest known ids added.
     pub(super) nearest: HashMap<Box<str>, Box<str>>,
     /// The history of runs, read once.
-    pub(super) history: Option<History>,
+    pub(super) history: Option<Box<History>>,
 }
 
 /// What earlier runs left.
@@ -112,6 +112,8 @@ pub(super) struct History {
     pub(super) live: Vec<RunId>,
     /// Every run that has a folder.
     pub(super) known: HashSet<RunId>,
+    /// How long the attempts that passed took.
+    pub(super) durations: Durations,
 }
 
 impl Root {
@@ -230,7 +232,7 @@ pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
 
 fn build(root: &Path, first: bool) -> Done {
     let mut index = Box::new(Index::build(root));
-    let history = first.then(|| history(root, &state_dir(root, index.config())));
+    let history = first.then(|| Box::new(history(root, &state_dir(root, index.config()))));
     if let Some(history) = &history {
         let passed = |(task, ended): (&TaskId, &Ended)| (ended.outcome == Outcome::Passed).then(|| task.clone());
         index.set_passed(history.ended.iter().filter_map(passed).collect());
@@ -249,17 +251,17 @@ fn build(root: &Path, first: bool) -> Done {
 
 fn history(root: &Path, state_dir: &Path) -> History {
     let known = super::watch::run_folders(&runs_dir(state_dir));
-    let live = run::unfinished(state_dir).into_iter().filter(|run| run.state == RunState::Running);
-    let live = live.map(|summary| summary.run).collect();
+    let run::History { runs, latest, durations } = run::history(state_dir);
+    let live = runs.into_iter().filter(|run| run.state == RunState::Running).map(|summary| summary.run).collect();
     let mut ended = BTreeMap::new();
-    for (task, attempt) in run::latest_attempts(state_dir) {
+    for (task, attempt) in latest {
         let Some(mut attempt) = Ended::of_history(root, &attempt) else { continue };
         if attempt.outcome != Outcome::Passed {
             attempt.excerpt = attempt.log.as_deref().and_then(|log| read_excerpt(log, root));
         }
         ended.insert(task, attempt);
     }
-    History { ended, live, known }
+    History { ended, live, known, durations }
 }
 
 /// The messages of a file's unknown dependencies, with the nearest known ids added. Costs a look at every id.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tower_lsp::Client;
 use tower_lsp::ls_types::ProgressToken;
 
@@ -14,7 +15,10 @@ use super::events;
 use super::main_loop::Happening;
 use super::progress::{self, Shown};
 use crate::agent::Excerpt;
-use crate::run::{Event, FollowError, Follower, LatestAttempt, Outcome, RunId, RunPaths, TaskState, TaskView, View};
+use crate::run::{
+    self, Durations, Event, FollowError, Follower, LatestAttempt, Outcome, Passed, RunId, RunPaths, TaskState,
+    TaskView, View,
+};
 use crate::task::TaskId;
 
 /// How long news of a run are gathered: a wave of a thousand short tasks is a few messages to the loop, not thousands.
@@ -24,11 +28,17 @@ const BIRTH: Duration = Duration::from_secs(10);
 /// How often a run without a supervisor is looked at meanwhile.
 const BIRTH_LOOK: Duration = Duration::from_millis(100);
 
+/// How often it is worked out how long a run will go on, and how often that is shown while nothing happens.
+const ESTIMATE_EVERY: Duration = Duration::from_secs(1);
+const REDRAW: Duration = Duration::from_secs(5);
+
 /// The runs in progress and the latest attempts of one workspace.
 #[derive(Debug, Default)]
 pub(super) struct RunBook {
     live: BTreeMap<RunId, Arc<View>>,
     ended: BTreeMap<TaskId, Ended>,
+    /// What attempts that passed took.
+    durations: Durations,
 }
 
 /// A task's latest attempt, where it has ended.
@@ -102,7 +112,8 @@ impl Ended {
 
 impl RunBook {
     /// Takes the history in, below what live runs have told meanwhile.
-    pub(super) fn remember(&mut self, ended: BTreeMap<TaskId, Ended>) {
+    pub(super) fn remember(&mut self, ended: BTreeMap<TaskId, Ended>, durations: Durations) {
+        self.durations = durations;
         for (task, attempt) in ended {
             let newer =
                 self.live_task(task.as_str()).is_some_and(|(_, task)| !matches!(task.state, TaskState::Pending));
@@ -125,6 +136,9 @@ impl RunBook {
                 self.ended.remove(&task.id);
             }
             if let Some(ended) = Ended::of_view(root, run, task) {
+                if ended.outcome == Outcome::Passed {
+                    self.durations.add(&passed(&view, task, ended.duration_ms));
+                }
                 if ended.outcome != Outcome::Passed && ended.log.is_some() {
                     news.to_read.push(task.id.clone());
                 }
@@ -190,10 +204,19 @@ impl RunBook {
         })
     }
 
+    /// What attempts that passed took.
+    pub(super) fn durations(&self) -> &Durations {
+        &self.durations
+    }
+
     /// All runs in progress.
     pub(super) fn live(&self) -> impl Iterator<Item = (&RunId, &View)> {
         self.live.iter().map(|(run, view)| (run, view.as_ref()))
     }
+}
+
+fn passed(view: &View, task: &TaskView, duration_ms: u64) -> Passed {
+    Passed { task: task.id.clone(), feature: view.feature.clone(), complexity: task.complexity.clone(), duration_ms }
 }
 
 /// Everything that the follower of one run needs.
@@ -224,6 +247,9 @@ impl Following {
         let mut bar = None;
         let mut speaking = None;
         let mut tell_at = None;
+        let mut left = Left::default();
+        let mut redraw = tokio::time::interval(REDRAW);
+        redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let born_by = Instant::now() + BIRTH;
         loop {
             let record = tokio::select! {
@@ -231,6 +257,11 @@ impl Following {
                 () = at(tell_at) => {
                     tell_at = None;
                     self.tell(&view, false).await;
+                    continue;
+                }
+                // The time that is left goes by while nothing happens.
+                _ = redraw.tick(), if bar.is_some() => {
+                    self.show(&mut bar, &view, speaking.as_ref(), left.of(&view));
                     continue;
                 }
             };
@@ -257,11 +288,11 @@ impl Following {
                 Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
                 _ => tell_at = tell_at.or(Some(Instant::now() + GATHER)),
             }
-            self.show(&mut bar, &view, speaking.as_ref());
+            self.show(&mut bar, &view, speaking.as_ref(), left.of(&view));
         }
         self.tell(&view, true).await;
         if let Some(bar) = bar {
-            let shown = Shown { over: true, message: progress::summary(&view), ..Shown::of(&view, None) };
+            let shown = Shown { over: true, message: progress::summary(&view), ..Shown::of(&view, None, None) };
             bar.send_replace(shown);
         }
     }
@@ -274,9 +305,15 @@ impl Following {
     }
 
     /// Feeds the progress bar; the first time it begins it.
-    fn show(&self, bar: &mut Option<watch::Sender<Shown>>, view: &View, speaking: Option<&TaskId>) {
+    fn show(
+        &self,
+        bar: &mut Option<watch::Sender<Shown>>,
+        view: &View,
+        speaking: Option<&TaskId>,
+        left_ms: Option<u64>,
+    ) {
         let Some(token) = &self.token else { return };
-        let shown = Shown::of(view, speaking.map(TaskId::as_str));
+        let shown = Shown::of(view, speaking.map(TaskId::as_str), left_ms);
         if let Some(bar) = bar {
             bar.send_replace(shown);
             return;
@@ -284,6 +321,26 @@ impl Following {
         let (sender, receiver) = watch::channel(shown);
         tokio::spawn(progress::show(self.client.clone(), token.clone(), receiver));
         *bar = Some(sender);
+    }
+}
+
+/// How long a run will go on, worked out now and then: that takes a moment for a run of thousands of tasks, and there
+/// may be thousands of events a second.
+#[derive(Debug, Default)]
+struct Left {
+    /// When that was, and what came out.
+    known: Option<(Instant, Option<u64>)>,
+}
+
+impl Left {
+    fn of(&mut self, view: &View) -> Option<u64> {
+        if let Some((at, left)) = self.known.filter(|(at, _)| at.elapsed() < ESTIMATE_EVERY) {
+            let gone = u64::try_from(at.elapsed().as_millis()).unwrap_or(0);
+            return left.map(|left| left.saturating_sub(gone));
+        }
+        let left = run::remaining_ms(view, Timestamp::now());
+        self.known = Some((Instant::now(), left));
+        left
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tower_lsp::Client;
 use tower_lsp::ls_types::notification::Notification;
@@ -10,7 +11,7 @@ use tower_lsp::ls_types::notification::Notification;
 use super::root::Root;
 use super::runs::Ended;
 use crate::plan::{Feature, PlannedTask, Wave};
-use crate::run::{Outcome, RunId, RunSummary};
+use crate::run::{self, Outcome, RunId, RunPaths, RunState, RunSummary, View};
 use crate::workspace::Index;
 
 /// What the editor asks `featureBuild/waves` for; nothing named: everything.
@@ -56,6 +57,8 @@ struct FeatureWaves {
 #[derive(Debug, Serialize)]
 struct WaveTasks {
     wave: Option<String>,
+    /// How long what is still to be done of it will probably take.
+    estimate_ms: Option<u64>,
     tasks: Vec<TaskNow>,
 }
 
@@ -71,6 +74,8 @@ struct TaskNow {
     /// Where its lens stands, in bytes: lines of closed files are not known.
     anchor: u32,
     estimated_minutes: Option<f64>,
+    /// How long it will probably take.
+    estimate_ms: Option<u64>,
     latest: Option<Latest>,
 }
 
@@ -89,7 +94,30 @@ struct Latest {
 #[derive(Debug, Serialize)]
 pub(super) struct Runs {
     /// The newest first.
-    pub(super) runs: Vec<RunSummary>,
+    pub(super) runs: Vec<RunNow>,
+}
+
+/// A run, and how long it will go on.
+#[derive(Debug, Serialize)]
+pub(super) struct RunNow {
+    #[serde(flatten)]
+    summary: RunSummary,
+    /// `null` where it does not go on, or nothing tells.
+    remaining_ms: Option<u64>,
+}
+
+impl Runs {
+    /// All runs of a workspace. Blocking.
+    pub(super) fn read(state_dir: &Path) -> Self {
+        let now = Timestamp::now();
+        let remaining = |run: &RunSummary| {
+            let is_running = run.state == RunState::Running;
+            let journal = is_running.then(|| RunPaths::of(state_dir, &run.run).journal())?;
+            run::remaining_ms(&View::of(&run::read_journal(&journal).ok()?), now)
+        };
+        let runs = run::runs(state_dir).into_iter();
+        Self { runs: runs.map(|run| RunNow { remaining_ms: remaining(&run), summary: run }).collect() }
+    }
 }
 
 /// Features whose waves may be different now, by root; `None`: all of the root.
@@ -104,32 +132,34 @@ impl Asked {
     /// What is to be said of a root.
     pub(super) fn of(&self, root: &Root, index: &Index) -> RootWaves {
         let wanted = |feature: &&Feature| self.features.as_ref().is_none_or(|asked| asked.contains(&*feature.id));
+        let max_parallel = run::max_parallel(index.config()).get();
         RootWaves {
             root: root.path.clone(),
             uri: root.uri(),
             configured: index.config().runs_something(),
-            features: index.features().filter(wanted).map(|feature| feature_now(feature, root)).collect(),
+            features: index.features().filter(wanted).map(|feature| feature_now(feature, root, max_parallel)).collect(),
         }
     }
 }
 
-fn feature_now(feature: &Feature, root: &Root) -> FeatureWaves {
+fn feature_now(feature: &Feature, root: &Root, max_parallel: u32) -> FeatureWaves {
     FeatureWaves {
         id: feature.id.clone(),
         title: feature.title.clone(),
         dialect: feature.dialect.as_str(),
-        waves: feature.waves.iter().map(|wave| wave_now(wave, root)).collect(),
+        waves: feature.waves.iter().map(|wave| wave_now(&feature.id, wave, root, max_parallel)).collect(),
     }
 }
 
-fn wave_now(wave: &Wave, root: &Root) -> WaveTasks {
+fn wave_now(feature: &str, wave: &Wave, root: &Root, max_parallel: u32) -> WaveTasks {
     WaveTasks {
         wave: wave.label.as_ref().map(ToString::to_string),
-        tasks: wave.tasks.iter().map(|task| task_now(task, root)).collect(),
+        estimate_ms: root.runs.durations().of_wave(feature, wave, max_parallel),
+        tasks: wave.tasks.iter().map(|task| task_now(feature, task, root)).collect(),
     }
 }
 
-fn task_now(task: &PlannedTask, root: &Root) -> TaskNow {
+fn task_now(feature: &str, task: &PlannedTask, root: &Root) -> TaskNow {
     TaskNow {
         id: task.id.clone(),
         title: task.title.clone(),
@@ -140,6 +170,7 @@ fn task_now(task: &PlannedTask, root: &Root) -> TaskNow {
         depends_on: task.depends_on.clone(),
         anchor: task.anchor.start,
         estimated_minutes: task.estimated_minutes,
+        estimate_ms: root.runs.durations().of_task(feature, task),
         latest: root.runs.ended(&task.id).map(latest),
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 pub use remaining::{remaining_ms, together_ms};
 
+use crate::plan::{PlannedTask, State, Wave};
 use crate::task::TaskId;
 
 /// So many of a task's own newest attempts tell: what it took long ago was another task.
@@ -43,14 +44,14 @@ pub struct Hint<'a> {
 /// How long earlier attempts took: what estimates are made from.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
-    of_task: HashMap<TaskId, Newest>,
-    of_feature: HashMap<String, OfFeature>,
+    by_task: HashMap<TaskId, Newest>,
+    by_feature: HashMap<String, OfFeature>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct OfFeature {
     all: Newest,
-    of_complexity: HashMap<String, Newest>,
+    by_complexity: HashMap<String, Newest>,
 }
 
 /// Durations, the oldest first, no more of them than tell something.
@@ -60,22 +61,41 @@ struct Newest(Vec<u64>);
 impl Durations {
     /// Takes in an attempt that is newer than all before it.
     pub fn add(&mut self, passed: &Passed) {
-        self.of_task.entry(passed.task.clone()).or_default().push(passed.duration_ms, OWN);
-        let feature = self.of_feature.entry(passed.feature.clone()).or_default();
+        self.by_task.entry(passed.task.clone()).or_default().push(passed.duration_ms, OWN);
+        let feature = self.by_feature.entry(passed.feature.clone()).or_default();
         feature.all.push(passed.duration_ms, OTHERS);
         if let Some(complexity) = &passed.complexity {
-            feature.of_complexity.entry(complexity.clone()).or_default().push(passed.duration_ms, OTHERS);
+            feature.by_complexity.entry(complexity.clone()).or_default().push(passed.duration_ms, OTHERS);
         }
     }
 
     /// How long a task will probably take, in milliseconds: what it took itself, else what tasks of its feature and
     /// complexity took, else those of its feature, else what its file says; `None` where nothing tells.
     pub fn estimate(&self, hint: &Hint) -> Option<u64> {
-        let feature = self.of_feature.get(hint.feature);
-        let own = self.of_task.get(hint.task).and_then(Newest::median);
-        own.or_else(|| feature?.of_complexity.get(hint.complexity?)?.median())
+        let feature = self.by_feature.get(hint.feature);
+        let own = self.by_task.get(hint.task).and_then(Newest::median);
+        own.or_else(|| feature?.by_complexity.get(hint.complexity?)?.median())
             .or_else(|| feature?.all.median())
             .or_else(|| minutes(hint.minutes?))
+    }
+}
+
+impl Durations {
+    /// How long a task of this feature will probably take, as [`Durations::estimate`] says.
+    pub fn of_task(&self, feature: &str, task: &PlannedTask) -> Option<u64> {
+        let hint =
+            Hint { task: &task.id, feature, complexity: task.complexity.as_deref(), minutes: task.estimated_minutes };
+        self.estimate(&hint)
+    }
+
+    /// How long what is still to be done of a wave will probably take; `None` where nothing is, or nothing tells.
+    pub fn of_wave(&self, feature: &str, wave: &Wave, max_parallel: u32) -> Option<u64> {
+        let open = wave.tasks.iter().filter(|task| matches!(task.state, State::Ready | State::Waiting(_)));
+        let tasks = open.map(|task| {
+            let after = task.depends_on.iter().map(AsRef::as_ref);
+            (task.id.as_ref(), after, self.of_task(feature, task))
+        });
+        together_ms(tasks, max_parallel)
     }
 }
 
@@ -104,8 +124,8 @@ pub fn about(milliseconds: u64) -> String {
     let minutes = seconds.div_ceil(60);
     match seconds {
         0..=10 => format!("~{seconds} s"),
-        11..=60 => format!("~{} s", seconds.div_ceil(10) * 10),
-        61..=3_600 => format!("~{minutes} min"),
+        11..=50 => format!("~{} s", seconds.div_ceil(10) * 10),
+        51..=3_600 => format!("~{minutes} min"),
         _ => format!("~{} h {:02} min", minutes / 60, minutes % 60),
     }
 }
@@ -160,6 +180,6 @@ mod tests {
     #[test]
     fn times_that_are_known_about_read_well() {
         let words = [0, 2_400, 10_001, 59_000, 60_001, 3_540_000, 4_800_000].map(about);
-        assert_eq!(words, ["~1 s", "~3 s", "~20 s", "~60 s", "~2 min", "~59 min", "~1 h 20 min"]);
+        assert_eq!(words, ["~1 s", "~3 s", "~20 s", "~1 min", "~2 min", "~59 min", "~1 h 20 min"]);
     }
 }

@@ -68,6 +68,17 @@ pub struct LatestAttempt {
     pub time: String,
 }
 
+/// What earlier runs left.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// All runs, the newest first.
+    pub runs: Vec<RunSummary>,
+    /// The newest attempt of each task that ever had one.
+    pub latest: BTreeMap<TaskId, LatestAttempt>,
+    /// How long the attempts that passed took.
+    pub durations: Durations,
+}
+
 /// All runs of a workspace, the newest first. Blocking; a finished run costs one small file.
 pub fn runs(state_dir: &Path) -> Vec<RunSummary> {
     digests(state_dir).map(|digest| digest.summary).collect()
@@ -80,26 +91,30 @@ pub fn unfinished(state_dir: &Path) -> Vec<RunSummary> {
 
 /// The newest attempt of each task that ever had one (`skipped` is none). Blocking.
 pub fn latest_attempts(state_dir: &Path) -> BTreeMap<TaskId, LatestAttempt> {
-    let mut latest: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
-    let mut add = |task: TaskId, attempt: LatestAttempt| {
-        if latest.get(&task).is_none_or(|known| attempt.is_newer_than(known)) {
-            latest.insert(task, attempt);
-        }
-    };
-    digests(state_dir).flat_map(|digest| digest.attempts).for_each(|(task, attempt)| add(task, attempt));
-    // Read behind the runs: of one that is pruned meanwhile this knows what could not be read any more.
-    Kept::read(state_dir).attempts.into_iter().for_each(|(task, kept)| add(task, kept.attempt));
-    latest
+    history(state_dir).latest
 }
 
 /// How long the attempts that passed took. Blocking.
 pub fn durations(state_dir: &Path) -> Durations {
-    let mut passed: Vec<(String, Passed)> = digests(state_dir).flat_map(Digest::into_passed).collect();
-    passed.extend(Kept::read(state_dir).into_passed());
+    history(state_dir).durations
+}
+
+/// All that earlier runs left, read once: for those who need more than one part of it. Blocking.
+pub fn history(state_dir: &Path) -> History {
+    let mut history = History::default();
+    let mut passed: Vec<(String, Passed)> = Vec::new();
+    for digest in digests(state_dir) {
+        history.runs.push(digest.summary.clone());
+        digest.attempts.iter().for_each(|(task, attempt)| history.add(task, attempt));
+        passed.extend(digest.into_passed());
+    }
+    // Read behind the runs: of one that is pruned meanwhile this knows what could not be read any more.
+    let kept = Kept::read(state_dir);
+    kept.attempts.iter().for_each(|(task, kept)| history.add(task, &kept.attempt));
+    passed.extend(kept.into_passed());
     passed.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut durations = Durations::default();
-    passed.iter().for_each(|(_, passed)| durations.add(passed));
-    durations
+    passed.iter().for_each(|(_, passed)| history.durations.add(passed));
+    history
 }
 
 /// The ids of all runs of a workspace, the newest first. Blocking.
@@ -109,6 +124,14 @@ pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
         entries.filter_map(|entry| TaskId::new(entry.file_name().to_str()?).ok()).map(RunId).collect();
     ids.sort_unstable_by(|one, other| other.cmp(one));
     ids
+}
+
+impl History {
+    fn add(&mut self, task: &TaskId, attempt: &LatestAttempt) {
+        if self.latest.get(task).is_none_or(|known| attempt.is_newer_than(known)) {
+            self.latest.insert(task.clone(), attempt.clone());
+        }
+    }
 }
 
 impl LatestAttempt {

@@ -42,7 +42,9 @@ pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
 pub use health::{Degraded, degraded};
-pub use history::{LatestAttempt, RunState, RunSummary, durations, latest_attempts, runs, unfinished};
+pub use history::{
+    History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished,
+};
 pub use journal::{JournalError, read_journal};
 pub use order::{Limits, Order};
 pub use output::{OutputError, OutputFollower, Piece};
@@ -52,5 +54,5 @@ pub use request::{Level, cancel, go_on, pause};
 pub use rerun::{Rerun, rerun};
 pub use retry::RetryPolicy;
 pub use role::internal;
-pub use start::{Launcher, Options, Resumed, StartError, Takeover, resume, start};
+pub use start::{Launcher, Options, Resumed, StartError, Takeover, max_parallel, resume, start};
 pub use view::{Finished, TaskState, TaskView, View, WaveView};

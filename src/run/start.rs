@@ -170,7 +170,7 @@ pub fn start(
         argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
         handling: commands.iter().map(|(id, command)| (id.clone(), command.handling.clone())).collect(),
         with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
-        max_parallel: options.max_parallel.or(config.max_parallel).unwrap_or(MAX_PARALLEL),
+        max_parallel: options.max_parallel.unwrap_or_else(|| max_parallel(config)),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
         limits: limits(config, options),
         keep: Keep::of(config),
@@ -188,6 +188,11 @@ pub fn start(
             Err(error)
         }
     }
+}
+
+/// How many tasks of a run are at work at the same time, where whoever starts it does not say.
+pub fn max_parallel(config: &Config) -> NonZeroU32 {
+    config.max_parallel.unwrap_or(MAX_PARALLEL)
 }
 
 fn estimates(state_dir: &Path, schedule: &Schedule) -> BTreeMap<TaskId, u64> {

@@ -84,6 +84,8 @@ pub struct TaskView {
     pub after: Vec<TaskId>,
     /// How long it will probably take; `None` where nothing tells.
     pub estimate_ms: Option<u64>,
+    /// Its `complexity`, as written.
+    pub complexity: Option<String>,
     /// It does not start, whatever becomes of the others.
     pub left_out: bool,
     /// How long its attempt had taken when it was told that this is long.
@@ -287,6 +289,7 @@ impl View {
                     attempt: 0,
                     after: task.after.clone(),
                     estimate_ms: task.estimate_ms,
+                    complexity: task.complexity.clone(),
                     left_out: task.left_out,
                     slow_ms: None,
                     flaky: false,

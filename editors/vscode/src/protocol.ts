@@ -127,11 +127,15 @@ export interface TaskInfo {
   /** Where in its file its lens stands, in bytes. */
   readonly anchor: number;
   readonly estimated_minutes: number | null;
+  /** How long it will probably take; `null` where nothing tells. */
+  readonly estimate_ms: number | null;
   readonly latest: LatestAttempt | null;
 }
 
 export interface WaveInfo {
   readonly wave: string | null;
+  /** How long what is still to be done of it will probably take; `null` where nothing is, or nothing tells. */
+  readonly estimate_ms: number | null;
   readonly tasks: readonly TaskInfo[];
 }
 
@@ -151,6 +155,8 @@ export interface RunInfo {
   readonly tasks: number;
   readonly summary: Counts;
   readonly wall_ms: number | null;
+  /** How long it will probably go on; `null` where it does not, or nothing tells. */
+  readonly remaining_ms: number | null;
   readonly exit_code: number | null;
 }
 

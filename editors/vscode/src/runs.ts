@@ -178,6 +178,9 @@ export function tally(runs: readonly RunView[]): Tally {
   };
 }
 
+/** A task that takes longer than was thought still has this share of its time before it: the server says the same. */
+const LEAST_SHARE = 0.05;
+
 /**
  * The minutes that a run still needs: wave after wave, each as long as its longest task. `undefined` where a task
  * that is still to come has no estimate: a number that leaves tasks out would be a wrong one.
@@ -193,7 +196,7 @@ export function minutesLeft(
     const whole = estimate(task.id);
     if (whole === undefined) return undefined;
     const spent = task.since === undefined ? 0 : (now - task.since) / 60_000;
-    longest.set(task.wave, Math.max(longest.get(task.wave) ?? 0, whole - spent));
+    longest.set(task.wave, Math.max(longest.get(task.wave) ?? 0, whole - spent, whole * LEAST_SHARE));
   }
   return [...longest.values()].reduce((sum, minutes) => sum + minutes, 0);
 }

@@ -132,8 +132,10 @@ export class Store implements vscode.Disposable {
     return this.#failures;
   }
 
+  /** The minutes that a task will probably take: the server works them out from earlier attempts. */
   estimate(run: RunView, task: string): number | undefined {
-    return this.task(run.root, task)?.task.estimated_minutes ?? undefined;
+    const estimate = this.task(run.root, task)?.task.estimate_ms ?? undefined;
+    return estimate === undefined ? undefined : estimate / 60_000;
   }
 
   dispose(): void {

@@ -56,7 +56,15 @@ export function progress(runs: readonly RunView[], estimate: Estimate, now: numb
 export type Estimate = (run: RunView, task: string) => number | undefined;
 
 function remaining(minutes: number): string {
-  return minutes < 1 ? "<1 min" : `~${Math.round(minutes)} min`;
+  return minutes < 1 ? "<1 min" : about(minutes * 60_000);
+}
+
+/** A time that is only known about: `~40 s`, `~4 min`, `~1 h 20 min`. */
+export function about(milliseconds: number): string {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+  const minutes = Math.ceil(seconds / 60);
+  if (seconds <= 50) return `~${seconds} s`;
+  return minutes <= 60 ? `~${minutes} min` : `~${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
 /** The status bar's text after a run: `✓ 3/3`, `✗ 2/3 · 1 failed`. */

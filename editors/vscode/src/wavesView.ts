@@ -147,9 +147,12 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       ready || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
     );
     item.id = JSON.stringify([root.root, feature.id, wave.wave]);
-    const minutes = ready ? estimateOf(wave) : undefined;
-    const parts = [`${done}/${wave.tasks.length} done`, ...(minutes === undefined ? [] : [`~${minutes} min`])];
-    item.description = parts.join(" · ");
+    const takes = wave.estimate_ms === null ? [] : [text.about(wave.estimate_ms)];
+    item.description = [`${done}/${wave.tasks.length} done`, ...takes].join(" · ");
+    item.tooltip = [
+      `${label} of ${feature.title}`,
+      ...takes.map((time) => `Takes ${time} by earlier attempts or estimates`),
+    ].join("\n");
     item.iconPath = running ? RUNNING : failed ? FAILED : ready ? new vscode.ThemeIcon("layers") : DONE;
     item.contextValue = context("wave", { runnable: ready && wave.wave !== null, running });
     item.accessibilityInformation = {
@@ -226,14 +229,6 @@ function context(kind: string, flags: Record<string, boolean>): string {
   return `${[kind, ...set].join(";")};`;
 }
 
-/** The minutes of a wave's longest open task; `undefined` where one of them has no estimate. */
-function estimateOf(wave: WaveInfo): number | undefined {
-  const open = wave.tasks.filter((task) => task.state === "ready" || task.state === "waiting");
-  const minutes = open.map((task) => task.estimated_minutes);
-  if (minutes.some((estimate) => estimate === null)) return undefined;
-  return Math.max(...minutes.map((estimate) => estimate ?? 0));
-}
-
 function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined): vscode.MarkdownString {
   const lines = [
     `${task.id}: ${task.title}`,
@@ -241,6 +236,7 @@ function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined
     `Status in its file: ${task.status === "" ? "none" : task.status}`,
     ...(task.reason === null ? [] : [task.reason]),
     ...(task.depends_on.length === 0 ? [] : [`Depends on ${task.depends_on.join(", ")}`]),
+    ...(task.estimate_ms === null || task.state === "done" ? [] : [`Takes ${text.about(task.estimate_ms)}`]),
     ...(attempt?.state === "finished" ? [`Last attempt: ${text.outcome(attempt)}`] : []),
     ...(attempt?.reason == null ? [] : [attempt.reason]),
   ];

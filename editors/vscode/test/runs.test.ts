@@ -99,6 +99,7 @@ test("a run whose supervisor died is over", () => {
     tasks: 2,
     summary: {},
     wall_ms: null,
+    remaining_ms: null,
     exit_code: null,
   };
   runs.settle(ROOT, [{ ...info, state: "running" }], START);

@@ -28,7 +28,8 @@ pub(super) fn lines(event: &Event, view: &View) -> Vec<String> {
     match event {
         Event::RunStarted { .. } => vec![words::run_title(view)],
         Event::WaveStarted { wave, tasks } => {
-            vec![format!("{}: {}", words::wave_name(wave.as_deref()), words::count(tasks.len(), "task"))]
+            let left = words::time_left(view).map(|left| format!(" ({left})")).unwrap_or_default();
+            vec![format!("{}: {}{left}", words::wave_name(wave.as_deref()), words::count(tasks.len(), "task"))]
         }
         Event::TaskStarted { task, .. } => {
             view.task(task.as_str()).map(|task| format!("  ▶ {} {}", task.id, task.title)).into_iter().collect()

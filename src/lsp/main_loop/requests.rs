@@ -81,7 +81,7 @@ impl State {
         };
         let state_dir = root.state_dir.clone();
         tokio::task::spawn_blocking(move || {
-            let _ = answer.send(Runs { runs: run::runs(&state_dir) });
+            let _ = answer.send(Runs::read(&state_dir));
         });
     }
 

@@ -156,7 +156,7 @@ impl State {
             root.passed = BTreeSet::new();
         }
         if let Some(history) = done.history {
-            root.runs.remember(history.ended);
+            root.runs.remember(history.ended, history.durations);
             self.watch_runs(path, history.known);
             for run in history.live {
                 self.follow(path, run);
