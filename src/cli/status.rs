@@ -87,6 +87,12 @@ struct Task {
     progress: Option<String>,
     /// How it ended.
     outcome: Option<Outcome>,
+    /// The number of its newest attempt, from 1; 0 before the first.
+    attempt: u32,
+    /// It passed after it had failed.
+    flaky: bool,
+    /// How long its attempt had taken when it was told that this is long.
+    slow_ms: Option<u64>,
     /// Its process's exit code.
     exit_code: Option<i32>,
     /// How long it took.
@@ -195,6 +201,9 @@ fn describe_task(task: &TaskView) -> Task {
         estimate_ms: task.estimate_ms,
         progress: task.progress.clone(),
         outcome: None,
+        attempt: task.attempt,
+        flaky: task.flaky,
+        slow_ms: task.slow_ms,
         exit_code: None,
         duration_ms: None,
         reason: None,
@@ -252,7 +261,8 @@ fn task_line(task: &TaskView) -> String {
         }
         TaskState::Running { since } => {
             let said = task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-            format!("  ▶ {} runs since {since}{said}", task.id)
+            let long = if task.slow_ms.is_some() { ", takes long" } else { "" };
+            format!("  ▶ {} runs since {since}{long}{said}", task.id)
         }
     }
 }

@@ -111,6 +111,9 @@ pub(super) fn finished_task(task: &TaskView) -> String {
     if *outcome != Outcome::Skipped {
         line.push_str(&format!(" in {}", duration(*duration_ms)));
     }
+    if task.flaky {
+        line.push_str(&format!(", flaky: at its attempt {}", task.attempt));
+    }
     let title = safe::line(task.title.as_bytes());
     if !title.is_empty() && title != task.id.as_str() {
         line.push_str(&format!(" ({title})"));

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::plan::{Asked, Selection};
-use crate::run::RunId;
+use crate::run::{Level, RunId};
 
 /// A command of `workspace/executeCommand`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,9 @@ pub(super) struct Target {
     /// The task's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) task: Option<String>,
+    /// How hard to cancel; where it is missing, `terminate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) level: Option<Level>,
 }
 
 /// The answer to a command that starts a run: it comes at once, what happens next arrives as progress, diagnostics
@@ -85,7 +88,7 @@ impl Target {
         }
         let argument = arguments.pop().unwrap_or_default();
         let target: Self = serde_json::from_value(argument)
-            .map_err(|error| format!("a command's argument is {{root, feature, wave, task}}: {error}"))?;
+            .map_err(|error| format!("a command's argument is {{root, feature, wave, task, level}}: {error}"))?;
         if target.root.is_empty() {
             Err("a command's argument names the root of its workspace".into())
         } else {
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn a_wrong_argument_is_told() {
         assert!(Target::of(vec![]).unwrap_err().contains("one object"));
-        assert!(Target::of(vec![json!({"root": 3})]).unwrap_err().contains("{root, feature, wave, task}"));
+        assert!(Target::of(vec![json!({"root": 3})]).unwrap_err().contains("{root, feature, wave, task, level}"));
         assert!(Target::of(vec![json!({})]).unwrap_err().contains("root"));
         let target = Target::of(vec![json!({"root": "file:///w", "feature": "F", "wave": "1"})]).unwrap();
         assert_eq!(target.words(), "wave 1 of F");

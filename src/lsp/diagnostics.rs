@@ -21,6 +21,8 @@ use crate::workspace::Index;
 const SOURCE: &str = "feature-build";
 /// The code of a task whose last run did not pass.
 const NOT_PASSED: &str = "task-not-passed";
+/// The code of a task that passed after an attempt that did not.
+const FLAKY: &str = "task-flaky";
 
 /// What the diagnostics of a file are made of.
 pub(super) struct Sources<'a> {
@@ -69,7 +71,7 @@ impl Sources<'_> {
     fn failure(&self, file: &Path) -> Option<(&PlannedTask, &Ended)> {
         let feature = self.index.feature_of(file)?;
         let task = feature.waves.iter().flat_map(|wave| &wave.tasks).find(|task| *task.file == *file)?;
-        let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome != Outcome::Passed)?;
+        let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome != Outcome::Passed || ended.flaky)?;
         Some((task, ended))
     }
 
@@ -95,6 +97,9 @@ impl Sources<'_> {
     }
 
     fn of_failure(&self, task: &PlannedTask, ended: &Ended, lines: &LineTable) -> Diagnostic {
+        if ended.outcome == Outcome::Passed {
+            return self.of_flaky(task, lines);
+        }
         Diagnostic {
             range: lines.range(task.id_span, self.encoding),
             severity: Some(DiagnosticSeverity::ERROR),
@@ -102,6 +107,20 @@ impl Sources<'_> {
             source: Some(SOURCE.into()),
             message: failure_message(&task.id, ended),
             related_information: some(failure_places(ended)),
+            ..Diagnostic::default()
+        }
+    }
+}
+
+impl Sources<'_> {
+    /// A hint: nothing has to be done, but whoever reads the task may want to know.
+    fn of_flaky(&self, task: &PlannedTask, lines: &LineTable) -> Diagnostic {
+        Diagnostic {
+            range: lines.range(task.id_span, self.encoding),
+            severity: Some(DiagnosticSeverity::HINT),
+            code: Some(NumberOrString::String(FLAKY.into())),
+            source: Some(SOURCE.into()),
+            message: format!("{} is flaky: it passed after an attempt that did not", task.id),
             ..Diagnostic::default()
         }
     }

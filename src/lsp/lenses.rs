@@ -6,7 +6,7 @@ use super::commands::{Command, Target};
 use super::proto::duration;
 use super::runs::RunBook;
 use crate::plan::{self, Feature, PlannedTask, State, Wave};
-use crate::run::Outcome;
+use crate::run::{Level, Outcome};
 use crate::task::Span;
 use crate::workspace::Index;
 
@@ -30,6 +30,7 @@ pub(super) struct About {
     feature: String,
     wave: Option<String>,
     task: Option<String>,
+    level: Option<Level>,
 }
 
 /// What a file offers, and where its lenses stand.
@@ -44,8 +45,8 @@ pub(super) struct Offers {
 impl About {
     /// With the root: a command's argument.
     pub(super) fn at(&self, root: String) -> Target {
-        let Self { feature, wave, task } = self.clone();
-        Target { root, feature: Some(feature).filter(|feature| !feature.is_empty()), wave, task }
+        let Self { feature, wave, task, level } = self.clone();
+        Target { root, feature: Some(feature).filter(|feature| !feature.is_empty()), wave, task, level }
     }
 }
 
@@ -57,6 +58,7 @@ pub(super) fn offers(index: &Index, runs: &RunBook, file: &Path) -> Offers {
     let Some((wave, task)) = planned else { return Offers::default() };
     let mut offers = Vec::new();
     offers.extend(of_wave(feature, wave, runs));
+    offers.extend(of_later_waves(feature, wave, runs));
     offers.extend(of_task(feature, task, runs));
     offers.extend(of_last_attempt(feature, task, runs));
     offers.extend(of_failures(feature, wave, runs));
@@ -68,13 +70,14 @@ pub(super) fn offers(index: &Index, runs: &RunBook, file: &Path) -> Offers {
 /// `▶ Run wave 1 (3 tasks)`, or `⏳ 2/3 done · Cancel` while something of it runs.
 fn of_wave(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
     let label = wave.label.as_ref()?.as_str();
-    let target = About { feature: feature.id.to_string(), wave: Some(label.to_string()), task: None };
+    let target = About { feature: feature.id.to_string(), wave: Some(label.to_string()), ..About::default() };
     if let Some((done, total)) = runs.wave_progress(&feature.id, label) {
+        let (word, level) = end_words(runs.cancelling(&feature.id, label));
         return Some(Offer {
-            lens: Some(format!("\u{23f3} {done}/{total} done \u{b7} Cancel")),
-            action: format!("Cancel wave {label} ({done}/{total} done)"),
+            lens: Some(format!("\u{23f3} {done}/{total} done \u{b7} {word}")),
+            action: format!("{word}: wave {label} ({done}/{total} done)"),
             command: Command::Cancel,
-            target,
+            target: About { level, ..target },
         });
     }
     let tasks = match startable(feature, &target, Command::RunWave) {
@@ -90,10 +93,32 @@ fn of_wave(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
     })
 }
 
+/// What a click on a run in progress does next: the level only goes up.
+fn end_words(cancelling: Option<Level>) -> (&'static str, Option<Level>) {
+    if cancelling >= Some(Level::Terminate) { ("Kill now", Some(Level::Kill)) } else { ("Cancel", None) }
+}
+
+/// `Stop after this wave`, while a run goes on that would start later ones.
+fn of_later_waves(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
+    let label = wave.label.as_ref()?.as_str();
+    runs.goes_on_behind(&feature.id, label).then(|| Offer {
+        lens: Some("Stop after this wave".into()),
+        action: format!("Stop after wave {label}"),
+        command: Command::Cancel,
+        target: About {
+            feature: feature.id.to_string(),
+            wave: Some(label.to_string()),
+            task: None,
+            level: Some(Level::FinishWave),
+        },
+    })
+}
+
 /// `▶ Run task`, where it would start now; while it runs outside every wave, the way to cancel it.
 fn of_task(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Option<Offer> {
-    let target = About { feature: feature.id.to_string(), wave: None, task: Some(task.id.to_string()) };
-    if runs.live_task(&task.id).is_some() {
+    let target = About { feature: feature.id.to_string(), task: Some(task.id.to_string()), ..About::default() };
+    if let Some((run, _)) = runs.live_task(&task.id) {
+        let (word, level) = end_words(runs.level_of(run));
         let in_wave = |label: &str| runs.wave_progress(&feature.id, label).is_some();
         let has_wave_lens = feature
             .waves
@@ -101,10 +126,10 @@ fn of_task(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Option<Offe
             .filter(|wave| wave.tasks.iter().any(|other| other.id == task.id))
             .any(|wave| wave.label.as_ref().is_some_and(|label| in_wave(label.as_str())));
         return Some(Offer {
-            lens: (!has_wave_lens).then(|| "\u{23f3} 0/1 done \u{b7} Cancel".to_string()),
-            action: format!("Cancel {}", task.id),
+            lens: (!has_wave_lens).then(|| format!("\u{23f3} 0/1 done \u{b7} {word}")),
+            action: format!("{word}: {}", task.id),
             command: Command::Cancel,
-            target,
+            target: About { level, ..target },
         });
     }
     (startable(feature, &target, Command::RunTask) > 0).then(|| Offer {
@@ -122,6 +147,7 @@ fn of_last_attempt(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Opt
     }
     let ended = runs.ended(&task.id)?;
     let lens = match ended.outcome {
+        Outcome::Passed if ended.flaky => format!("\u{2713} passed in {}, flaky", duration(ended.duration_ms)),
         Outcome::Passed => format!("\u{2713} passed in {}", duration(ended.duration_ms)),
         _ if ended.log.is_some() => format!("\u{2717} {} \u{b7} Open log", ended.words()),
         _ => format!("\u{2717} {}", ended.words()),
@@ -130,7 +156,7 @@ fn of_last_attempt(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Opt
         lens: Some(lens),
         action: format!("Open the log of {} ({})", task.id, ended.words()),
         command: Command::OpenLog,
-        target: About { feature: feature.id.to_string(), wave: None, task: Some(task.id.to_string()) },
+        target: About { feature: feature.id.to_string(), task: Some(task.id.to_string()), ..About::default() },
     })
 }
 
@@ -148,7 +174,7 @@ fn of_failures(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> 
             None => format!("Re-run {failed} failed"),
         },
         command: Command::RerunFailed,
-        target: About { feature: feature.id.to_string(), wave: label, task: None },
+        target: About { feature: feature.id.to_string(), wave: label, ..About::default() },
     })
 }
 

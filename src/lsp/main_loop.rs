@@ -204,6 +204,14 @@ async fn due(time: Option<Instant>) {
     }
 }
 
+/// A progress bar of the editor's.
+struct Bar {
+    root: PathBuf,
+    run: RunId,
+    /// The user has cancelled it before.
+    cancelled: bool,
+}
+
 struct State {
     abilities: Abilities,
     client: Client,
@@ -219,7 +227,7 @@ struct State {
     /// Commands for roots that are being looked for, with the path that the command named.
     rootless: Vec<(PathBuf, Request)>,
     /// The runs whose progress the editor may cancel.
-    tokens: HashMap<ProgressToken, (PathBuf, RunId)>,
+    tokens: HashMap<ProgressToken, Bar>,
     next_token: u64,
     /// What each text's lenses were when the editor asked last.
     lenses_sent: HashMap<Uri, (Option<i32>, u64)>,

@@ -10,7 +10,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::proto::duration;
-use crate::run::{self, Counts, Outcome, TaskState, View};
+use crate::run::{self, Counts, Level, Outcome, TaskState, TaskView, View};
 
 /// At most ten reports a second: more than an editor can draw, and each is a message to it.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -62,7 +62,17 @@ fn message(view: &View, last: Option<&str>, left_ms: Option<u64>) -> String {
     let speaking = last.filter(running).and_then(|id| view.task(id));
     let running = || view.tasks().find(|task| matches!(task.state, TaskState::Running { .. }));
     if let Some(task) = speaking.or_else(running) {
-        parts.push(task.progress.as_ref().map_or_else(|| task.id.to_string(), |text| format!("{}: {text}", task.id)));
+        let id = if task.slow_ms.is_some() { format!("{} (takes long)", task.id) } else { task.id.to_string() };
+        parts.push(task.progress.as_ref().map_or_else(|| id.clone(), |text| format!("{id}: {text}")));
+    }
+    if let Some(waiting) = view.tasks().find_map(again) {
+        parts.push(waiting);
+    }
+    if view.paused {
+        parts.push("paused".into());
+    }
+    if view.cancelling == Some(Level::FinishWave) {
+        parts.push("stops after this wave".into());
     }
     let failed: u32 = counted(&view.summary, |outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped)).sum();
     if failed > 0 {
@@ -70,6 +80,12 @@ fn message(view: &View, last: Option<&str>, left_ms: Option<u64>) -> String {
     }
     parts.extend(left_ms.map(run::about));
     parts.join(" \u{b7} ")
+}
+
+/// `TASK-2 tries again in 5 s`.
+fn again(task: &TaskView) -> Option<String> {
+    let TaskState::Retrying { delay_ms, .. } = &task.state else { return None };
+    Some(format!("{} tries again in {}", task.id, duration(*delay_ms)))
 }
 
 /// `2 passed, 1 failed in 12 s`.

@@ -16,8 +16,8 @@ use super::main_loop::Happening;
 use super::progress::{self, Shown};
 use crate::agent::Excerpt;
 use crate::run::{
-    self, Durations, Event, FollowError, Follower, LatestAttempt, Outcome, Passed, RunId, RunPaths, TaskState,
-    TaskView, View,
+    self, Durations, Event, FollowError, Follower, LatestAttempt, Level, Outcome, Passed, RunId, RunPaths, TaskState,
+    TaskView, View, WaveView,
 };
 use crate::task::TaskId;
 
@@ -54,6 +54,8 @@ pub(super) struct Ended {
     pub(super) reason: Option<String>,
     /// How long it took.
     pub(super) duration_ms: u64,
+    /// It passed after an attempt that did not.
+    pub(super) flaky: bool,
     /// Its log, absolute.
     pub(super) log: Option<PathBuf>,
     /// The log's end; read only where the task did not pass, and a moment later.
@@ -80,6 +82,7 @@ impl Ended {
             exit_code: attempt.exit_code,
             reason: attempt.reason.clone(),
             duration_ms: attempt.duration_ms,
+            flaky: attempt.flaky,
             log: attempt.log.as_ref().map(|log| root.join(log)),
             excerpt: None,
         })
@@ -96,6 +99,7 @@ impl Ended {
             exit_code: *exit_code,
             reason: reason.clone(),
             duration_ms: *duration_ms,
+            flaky: task.flaky,
             log: task.log.as_ref().map(|log| root.join(log)),
             excerpt: None,
         })
@@ -207,6 +211,25 @@ impl RunBook {
     /// What attempts that passed took.
     pub(super) fn durations(&self) -> &Durations {
         &self.durations
+    }
+
+    /// How hard the runs are being ended in which a wave goes on; `None` where one of them is not.
+    pub(super) fn cancelling(&self, feature: &str, wave: &str) -> Option<Level> {
+        self.running(feature, Some(wave)).map(|(_, view)| view.cancelling).min().flatten()
+    }
+
+    /// How hard a run is being ended.
+    pub(super) fn level_of(&self, run: &RunId) -> Option<Level> {
+        self.live.get(run)?.cancelling
+    }
+
+    /// Whether a run in which this wave goes on would start later ones.
+    pub(super) fn goes_on_behind(&self, feature: &str, wave: &str) -> bool {
+        let will_start = |view: &WaveView| view.started.is_none() && view.tasks.iter().any(|task| !task.left_out);
+        self.running(feature, Some(wave)).any(|(_, view)| {
+            let behind = view.waves.iter().skip_while(|view| view.wave.as_deref() != Some(wave)).skip(1);
+            view.cancelling.is_none() && behind.into_iter().any(will_start)
+        })
     }
 
     /// All runs in progress.

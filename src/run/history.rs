@@ -62,6 +62,9 @@ pub struct LatestAttempt {
     pub reason: Option<String>,
     /// How long it took.
     pub duration_ms: u64,
+    /// It passed after one that did not.
+    #[serde(default)]
+    pub flaky: bool,
     /// Its log, relative to the workspace's root where it lies below it, else absolute; `None`: it was not started.
     pub log: Option<String>,
     /// When it ended, or started where it goes on (RFC 3339, UTC).
@@ -245,12 +248,13 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
                     exit_code: None,
                     reason: (!lives).then(|| "its supervisor died".into()),
                     duration_ms: 0,
+                    flaky: false,
                     log: Some(log.clone()),
                     time: record.time.clone(),
                 };
                 attempts.insert(task.clone(), attempt);
             }
-            (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, .. }, Some(run)) => {
+            (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, .. }, Some(run)) => {
                 *run.summary.entry(*outcome).or_default() += 1;
                 // An output without a start of its own was another run's: the attempt is told of there.
                 let taken_over = log.is_some() && !attempts.contains_key(task);
@@ -263,6 +267,7 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
                     exit_code: *exit_code,
                     reason: reason.clone(),
                     duration_ms: *duration_ms,
+                    flaky: *flaky,
                     log: log.clone(),
                     time: record.time.clone(),
                 };

@@ -17,7 +17,7 @@ use crate::task::TaskId;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How hard a run or task is ended. Only goes up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// What runs comes to its own end; no later wave starts. Of a single task: it is not started.

@@ -171,6 +171,73 @@ fn a_run_is_cancelled_by_its_lens_and_by_its_progress() {
     }
 }
 
+/// Two waves: the present one can be the last, and what does not want to end can be killed.
+#[test]
+fn the_lens_offers_each_level_of_ending_a_run() {
+    let (workspace, file) = waiting_wave();
+    workspace.write("feature-build.yaml", "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\ngrace_seconds: 100000\n");
+    workspace.task("TASK-B-001", 2, "");
+    workspace.write("tools/TASK-A-001.sh", "trap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let answer = editor.command("featureBuild/runFeature", workspace.target(json!({})));
+    assert!(answer["run"].is_string(), "{answer}");
+    let stop = "Stop after this wave".to_string();
+    editor.titles_until(&uri, |titles| titles.contains(&stop));
+    let click = |editor: &mut Editor, title: &str| {
+        let lenses = editor.lenses(&uri);
+        let lens = lenses.iter().find(|lens| lens["command"]["title"].as_str().unwrap().contains(title)).unwrap();
+        let command = lens["command"].clone();
+        editor.command(command["command"].as_str().unwrap(), command["arguments"][0].clone())
+    };
+    assert_eq!(click(&mut editor, "Stop after")["cancelled"].as_array().unwrap().len(), 1);
+    editor.titles_until(&uri, |titles| !titles.contains(&stop) && titles[0].ends_with("Cancel"));
+    eventually("the task ignores SIGTERM", || workspace.path("deaf").exists());
+    click(&mut editor, "Cancel");
+    editor.titles_until(&uri, |titles| titles[0].ends_with("Kill now"));
+    click(&mut editor, "Kill now");
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().contains("3 cancelled, 1 skipped"), "{end}");
+    editor.quit();
+}
+
+#[test]
+fn a_second_cancel_of_the_progress_kills() {
+    let (workspace, _) = waiting_wave();
+    workspace.write("feature-build.yaml", "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\ngrace_seconds: 100000\n");
+    workspace.write("tools/TASK-A-001.sh", "trap 'touch asked' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n");
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    let begin = editor.progress(|value| value["kind"] == "begin");
+    eventually("the task runs", || workspace.path("deaf").exists());
+    editor.notify("window/workDoneProgress/cancel", json!({ "token": begin["token"] }));
+    eventually("the task is asked to end", || workspace.path("asked").exists());
+    editor.notify("window/workDoneProgress/cancel", json!({ "token": begin["token"] }));
+    editor.progress(|value| value["kind"] == "end");
+    editor.quit();
+}
+
+#[test]
+fn a_retry_is_shown_and_a_flaky_task_is_a_hint() {
+    let (workspace, file) = waiting_wave();
+    workspace.write(
+        "feature-build.yaml",
+        "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\nretries: {count: 1, delay_seconds: 1, jitter: 0}\n",
+    );
+    workspace.write("tools/TASK-A-001.sh", "[ -e tried ] || { touch tried; exit 3; }\n");
+    let_go(&workspace, [2, 3]);
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    run_wave(&mut editor, &workspace);
+    let waits = |value: &Value| value["message"].as_str().is_some_and(|text| text.contains("tries again in 1"));
+    editor.progress(waits);
+    editor.titles_until(&uri, |titles| titles[0].starts_with("\u{2713} passed in ") && titles[0].ends_with(", flaky"));
+    let told = editor.diagnostics(&uri, |all| all.iter().any(|one| one["code"] == "task-flaky"));
+    let flaky = told.iter().find(|one| one["code"] == "task-flaky").unwrap();
+    assert_eq!(flaky["severity"], 4, "a hint: {flaky}");
+    editor.quit();
+}
+
 #[test]
 fn a_killed_server_changes_nothing_for_a_run_and_a_new_one_shows_its_end() {
     let (workspace, file) = waiting_wave();

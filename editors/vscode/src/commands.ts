@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import type { Client } from "./client";
 import { configure } from "./configure";
 import { followOutput } from "./followOutput";
-import { ServerCommand, type RunInfo, type Target } from "./protocol";
+import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
 import { isBad, type RunView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { targetOf, type PlacedTask, type Store } from "./store";
@@ -121,11 +121,19 @@ class Commands {
     const failures = this.#store.failures();
     const live = this.#store.runs.live();
     const choices: Choice<() => Promise<unknown>>[] = [
-      ...live.map((run) => ({
-        label: `$(debug-stop) Cancel ${run.title}`,
-        description: text.progress([run], this.#store.estimate.bind(this.#store), Date.now()),
-        value: () => execute(ServerCommand.cancel, { root: run.root, feature: run.feature }),
-      })),
+      ...live.flatMap((run) => {
+        const description = text.progress([run], this.#store.estimate.bind(this.#store), Date.now());
+        const end = (label: string, level: Level) => ({
+          label,
+          description,
+          value: () => execute(ServerCommand.cancel, { root: run.root, feature: run.feature, level }),
+        });
+        return [
+          end(`$(debug-stop) Cancel ${run.title}`, "terminate"),
+          end(`$(debug-step-over) Stop ${run.title} after its present wave`, "finish-wave"),
+          end(`$(flame) Kill ${run.title} now`, "kill"),
+        ];
+      }),
       ...failures.map((placed) => ({
         label: `$(error) Open failed task ${placed.task.id}`,
         description: placed.task.title,

@@ -36,7 +36,12 @@ export interface Target {
   readonly feature?: string;
   readonly wave?: string;
   readonly task?: string;
+  /** How hard to cancel. */
+  readonly level?: Level;
 }
+
+/** How hard a run is ended; only goes up. */
+export type Level = "finish-wave" | "terminate" | "kill";
 
 /** The answer to a command that starts a run. */
 export interface Started {

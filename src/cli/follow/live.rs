@@ -48,13 +48,19 @@ impl Live {
     }
 
     fn end_task(&mut self, task: &TaskId) {
-        if let Some(line) = self.tasks.remove(task) {
-            line.finish_and_clear();
-            self.screen.remove(&line);
-            if let Some(wave) = &self.wave {
-                wave.inc(1);
-            }
+        if self.remove_line(task)
+            && let Some(wave) = &self.wave
+        {
+            wave.inc(1);
         }
+    }
+
+    /// False where it has none. Another attempt gets a line of its own.
+    fn remove_line(&mut self, task: &TaskId) -> bool {
+        let Some(line) = self.tasks.remove(task) else { return false };
+        line.finish_and_clear();
+        self.screen.remove(&line);
+        true
     }
 
     fn show_estimate(&mut self, view: &View) {
@@ -87,6 +93,9 @@ impl Show for Live {
                 self.begin_task(task);
                 return Ok(());
             }
+            Event::TaskRetrying { task, .. } => {
+                self.remove_line(task);
+            }
             Event::TaskProgress { task, text } => {
                 if let Some(line) = self.tasks.get(task) {
                     line.set_message(text.clone());
@@ -108,7 +117,6 @@ impl Show for Live {
             | Event::RunContinued
             | Event::RunDegraded { .. }
             | Event::TaskSlow { .. }
-            | Event::TaskRetrying { .. }
             | Event::TaskAttached { .. } => {}
         }
         for line in plain::lines(&record.event, view) {

@@ -275,22 +275,24 @@ impl State {
         runs.extend(just_started(root, target));
         let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
         let reason = runs.is_empty().then(|| format!("nothing of {} runs", target.words()));
-        let state_dir = root.state_dir.clone();
+        let (state_dir, level) = (root.state_dir.clone(), target.level.unwrap_or(Level::Terminate));
         tokio::task::spawn_blocking(move || {
             let tasks = task.as_ref().map(std::slice::from_ref);
-            let cancelled = |run: &RunId| run::cancel(&state_dir, run, tasks, Level::Terminate);
+            let cancelled = |run: &RunId| run::cancel(&state_dir, run, tasks, level);
             let failed = runs.iter().find_map(|run| cancelled(run).err());
             let reason = reason.or(failed.map(|error| format!("cancelling: {error}")));
             let _ = answer.send(json!({ "cancelled": runs, "reason": reason }));
         });
     }
 
-    pub(super) fn progress_cancelled(&self, token: &ProgressToken) {
-        let Some((path, run)) = self.tokens.get(token) else { return };
-        let Some(root) = self.roots.get(path) else { return };
-        let (state_dir, run, client) = (root.state_dir.clone(), run.clone(), self.client.clone());
+    /// The second click means it.
+    pub(super) fn progress_cancelled(&mut self, token: &ProgressToken) {
+        let Some(bar) = self.tokens.get_mut(token) else { return };
+        let level = if std::mem::replace(&mut bar.cancelled, true) { Level::Kill } else { Level::Terminate };
+        let Some(root) = self.roots.get(&bar.root) else { return };
+        let (state_dir, run, client) = (root.state_dir.clone(), bar.run.clone(), self.client.clone());
         tokio::spawn(async move {
-            let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, Level::Terminate));
+            let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, level));
             if let Ok(Err(error)) = cancelled.await {
                 client.show_message(MessageType::ERROR, format!("cancelling: {error}")).await;
             }

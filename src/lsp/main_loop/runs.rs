@@ -19,7 +19,7 @@ impl State {
         let state_dir = root.state_dir.clone();
         let token = self.abilities.progress.then(|| self.fresh_token(run.0.as_str()));
         if let Some(token) = &token {
-            self.tokens.insert(token.clone(), (path.to_path_buf(), run.clone()));
+            self.tokens.insert(token.clone(), Bar { root: path.to_path_buf(), run: run.clone(), cancelled: false });
         }
         let following = Following {
             client: self.client.clone(),
@@ -35,7 +35,7 @@ impl State {
 
     pub(super) fn run_went_on(&mut self, path: &Path, run: &RunId, view: &Arc<View>, over: bool) {
         if over {
-            self.tokens.retain(|_, (_, of)| of != run);
+            self.tokens.retain(|_, bar| bar.run != *run);
         }
         let Some(root) = self.roots.get_mut(path) else { return };
         root.starting.retain(|_, of| of.as_ref() != Some(run));
