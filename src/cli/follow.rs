@@ -14,7 +14,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::NOT_PASSED;
-use crate::run::{self, Event, FollowError, Follower, Level, NextRun, Record, RunId, RunPaths, StartError, View};
+use crate::run::{
+    self, Event, FollowError, Follower, Launcher, Level, NextRun, Record, RunId, RunPaths, StartError, View,
+};
 
 /// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
 const LOST_OUTPUT: u8 = 141;
@@ -81,7 +83,20 @@ pub(super) fn start_and_follow(
         // Listened to before the run exists: a Ctrl-C that comes early is obeyed when it does.
         let mut signals = Signals::listen().context("listening to signals")?;
         let run = start()?;
-        follow(state_dir, &run, format, Interrupt::CancelsRun, &mut signals).await
+        Ok(ExitCode::from(follow(state_dir, &run, format, Interrupt::CancelsRun, &mut signals).await?))
+    })
+}
+
+/// Follows runs one after another to their ends: the exit code is the worst of theirs.
+pub(super) fn follow_all(state_dir: &Path, runs: &[RunId], format: Format) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let mut worst = 0;
+        for run in runs {
+            worst = worst.max(follow(state_dir, run, format, Interrupt::CancelsRun, &mut signals).await?);
+        }
+        Ok(ExitCode::from(worst))
     })
 }
 
@@ -100,7 +115,7 @@ pub(super) fn watch(state_dir: &Path, run: Option<RunId>, format: Format) -> any
                 }
             }
         };
-        follow(state_dir, &run, format, Interrupt::EndsView, &mut signals).await
+        Ok(ExitCode::from(follow(state_dir, &run, format, Interrupt::EndsView, &mut signals).await?))
     })
 }
 
@@ -163,13 +178,13 @@ async fn follow(
     format: Format,
     interrupt: Interrupt,
     signals: &mut Signals,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<u8> {
     let mut shown: Box<dyn Show> = match format {
         Format::Json => Box::new(Json),
         Format::Text if io::stdout().is_terminal() => Box::new(live::Live::new()),
         Format::Text => Box::new(plain::Plain),
     };
-    let mut follower = Follower::new(RunPaths::of(state_dir, run).dir());
+    let mut follower = Follower::recovering(RunPaths::of(state_dir, run).dir(), Launcher::default());
     let mut view = View::default();
     let mut ticks = tokio::time::interval(live::REDRAW);
     let mut asked: Option<Level> = None;
@@ -188,7 +203,7 @@ async fn follow(
                 Ok(None) => break,
                 Err(error @ FollowError::SupervisorDied { .. }) => {
                     let _ = shown.say(&format!("feature-build: {error}"));
-                    return Ok(ExitCode::from(NOT_PASSED));
+                    return Ok(NOT_PASSED);
                 }
                 Err(error) => return Err(error.into()),
             },
@@ -205,7 +220,7 @@ async fn follow(
                 (Asked::End, Interrupt::EndsView) => {
                     shown.leave();
                     let _ = shown.say("the run goes on: `feature-build watch` shows it again, `cancel` ends it");
-                    return Ok(ExitCode::from(INTERRUPTED));
+                    return Ok(INTERRUPTED);
                 }
                 (Asked::End, Interrupt::CancelsRun) => {
                     let (level, words) = match asked {
@@ -230,8 +245,8 @@ async fn follow(
         };
         if result.is_err() {
             // Whoever read the output is gone. That ends the view; the run goes on.
-            return Ok(ExitCode::from(LOST_OUTPUT));
+            return Ok(LOST_OUTPUT);
         }
     }
-    Ok(view.finished.map_or(ExitCode::from(NOT_PASSED), |finished| ExitCode::from(finished.exit_code)))
+    Ok(view.finished.map_or(NOT_PASSED, |finished| finished.exit_code))
 }

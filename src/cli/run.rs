@@ -1,6 +1,7 @@
 //! `feature-build run`.
 
 mod rerun;
+mod resume;
 
 use std::io::Write as _;
 use std::num::NonZeroU32;
@@ -40,6 +41,10 @@ pub(super) struct Args {
     /// Run again what did not pass in this run, or in the last one that is over; not what has passed since.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["feature", "next", "wave", "task", "redo"])]
     rerun: Option<Option<String>>,
+    /// Go on with this run, or with every run that has not finished: one whose supervisor died, one that is paused. What
+    /// was lost is not run again (--rerun does that).
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["feature", "next", "wave", "task", "redo", "rerun"])]
+    resume: Option<Option<String>>,
     /// Run tasks that are done, too.
     #[arg(long)]
     redo: bool,
@@ -79,6 +84,9 @@ impl Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(run) = &args.resume {
+        return resume::main(&context.state_dir()?, run.as_deref(), args.format, args.detach);
+    }
     let index = context.index()?;
     if let Some(error) = index.config_error() {
         // Nothing runs by the half of a configuration that could be read.

@@ -237,7 +237,7 @@ fn lines(run: &Shown) -> Vec<String> {
     let left = remaining_ms.map(|left| format!(", {} left", run::about(left))).unwrap_or_default();
     let how = match (summary.state, summary.wall_ms) {
         (RunState::Running, _) => format!("{}/{} done{left}", view.done(), view.tasks().count()),
-        (RunState::Died, _) => "its supervisor died".into(),
+        (RunState::Died, _) => "its supervisor died; `feature-build run --resume` goes on with it".into(),
         (RunState::Finished, wall_ms) => {
             format!("{} in {}", words::counts(&summary.summary), words::duration(wall_ms.unwrap_or_default()))
         }

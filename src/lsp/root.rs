@@ -252,7 +252,8 @@ fn build(root: &Path, first: bool) -> Done {
 fn history(root: &Path, state_dir: &Path) -> History {
     let known = super::watch::run_folders(&runs_dir(state_dir));
     let run::History { runs, latest, durations } = run::history(state_dir);
-    let live = runs.into_iter().filter(|run| run.state == RunState::Running).map(|summary| summary.run).collect();
+    // Those that lost their supervisor, too: who follows them gives them a new one.
+    let live = runs.into_iter().filter(|run| run.state != RunState::Finished).map(|summary| summary.run).collect();
     let mut ended = BTreeMap::new();
     for (task, attempt) in latest {
         let Some(mut attempt) = Ended::of_history(root, &attempt) else { continue };

@@ -9,15 +9,15 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tower_lsp::Client;
-use tower_lsp::ls_types::ProgressToken;
+use tower_lsp::ls_types::{MessageType, ProgressToken};
 
 use super::events;
 use super::main_loop::Happening;
 use super::progress::{self, Shown};
 use crate::agent::Excerpt;
 use crate::run::{
-    self, Durations, Event, FollowError, Follower, LatestAttempt, Level, Outcome, Passed, RunId, RunPaths, TaskState,
-    TaskView, View, WaveView,
+    self, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed, RunId, RunPaths,
+    TaskState, TaskView, View, WaveView,
 };
 use crate::task::TaskId;
 
@@ -265,7 +265,7 @@ impl Following {
     /// when a task has started or ended.
     pub(super) async fn follow(self) {
         let paths = RunPaths::of(&self.state_dir, &self.run);
-        let mut follower = Follower::new(paths.dir());
+        let mut follower = Follower::recovering(paths.dir(), Launcher::default());
         let mut view = View::default();
         let mut bar = None;
         let mut speaking = None;
@@ -294,10 +294,11 @@ impl Following {
                 // A run that another process starts just now has a folder before it has a supervisor.
                 Err(_) if view.run.is_none() && Instant::now() < born_by => {
                     tokio::time::sleep(BIRTH_LOOK).await;
-                    follower = Follower::new(paths.dir());
+                    follower = Follower::recovering(paths.dir(), Launcher::default());
                     continue;
                 }
-                Err(FollowError::SupervisorDied { .. }) => {
+                Err(error @ FollowError::SupervisorDied { .. }) => {
+                    self.client.log_message(MessageType::WARNING, error.to_string()).await;
                     view.supervisor_died();
                     break;
                 }

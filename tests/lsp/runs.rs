@@ -261,6 +261,67 @@ fn a_killed_server_changes_nothing_for_a_run_and_a_new_one_shows_its_end() {
     editor.quit();
 }
 
+/// The supervisor of the workspace's run.
+fn kill_supervisor(workspace: &Workspace) {
+    let runs = workspace.root().join(".feature-build/runs");
+    let is_supervisor = |pid: &i32| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = arguments.split(|&byte| byte == 0).skip(1);
+        words.next() == Some(b"__supervise")
+            && words.next().is_some_and(|dir| dir.starts_with(runs.as_os_str().as_encoded_bytes()))
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let [supervisor] = pids.filter(is_supervisor).collect::<Vec<_>>()[..] else { panic!("one supervisor") };
+    let supervisor = rustix::process::Pid::from_raw(supervisor).unwrap();
+    rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).unwrap();
+}
+
+/// How many lines of the journal of the workspace's one run name this event.
+fn told(workspace: &Workspace, event: &str) -> usize {
+    let runs = std::fs::read_dir(workspace.root().join(".feature-build/runs")).unwrap().flatten();
+    let journals: Vec<_> = runs.map(|run| run.path().join("journal.jsonl")).collect();
+    let [journal] = journals.as_slice() else { panic!("one run: {journals:?}") };
+    std::fs::read_to_string(journal).unwrap().matches(&format!("\"{event}\"")).count()
+}
+
+#[test]
+fn a_server_gives_a_run_that_it_follows_a_new_supervisor() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    let uri = editor.open_file(&workspace, &file);
+    editor.progress(|value| value["kind"] == "begin");
+    eventually("all tasks are on", || told(&workspace, "task-started") == 3);
+    kill_supervisor(&workspace);
+    eventually("the run is taken over", || told(&workspace, "run-resumed") == 1);
+    let_go(&workspace, 1..=3);
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().starts_with("3 passed"), "{end}");
+    editor.titles_until(&uri, |titles| titles[0].starts_with("\u{2713} passed"));
+    editor.quit();
+}
+
+#[test]
+fn of_two_servers_that_start_one_brings_a_run_back_and_both_show_it() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    editor.progress(|value| value["kind"] == "begin");
+    eventually("all tasks are on", || told(&workspace, "task-started") == 3);
+    editor.kill();
+    kill_supervisor(&workspace);
+    let mut editors = [Editor::open(&workspace), Editor::open(&workspace)];
+    eventually("the run is taken over", || told(&workspace, "run-resumed") == 1);
+    let_go(&workspace, 1..=3);
+    for editor in &mut editors {
+        let uri = editor.open_file(&workspace, &file);
+        editor.titles_until(&uri, |titles| titles[0].starts_with("\u{2713} passed"));
+    }
+    assert_eq!(told(&workspace, "run-resumed"), 1);
+    editors.into_iter().for_each(Editor::quit);
+}
+
 #[test]
 fn ending_a_server_properly_changes_nothing_for_a_run() {
     let (workspace, file) = waiting_wave();

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use feature_build::run::{self, RunId, RunState};
+use feature_build::run::{self, RunId, RunPaths, RunState};
+use feature_build::task::TaskId;
 use feature_build::workspace::trust::Subject;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::bench::{binary, kill, processes_of, processes_where, rendezvous, trust, wait_until};
@@ -383,9 +384,9 @@ fn variables_of_an_editor_do_not_reach_a_task() {
 
 /// The terminal looks at its clock more often than a follower looks for a dead supervisor.
 #[test]
-fn a_terminal_sees_that_the_supervisor_died() {
+fn a_terminal_gives_its_run_a_new_supervisor() {
     let workspace = Workspace::new();
-    workspace.task("A", 1, "touch started; exec sleep 600");
+    workspace.task("A", 1, "touch started; until [ -e go ]; do sleep 0.01; done");
     let terminal = workspace.spawn(&["run"]);
     workspace.wait_for_file("started");
     let run = workspace.only_run();
@@ -395,8 +396,42 @@ fn a_terminal_sees_that_the_supervisor_died() {
     });
     let [supervisor] = supervisors.as_slice() else { panic!("one supervisor: {supervisors:?}") };
     kill(*supervisor, Signal::KILL);
+    let journal = RunPaths::of(&workspace.state(), &run).journal();
+    wait_until("the run is taken over", || fs::read_to_string(&journal).unwrap().contains("run-resumed"));
+    workspace.write("go", "");
     let output = terminal.wait_with_output().unwrap();
-    assert_eq!(code(&output), Some(1));
-    assert!(text(&output.stdout).contains("its supervisor died"), "{output:?}");
-    processes_of(&run).into_iter().for_each(|pid| kill(pid, Signal::KILL));
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    assert!(text(&output.stdout).contains("the supervisor died; another one took over, 1 task going on"), "{output:?}");
+}
+
+/// As after a restart of the machine: nobody follows, nothing lives.
+#[test]
+fn what_a_run_had_not_started_is_continued_when_asked_for() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch started; exec sleep 600").task("B", 1, "echo done").task("C", 2, "touch later");
+    assert_eq!(text(&workspace.call(&["run", "--resume"]).stderr), "feature-build: no run is unfinished\n");
+    let run = text(&workspace.call(&["run", "--detach", "--keep-going"]).stdout);
+    workspace.wait_for_file("started");
+    let run = RunId(TaskId::new(run.trim()).unwrap());
+    let own = [format!("/{run}\0"), "__guard\0A\0".into()];
+    let started_for_it = |pid: i32| {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        own.iter().any(|own| arguments.ends_with(own.as_bytes()))
+            && fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|dir| dir.starts_with(workspace.root()))
+    };
+    wait_until("nothing of the run is alive", || {
+        let left = [processes_where(started_for_it), processes_of(&run)].concat();
+        left.iter().filter_map(|pid| Pid::from_raw(*pid)).for_each(|pid| _ = kill_process(pid, Signal::KILL));
+        left.is_empty()
+    });
+    assert!(text(&workspace.call(&["status"]).stdout).contains("`feature-build run --resume` goes on with it"));
+    let output = workspace.call(&["run", "--resume", "--format", "json"]);
+    assert_eq!(code(&output), Some(1), "{output:?}");
+    let events = events(&output);
+    for (task, outcome) in [("A", "lost"), ("B", "passed"), ("C", "passed")] {
+        assert_eq!(finished(&events, task)["outcome"], outcome, "{task}");
+    }
+    assert!(workspace.root().join("later").exists());
+    let again = workspace.call(&["run", "--resume", run.0.as_str()]);
+    assert!(text(&again.stderr).contains(&format!("no run \"{run}\" is unfinished here")), "{again:?}");
 }
