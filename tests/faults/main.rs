@@ -6,6 +6,7 @@
 #[path = "../run/bench.rs"]
 mod bench;
 mod chance;
+mod clocks;
 mod family;
 mod floods;
 #[path = "../lsp/harness.rs"]

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use feature_build::run::Outcome::{Cancelled, Passed, TimedOut};
-use feature_build::run::{self, Event, Level, Record, RunId, read_journal};
+use feature_build::run::{self, Event, Launcher, Level, Record, Resumed, RunId, Takeover, read_journal};
 use rustix::process::Signal;
 
-use crate::bench::{Bench, id, kill, processes_of, processes_where, wait_until};
+use crate::bench::{Bench, binary, id, kill, processes_of, processes_where, wait_until};
+use crate::terminal::Workspace;
 
 /// Writes its pulse into a file, again and again; ends when it may.
 const PULSE: &str = "n=0; touch on; until [ -e go ]; do n=$((n+1)); echo $n > pulse; sleep 0.01; done";
@@ -19,14 +20,15 @@ fn wait_for(bench: &Bench, run: &RunId, event: &Event) {
     wait_until(&format!("{event:?}"), || records(bench, run).iter().any(|record| record.event == *event));
 }
 
-/// Whether every process of the run's tasks is stopped, as the system says (`T` behind the name in its `stat`).
+/// As the system says: `T` behind the name in its `stat`.
+fn is_stopped(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 'Z']))
+}
+
 fn all_stopped(run: &RunId) -> bool {
-    let stopped = |pid: i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 'Z']))
-    };
     let processes = processes_of(run);
-    !processes.is_empty() && processes.into_iter().all(stopped)
+    !processes.is_empty() && processes.into_iter().all(is_stopped)
 }
 
 fn supervisor(bench: &Bench, run: &RunId) -> i32 {
@@ -161,7 +163,6 @@ fn one_task_of_a_paused_run_can_be_cancelled() {
 #[test]
 fn a_guard_and_a_supervisor_that_are_stopped_lose_nothing() {
     let mut bench = Bench::new();
-    bench.config.timeout_seconds = Some(20.0);
     bench.wave("1").task("A", "touch on; until [ -e go ]; do sleep 0.01; done; echo said; touch over");
     bench.task("B", "touch b; exec sleep 600");
     bench.config.timeout_seconds = Some(1.0);
@@ -186,4 +187,45 @@ fn a_guard_and_a_supervisor_that_are_stopped_lose_nothing() {
     assert_eq!(run.log("A").trim(), "said");
     assert_eq!(run.outcome("B"), TimedOut);
     assert!(duration(&run.records, "B").1 >= 1_000);
+}
+
+#[test]
+fn a_paused_run_that_is_taken_over_stays_paused() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", PULSE);
+    let run = bench.start();
+    bench.wait_for_file("on");
+    run::pause(&bench.state(), &run).unwrap();
+    wait_until("the tasks are stopped", || all_stopped(&run));
+    kill(supervisor(&bench, &run), Signal::KILL);
+    let dir = bench.paths(&run).dir().to_path_buf();
+    let launcher = Launcher::At(binary());
+    wait_until("it is taken over", || {
+        run::resume(&dir, Takeover::Settle, &launcher).is_ok_and(|resumed| resumed == Resumed::TakenOver)
+    });
+    std::fs::write(bench.path("go"), "").unwrap();
+    assert!(run::View::of(&records(&bench, &run)).paused);
+    assert!(all_stopped(&run));
+    run::go_on(&bench.state(), &run).unwrap();
+    assert_eq!(bench.follow(&run).outcome("A"), Passed);
+}
+
+#[test]
+fn ctrl_z_pauses_the_run_and_then_stops_the_terminals_process() {
+    let workspace = Workspace::new();
+    workspace.task("TASK-1", 1, PULSE);
+    let mut terminal = workspace.spawn(&["run"]);
+    workspace.wait_for_file("on");
+    let run = workspace.only_run();
+    let pid = i32::try_from(terminal.id()).unwrap();
+    kill(pid, Signal::TSTP);
+    wait_until("the terminal's process is stopped", || is_stopped(pid));
+    let journal = run::RunPaths::of(&workspace.state(), &run).journal();
+    let view = || run::View::of(&read_journal(&journal).unwrap());
+    assert!(view().paused, "before that the run has paused");
+    wait_until("the tasks are stopped", || all_stopped(&run));
+    kill(pid, Signal::CONT);
+    wait_until("it goes on", || !view().paused);
+    workspace.write("go", "");
+    assert_eq!(terminal.wait().unwrap().code(), Some(0));
 }

@@ -23,8 +23,7 @@ impl Supervisor {
     pub(super) async fn obey(&mut self, request: Request) {
         match request {
             Request::Cancel { level, tasks } => {
-                self.recorder.record(Event::RunCancelling { level, tasks: tasks.clone() }).await;
-                let _ = tokio::time::timeout(JOURNAL, self.recorder.flush()).await;
+                self.journal(Event::RunCancelling { level, tasks: tasks.clone() }).await;
                 match tasks {
                     None => self.cancel(level).await,
                     Some(tasks) => self.cancel_tasks(level, &tasks).await,
@@ -79,12 +78,17 @@ impl Supervisor {
         if self.course.is_paused() == paused || (paused && self.is_ending()) {
             return;
         }
+        self.journal(if paused { Event::RunPaused } else { Event::RunContinued }).await;
         self.course.pause(paused);
         for clock in [&mut self.wave.watch, &mut self.whole.watch] {
             if paused { clock.pause() } else { clock.go_on() }
         }
         self.guards.values().for_each(|guard| guard.send_modify(|wanted| wanted.paused = paused));
-        self.recorder.record(if paused { Event::RunPaused } else { Event::RunContinued }).await;
+    }
+
+    async fn journal(&self, event: Event) {
+        self.recorder.record(event).await;
+        let _ = tokio::time::timeout(JOURNAL, self.recorder.flush()).await;
     }
 }
 
