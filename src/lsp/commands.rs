@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::plan::{Asked, Selection};
 use crate::run::{Level, RunId};
+use crate::task::TaskId;
 
 /// A command of `workspace/executeCommand`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +44,9 @@ pub(super) struct Target {
     /// How hard to cancel; where it is missing, `terminate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<Level>,
+    /// The run whose failures are run again; without it each task's latest attempt counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<TaskId>,
 }
 
 /// The answer to a command that starts a run: it comes at once, what happens next arrives as progress, diagnostics
@@ -110,6 +114,9 @@ impl Target {
     /// The target in words: `wave 1 of FEAT-1`.
     pub(super) fn words(&self) -> String {
         let of_feature = self.feature.as_ref().map(|feature| format!(" of {feature}")).unwrap_or_default();
+        if let Some(run) = &self.run {
+            return format!("run {run}");
+        }
         match (&self.task, &self.wave) {
             (Some(task), _) => task.clone(),
             (None, Some(wave)) => format!("wave {wave}{of_feature}"),

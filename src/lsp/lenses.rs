@@ -46,7 +46,7 @@ impl About {
     /// With the root: a command's argument.
     pub(super) fn at(&self, root: String) -> Target {
         let Self { feature, wave, task, level } = self.clone();
-        Target { root, feature: Some(feature).filter(|feature| !feature.is_empty()), wave, task, level }
+        Target { root, feature: Some(feature).filter(|feature| !feature.is_empty()), wave, task, level, run: None }
     }
 }
 

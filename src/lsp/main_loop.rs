@@ -3,6 +3,7 @@
 
 mod init;
 mod requests;
+mod rerun;
 mod roots;
 mod runs;
 mod texts;
@@ -39,11 +40,12 @@ use super::watch::{self, FileWatch};
 use super::waves::{self, Runs, Stale, Waves};
 use crate::agent::{self, CONFIG_FILE, Excerpt};
 use crate::plan::{self, Asked, Schedule, Selection};
-use crate::run::{self, Level, Outcome, RunId, View};
+use crate::run::{self, Level, Outcome, Rerun, RunId, View};
 use crate::task::{RelPath, Task, TaskId, WaveLabel};
 use crate::workspace::trust::{Standing, Store, Subject};
 use crate::workspace::{Changed, Index, find_root, state_dir};
 use requests::{Refusal, answer_nothing, fingerprint};
+use rerun::Asking;
 use texts::is_on_disk;
 use trust::Question;
 
@@ -135,6 +137,8 @@ pub(super) enum Happening {
     },
     /// The user was asked whether to trust a root's configuration; `again`: yes, and this is to be started.
     TrustAnswered { root: PathBuf, again: Option<(Command, Target)> },
+    /// What did not pass in a run was read.
+    RerunRead { root: PathBuf, rerun: Result<Rerun, String>, asking: Asking },
     /// The user chose who does the tasks, or did not.
     Chosen { root: PathBuf, result: Result<Option<String>, String> },
     /// The editor answered a refresh.
@@ -313,6 +317,7 @@ impl State {
             Happening::Refreshed => {
                 self.refreshing = false;
             }
+            Happening::RerunRead { root, rerun, asking } => self.rerun_read(&root, rerun, asking),
             Happening::LogWanted { root, task } => {
                 if let Some(log) = self.log_of(&root, task.as_str()) {
                     self.show(&log);

@@ -1,8 +1,10 @@
-//! What did not pass in a run and is to be run again: pure.
+//! What did not pass in a run and is to be run again: a pure decision over its journal.
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use super::{Event, Outcome, Record, RunId};
+use super::{Event, JournalError, Outcome, Record, RunId, RunPaths, latest_attempts, read_journal};
+use crate::plan::{Asked, Selection};
 use crate::task::TaskId;
 
 /// What running a run's failures again comes to.
@@ -14,6 +16,31 @@ pub struct Rerun {
     pub again: Vec<TaskId>,
     /// Tasks that did not pass in the run and have passed since, each with the run in which they did.
     pub passed_since: Vec<(TaskId, RunId)>,
+}
+
+impl Rerun {
+    /// What did not pass in this run of the workspace, as things stand now. Blocking.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn read(state_dir: &Path, run: &RunId) -> Result<Self, JournalError> {
+        let records = read_journal(&RunPaths::of(state_dir, run).journal())?;
+        let latest = latest_attempts(state_dir);
+        Ok(rerun(&records, |task| {
+            let attempt = latest.get(task).filter(|attempt| attempt.outcome == Some(Outcome::Passed))?;
+            Some(attempt.run.clone())
+        }))
+    }
+
+    /// What has to be asked for; `None`: nothing has to run again.
+    pub fn selection(self) -> Option<Selection> {
+        let tasks: Vec<String> = self.again.iter().map(ToString::to_string).collect();
+        if tasks.is_empty() {
+            return None;
+        }
+        // Also where a task's file says that it is done: that is what was asked for.
+        Some(Selection { feature: Some(self.feature), asked: Asked::Tasks(tasks), redo: true })
+    }
 }
 
 /// What did not pass in a run: what failed, took too long, was cancelled or lost, what has no outcome because the

@@ -32,6 +32,7 @@ fn machines_get_what_the_schema_says() {
             "status": "backlog",
             "state": "waiting",
             "reason": "waits for TASK-002",
+            "estimate_ms": null,
             "depends_on": ["TASK-002", "TASK-001"],
         })
     );

@@ -24,6 +24,6 @@ async function tell(run: RunView): Promise<void> {
   const choice = await vscode.window.showErrorMessage(message, SHOW, RERUN);
   if (choice === SHOW) await vscode.commands.executeCommand("workbench.actions.view.problems");
   if (choice === RERUN) {
-    await vscode.commands.executeCommand(ServerCommand.rerunFailed, { root: run.root, feature: run.feature });
+    await vscode.commands.executeCommand(ServerCommand.rerunFailed, { root: run.root, run: run.id });
   }
 }

@@ -38,6 +38,8 @@ export interface Target {
   readonly task?: string;
   /** How hard to cancel. */
   readonly level?: Level;
+  /** The run whose failures are run again; without it each task's latest attempt counts. */
+  readonly run?: string;
 }
 
 /** How hard a run is ended; only goes up. */

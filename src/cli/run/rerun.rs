@@ -4,9 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use crate::plan::{Asked, Feature, Selection};
-use crate::run::{self, Outcome, RunId, RunPaths, RunState};
-use crate::task::TaskId;
+use crate::plan::{Feature, Selection};
+use crate::run::{self, Rerun, RunId, RunState};
 
 /// What did not pass in a run, as a selection; `None` where nothing is left of it, which is said.
 pub(super) fn selection(
@@ -15,14 +14,8 @@ pub(super) fn selection(
     named: Option<&str>,
 ) -> anyhow::Result<Option<Selection>> {
     let run = chosen(state_dir, named)?;
-    let journal = RunPaths::of(state_dir, &run).journal();
-    let records = run::read_journal(&journal).with_context(|| format!("looking for what failed in run {run}"))?;
-    let latest = run::latest_attempts(state_dir);
-    let passed_in = |task: &TaskId| {
-        let attempt = latest.get(task).filter(|attempt| attempt.outcome == Some(Outcome::Passed))?;
-        Some(attempt.run.clone())
-    };
-    let mut rerun = run::rerun(&records, passed_in);
+    let mut rerun =
+        Rerun::read(state_dir, &run).with_context(|| format!("looking for what did not pass in run {run}"))?;
     for (task, passed_in) in &rerun.passed_since {
         eprintln!("feature-build: {task} is left out: it has passed since, in run {passed_in}");
     }
@@ -33,13 +26,11 @@ pub(super) fn selection(
         }
         is_known
     });
-    if rerun.again.is_empty() {
+    let selection = rerun.selection();
+    if selection.is_none() {
         eprintln!("feature-build: nothing of run {run} has to run again");
-        return Ok(None);
     }
-    let tasks = rerun.again.iter().map(ToString::to_string).collect();
-    // Also where its file says that it is done: that is what was asked for.
-    Ok(Some(Selection { feature: Some(rerun.feature), asked: Asked::Tasks(tasks), redo: true }))
+    Ok(selection)
 }
 
 /// The named run, else the last one that is over.

@@ -125,6 +125,10 @@ impl State {
             Command::Cancel => self.cancel(path, &target, answer),
             Command::OpenLog => self.open_log(path, &target, answer),
             Command::Init => self.choose(path, answer),
+            Command::RerunFailed if target.run.is_some() => {
+                let Some(run) = target.run.clone() else { return };
+                self.read_rerun(path, &run, Asking { target, loud, answer });
+            }
             Command::RerunFailed => {
                 let selection = self.failed_selection(path, &target);
                 self.start(path, selection, (command, target), loud, answer);
@@ -159,7 +163,7 @@ impl State {
     }
 
     /// Starts what was asked for, on another thread: answered when its supervisor runs.
-    fn start(
+    pub(super) fn start(
         &mut self,
         path: &Path,
         selection: Result<Selection, String>,
@@ -255,7 +259,7 @@ impl State {
     }
 
     /// Says why nothing was started. Editors do not show the answers of commands: the user is told besides.
-    fn refuse(&self, reason: &str, loud: bool, answer: oneshot::Sender<Value>) {
+    pub(super) fn refuse(&self, reason: &str, loud: bool, answer: oneshot::Sender<Value>) {
         if loud {
             self.message(MessageType::WARNING, reason.to_string());
         }
