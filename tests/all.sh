@@ -25,7 +25,8 @@ packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-packages gcc libc6-dev git libfaketime procps python3 python3-venv util-linux neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode
+packages gcc libc6-dev git libfaketime procps python3 python3-venv util-linux
+packages neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode vim vim-ale
 bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
 bash tests/faults/install-languageclient.sh || say "no npm, or no network: how VS Code ends a server is not tried"
 

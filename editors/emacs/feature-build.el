@@ -150,7 +150,10 @@
   (cl-defmethod eglot-client-capabilities :around ((_server feature-build-eglot-server))
     (let* ((all (cl-call-next-method))
            (window (copy-sequence (plist-get all :window))))
-      (setq window (plist-put window :showDocument '(:support t)))
+      (setq window (plist-put window :showDocument '(:support t))
+            ;; eglot 1.9 answers such questions, but does not say so.
+            window (plist-put window :showMessage
+                              '(:messageActionItem (:additionalPropertiesSupport :json-false))))
       (plist-put all :window (plist-put window :workDoneProgress t))))
 
   ;; eglot's own waits for the answer, and an old jsonrpc then leaves what came together with it (the request to show
@@ -166,6 +169,15 @@
   (cl-defmethod eglot-handle-notification
     ((_server feature-build-eglot-server) (_method (eql '$/progress)) &key value &allow-other-keys)
     (feature-build--take-progress value))
+
+  ;; eglot's own puts the first answer in: a Return that was meant for something else would trust.
+  (cl-defmethod eglot-handle-request
+    ((_server feature-build-eglot-server) (_method (eql 'window/showMessageRequest))
+     &key message actions &allow-other-keys)
+    (let* ((titles (mapcar (lambda (action) (plist-get action :title)) actions))
+           (answer (condition-case nil (completing-read (format "%s\nAnswer (Tab lists): " message) titles nil t)
+                     (quit ""))))
+      (and (member answer titles) (list :title answer))))
 
   (cl-defmethod eglot-handle-request
     ((_server feature-build-eglot-server) (_method (eql 'window/showDocument)) &key uri &allow-other-keys)

@@ -6,3 +6,4 @@ mod emacs;
 mod neovim;
 mod scene;
 mod table;
+mod vim;

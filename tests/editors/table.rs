@@ -24,12 +24,15 @@ pub struct Tried {
     /// A word for each column: `yes`, `no`, or how.
     #[serde(default)]
     pub shows: BTreeMap<String, String>,
+    /// Where another suite holds what is shown: for each column the name of its test.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen_by: BTreeMap<String, String>,
 }
 
 impl Tried {
     pub fn new(editor: &str, version: &str, shows: &[(&str, &str)]) -> Self {
         let shows = shows.iter().map(|(column, word)| ((*column).into(), (*word).into())).collect();
-        Self { editor: editor.into(), version: Some(version.into()), shows }
+        Self { editor: editor.into(), version: Some(version.into()), shows, seen_by: BTreeMap::new() }
     }
 
     fn row(&self) -> String {
@@ -48,6 +51,17 @@ pub fn check(now: &Tried) {
         return;
     }
     assert_eq!(known.shows, now.shows, "{}: what was seen is not what {} says", now.editor, path.display());
+}
+
+#[test]
+fn what_vs_code_shows_is_held_by_a_test_of_its_suite() {
+    let folder = fs::read_dir(Path::new(REPOSITORY).join("tests/editors/vscode")).unwrap();
+    let suite: String = folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let (_, vscode) = results().into_iter().find(|(_, tried)| tried.editor.contains("VS Code")).unwrap();
+    for column in vscode.shows.keys() {
+        let test = vscode.seen_by.get(column).unwrap_or_else(|| panic!("no test is named for {column}"));
+        assert!(suite.contains(&format!("test(\"{test}\"")), "no test \"{test}\" for {column}");
+    }
 }
 
 #[test]

@@ -133,7 +133,9 @@ local function show_runs(_, at)
     for _, one in ipairs(answer.runs) do
       local outcomes = {}
       for outcome, number in pairs(one.summary) do
-        table.insert(outcomes, number .. ' ' .. outcome)
+        if number > 0 then
+          table.insert(outcomes, number .. ' ' .. outcome)
+        end
       end
       table.sort(outcomes)
       local started = one.started:gsub('T', ' '):gsub('%..*$', '')
