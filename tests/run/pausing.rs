@@ -20,10 +20,11 @@ fn wait_for(bench: &Bench, run: &RunId, event: &Event) {
     wait_until(&format!("{event:?}"), || records(bench, run).iter().any(|record| record.event == *event));
 }
 
-/// As the system says: `T` behind the name in its `stat`.
+/// As the system says: `T` behind the name in its `stat`. A shell that has just started a program is in `D` as long as
+/// that one is stopped before it has taken over (vfork(2)).
 fn is_stopped(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 'Z']))
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 'D', 'Z']))
 }
 
 fn all_stopped(run: &RunId) -> bool {
