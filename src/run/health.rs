@@ -5,8 +5,8 @@
 //! journal's event, written when there is room, is all that tells.)
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, RunPaths, journal};
 use crate::task::TaskId;
+use crate::workspace::private;
 
 /// Less than a page: a reader sees an old text or a new one.
 const SIZE: usize = 512;
@@ -32,7 +33,8 @@ pub struct Degraded {
 /// Whether a run that goes on has trouble with its state folder; `None`: all is well, or nothing is known. What a
 /// supervisor that died has left here means nothing: ask about living runs only. Blocking.
 pub fn degraded(run_dir: &Path) -> Option<Degraded> {
-    serde_json::from_slice(&std::fs::read(RunPaths::at(run_dir).health()).ok()?).ok()
+    let text = private::read(&RunPaths::at(run_dir).health(), SIZE as u64).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// What has trouble.
@@ -55,7 +57,7 @@ pub(super) struct Health {
 impl Health {
     /// Makes the file, or takes over the one that is there; nothing is known to be wrong. Blocking.
     pub(super) fn open(path: &Path) -> Self {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = private::options().write(true).create(true).truncate(false).open(path);
         let health = Self { file: file.ok(), troubles: BTreeMap::new(), since: None };
         health.write();
         health
@@ -71,19 +73,32 @@ impl Health {
         }
     }
 
+    /// What has to be recorded when all trouble is over; `None` where there is none.
+    pub(super) fn ends(&self) -> Option<Event> {
+        let (at, degraded) = self.since.as_ref()?;
+        let for_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Some(Event::RunDegraded { reason: degraded.reason.clone(), for_ms })
+    }
+
+    /// Nothing is wrong any more. Blocking.
+    pub(super) fn clear(&mut self) {
+        self.troubles.clear();
+        if self.since.take().is_some() {
+            self.write();
+        }
+    }
+
     /// What has to be recorded when this trouble is over; `None` where there is none, or other trouble goes on.
     pub(super) fn ends_with(&self, source: &Source) -> Option<Event> {
         let is_last = self.troubles.len() == 1 && self.troubles.contains_key(source);
-        let (at, degraded) = self.since.as_ref().filter(|_| is_last)?;
-        let for_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Some(Event::RunDegraded { reason: degraded.reason.clone(), for_ms })
+        self.ends().filter(|_| is_last)
     }
 
     /// It could be written, or need not be any more. Blocking.
     pub(super) fn well(&mut self, source: &Source) {
         self.troubles.remove(source);
-        if self.troubles.is_empty() && self.since.take().is_some() {
-            self.write();
+        if self.troubles.is_empty() {
+            self.clear();
         }
     }
 

@@ -109,6 +109,9 @@ impl Writer {
         match message {
             Message::Flush(done) => self.waiting.push(done),
             Message::Event(event) => {
+                if matches!(event, Event::RunFinished { .. }) {
+                    self.end_trouble();
+                }
                 self.write(&event);
                 return is_weighty(&event);
             }
@@ -122,6 +125,14 @@ impl Writer {
             }
         }
         false
+    }
+
+    /// What is still wrong with a task's files is no matter of the run any more: its guard stays until they are written.
+    fn end_trouble(&mut self) {
+        if let Some(event) = self.health.ends() {
+            self.write(&event);
+        }
+        self.health.clear();
     }
 
     /// A full disk: the tasks go on, and what could not be written is written when there is room.

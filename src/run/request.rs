@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::watch::Watched;
-use super::{RunId, RunPaths, private, random};
+use super::{RunId, RunPaths, private, random, system};
 use crate::task::TaskId;
 
 /// How often requests are looked for that nobody says anything about.
@@ -71,7 +71,22 @@ pub fn go_on(state_dir: &Path, run: &RunId) -> io::Result<()> {
 
 fn ask(state_dir: &Path, run: &RunId, request: &Request) -> io::Result<()> {
     let name = format!("{}-{}.json", std::process::id(), random::letters(8));
-    private::write_whole(&RunPaths::of(state_dir, run).requests().join(name), &serde_json::to_vec(request)?)
+    let path = RunPaths::of(state_dir, run).requests().join(name);
+    match private::write_whole(&path, &serde_json::to_vec(request)?) {
+        Err(error) if system::is_no_room(&error) => ask_by_name(&path, request).unwrap_or(Err(error)),
+        done => done,
+    }
+}
+
+/// The names of files that ask for the end of the whole run by being there: a full disk must not keep anybody from that.
+const LEVELS: [(&str, Level); 3] =
+    [("finish-wave", Level::FinishWave), ("terminate", Level::Terminate), ("kill", Level::Kill)];
+
+/// `None`: no name says this.
+fn ask_by_name(path: &Path, request: &Request) -> Option<io::Result<()>> {
+    let Request::Cancel { level: wanted, tasks: None } = request else { return None };
+    let (ending, _) = LEVELS.iter().find(|(_, level)| level == wanted)?;
+    Some(private::create(&path.with_extension(ending)).map(drop))
 }
 
 /// Takes requests out of the folder as they come, until nobody listens.
@@ -98,12 +113,19 @@ pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Request>) {
 /// A file that is no request is taken away too: it would be read again and again.
 fn take(dir: &Path) -> Vec<Request> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let whole = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    whole
-        .filter_map(|path| {
-            let bytes = fs::read(&path);
-            let _ = fs::remove_file(&path);
-            serde_json::from_slice(&bytes.ok()?).ok()
-        })
-        .collect()
+    files.filter_map(|path| take_one(&path)).collect()
+}
+
+fn take_one(path: &Path) -> Option<Request> {
+    let ending = path.extension()?.to_str()?;
+    if let Some((_, level)) = LEVELS.iter().find(|(name, _)| *name == ending) {
+        let _ = fs::remove_file(path);
+        return Some(Request::Cancel { level: *level, tasks: None });
+    }
+    if ending != "json" {
+        return None;
+    }
+    let bytes = fs::read(path);
+    let _ = fs::remove_file(path);
+    serde_json::from_slice(&bytes.ok()?).ok()
 }

@@ -13,7 +13,7 @@ mod attendance;
 mod listen;
 mod takeover;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -56,6 +56,8 @@ const INBOX: usize = 256;
 /// make some; and how often, before the task is given up.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RETRIES: u32 = 150;
+/// How long to wait before a task is started again that the state folder had no room for.
+const RETRY_WITHOUT_ROOM_AFTER: Duration = Duration::from_secs(1);
 
 /// The supervisor's whole life. `takeover`: the run had a supervisor before.
 pub(super) fn main(run_dir: &Path, takeover: Option<Takeover>) -> ExitCode {
@@ -162,6 +164,8 @@ struct Supervisor {
     /// A task ended, or did not start, because the run was cancelled.
     cancelled: bool,
     retries: u32,
+    /// The tasks that the state folder has no room for.
+    without_room: HashSet<TaskId>,
     wave: Clock,
     whole: Clock,
 }
@@ -216,6 +220,7 @@ impl Supervisor {
             level: None,
             cancelled: false,
             retries: 0,
+            without_room: HashSet::new(),
             wave: Clock::start(),
             whole: Clock::start(),
         };
@@ -267,7 +272,10 @@ impl Supervisor {
     }
 
     async fn wait(&mut self) {
-        let stuck_until = self.course.is_stuck().then(|| Instant::now() + RETRY_AFTER);
+        // The disk may have room again long before another task ends.
+        let waits_for_room = !self.without_room.is_empty();
+        let retry_after = if waits_for_room { RETRY_WITHOUT_ROOM_AFTER } else { RETRY_AFTER };
+        let stuck_until = (waits_for_room || self.course.is_stuck()).then(|| Instant::now() + retry_after);
         let Some(until) = stuck_until.into_iter().chain(self.next_try()).min() else {
             if let Some(input) = self.inbox.recv().await {
                 self.hear(input).await;
@@ -311,7 +319,7 @@ impl Supervisor {
                 let (tell, wanted) = watch::channel(Wanted::default());
                 self.guards.insert(task.clone(), tell);
                 let job = self.job(&task, attempt);
-                let guard = Attendance { task, job, child, wanted, mail: self.mail.clone() };
+                let guard = Attendance { task, job, child, wanted, mail: self.mail.clone(), troubled: false };
                 tokio::spawn(guard.attend());
             }
             Err(error) if system::is_shortage(&error) => self.hold(&task, &error.to_string()).await,
@@ -380,6 +388,7 @@ impl Supervisor {
         match report {
             Report::Started => {
                 self.retries = 0;
+                self.has_room(&task).await;
                 let attempt = self.attempts.newest(&task);
                 let log = self.shown_log(&task, attempt);
                 self.recorder.record(Event::TaskStarted { task, attempt, log }).await;
@@ -392,6 +401,10 @@ impl Supervisor {
                 self.hold(&task, &why).await;
             }
             Report::Held(mark) => self.attach(task, &mark).await,
+            Report::NoRoom(why) => {
+                self.guards.remove(&task);
+                self.wait_for_room(&task, why).await;
+            }
             Report::Ended(ending) => {
                 self.guards.remove(&task);
                 self.attempt_ended(task, ending).await;
@@ -416,6 +429,25 @@ impl Supervisor {
         self.course.hold(task);
     }
 
+    /// The state folder takes nothing more: the task waits, as long as it takes.
+    async fn wait_for_room(&mut self, task: &TaskId, why: String) {
+        self.attempts.take_back(task);
+        if self.is_ending() || self.attempts.is_last(task) {
+            let ending = Ending::not_started(Outcome::Skipped, CANCELLED.into());
+            return self.end(task, ending).await;
+        }
+        self.without_room.insert(task.clone());
+        self.recorder.trouble(task, Some(format!("a task cannot be started: {why}"))).await;
+        self.course.hold(task);
+    }
+
+    /// The task has started, or will not.
+    async fn has_room(&mut self, task: &TaskId) {
+        if self.without_room.remove(task) {
+            self.recorder.trouble(task, None).await;
+        }
+    }
+
     async fn end(&mut self, task: &TaskId, ending: Ending) {
         self.course.ended(task, ending.outcome == Outcome::Passed);
         self.settle(task, ending).await;
@@ -428,6 +460,7 @@ impl Supervisor {
     }
 
     async fn settle_with_log(&mut self, task: &TaskId, ending: Ending, log: Option<String>) {
+        self.has_room(task).await;
         self.outcomes.insert(task.clone(), ending.outcome);
         self.add_serial(ending.duration_ms);
         self.cancelled |= self.is_left_out(ending.outcome, ending.reason.as_deref());

@@ -103,6 +103,13 @@ pub(super) fn is_shortage(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
 
+/// Whether something could not be written only because there is no room for it, or nobody may write there right now.
+pub(super) fn is_no_room(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let causes = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS];
+    Errno::from_io_error(error).is_some_and(|errno| causes.contains(&errno))
+}
+
 /// Milliseconds since 1970, as the system's clock has it.
 pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

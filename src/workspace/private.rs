@@ -95,8 +95,13 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".tmp");
     let unfinished = path.with_file_name(name);
-    create(&unfinished)?.write_all(bytes)?;
-    fs::rename(&unfinished, path)
+    let written = create(&unfinished).and_then(|mut file| file.write_all(bytes));
+    let whole = written.and_then(|()| fs::rename(&unfinished, path));
+    if whole.is_err() {
+        // On a full disk it would hold room that nobody gets back.
+        let _ = fs::remove_file(&unfinished);
+    }
+    whole
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod chance;
 mod clocks;
 mod family;
 mod floods;
+mod full;
 #[path = "../lsp/harness.rs"]
 mod harness;
 mod leavings;

@@ -12,6 +12,7 @@ mod last_line;
 mod log;
 mod orphan;
 mod output;
+mod rest;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +26,9 @@ use super::{Level, Limits, Outcome, private, system};
 use crate::agent::{RateLimit, Told};
 use attempt::Done;
 use hold::{Hold, Taken};
+use log::CappedLog;
 pub(super) use orphan::Link;
+use rest::Rest;
 
 /// What a guard is told to do: the first line of its input.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +81,8 @@ pub(super) enum Report {
     Trouble(Option<String>),
     /// It takes longer than is usual: how long so far, in milliseconds.
     Slow(u64),
+    /// The state folder has no room for the attempt right now, and why: try again later.
+    NoRoom(String),
     /// This system has no room for the process right now: try again when another has ended.
     Busy(String),
     /// The task is another run's; this is the mark of the attempt that has it. Nothing was started.
@@ -156,6 +161,14 @@ fn serve() -> io::Result<()> {
     control.take_wishes();
     system::become_subreaper()?;
     let supervisor = Supervisor::new()?;
+    match take_part(&job, &mut control, &supervisor) {
+        // Nothing has been started yet.
+        Err(error) if system::is_no_room(&error) => supervisor.say(&Report::NoRoom(error.to_string())),
+        done => done,
+    }
+}
+
+fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::Result<()> {
     // Before anything else: from here on this attempt belongs to this process, or has ended already.
     let claim = Claim::wait_for(&job.log)?;
     if let Some(ending) = read_result(&job.result) {
@@ -164,20 +177,16 @@ fn serve() -> io::Result<()> {
     }
     if control.wanted.level.is_some() {
         let reason = "cancelled before it was started".to_string();
-        return conclude(&job, &supervisor, None, &Ending::not_started(Outcome::Skipped, reason));
+        return conclude(job, supervisor, None, &Ending::not_started(Outcome::Skipped, reason), None);
     }
     let hold = match Hold::take(&job.lock, &job.mark, job.asked_ms)? {
         Taken::Held(hold) => hold,
         Taken::ByAnother(mark) => return supervisor.say(&Report::Held(mark)),
     };
-    match attempt::run(&job, &claim, &mut control, &supervisor) {
+    match attempt::run(job, &claim, control, supervisor) {
         Done::Ended { ending, all_gone, log } => {
-            if let Some(mut log) = log {
-                // A log that misses its end is better than an attempt that misses its result.
-                let _ = log.finish();
-            }
             // What could not be killed is left to whoever takes the task next.
-            conclude(&job, &supervisor, Some(hold).filter(|_| all_gone), &ending)
+            conclude(job, supervisor, Some(hold).filter(|_| all_gone), &ending, log)
         }
         Done::Busy(why) => {
             hold.end(false)?;
@@ -186,14 +195,27 @@ fn serve() -> io::Result<()> {
     }
 }
 
-/// The result is in its file before the task is free and before anybody hears of it; it goes to the supervisor also
-/// where the file could not be written.
-fn conclude(job: &Job, supervisor: &Supervisor, hold: Option<Hold>, ending: &Ending) -> io::Result<()> {
-    let written = write_result(&job.result, ending);
+/// Log and result are in their files before the task is free and before anybody hears of it. Where there is no room for
+/// them the task is free all the same, the supervisor hears of its end, and this process stays until they are written.
+fn conclude(
+    job: &Job,
+    supervisor: &Supervisor,
+    hold: Option<Hold>,
+    ending: &Ending,
+    log: Option<Box<CappedLog>>,
+) -> io::Result<()> {
+    let mut rest = Rest::new(job, ending, log);
+    let written = rest.write();
     let counts = matches!(ending.outcome, Outcome::Passed | Outcome::Failed | Outcome::TimedOut) && ending.started;
     let ended = hold.map_or(Ok(()), |hold| hold.end(counts));
+    if let Err(error) = &written {
+        supervisor.say(&Report::Trouble(Some(format!("the result of an attempt cannot be written: {error}"))))?;
+    }
     supervisor.say(&Report::Ended(ending.clone()))?;
-    written.and(ended)
+    if written.is_err() {
+        rest.wait_for_room();
+    }
+    ended
 }
 
 /// The way to the supervisor.

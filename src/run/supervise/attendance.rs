@@ -1,5 +1,7 @@
 //! The supervisor's side of one guard.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
@@ -10,6 +12,10 @@ use super::super::system;
 use super::Input;
 use crate::task::TaskId;
 
+/// How long a guard may take to end after its last word, before that is passed on: one for whose result there is no room
+/// stays, and the run goes on without it.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// A guard that this process started.
 pub(super) struct Attendance {
     pub(super) task: TaskId,
@@ -17,18 +23,33 @@ pub(super) struct Attendance {
     pub(super) child: Child,
     pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) mail: mpsc::Sender<Input>,
+    /// The guard has told of trouble, which ends with it at the latest.
+    pub(super) troubled: bool,
 }
 
 impl Attendance {
     /// Hands the job over, passes reports on, and tells how it ended, whatever becomes of the guard.
     pub(super) async fn attend(mut self) {
         let last = self.converse().await;
-        let _ = self.child.wait().await;
+        let stays = match &last {
+            Some(_) => tokio::time::timeout(LINGER, self.child.wait()).await.is_err(),
+            None => self.child.wait().await.is_err(),
+        };
         let last = match last {
             Some(report) => report,
             None => Report::Ended(self.without_a_word().await),
         };
-        let _ = self.mail.send(Input::Guard(self.task.clone(), last)).await;
+        self.tell(last).await;
+        if stays {
+            let _ = self.child.wait().await;
+        }
+        if self.troubled {
+            self.tell(Report::Trouble(None)).await;
+        }
+    }
+
+    async fn tell(&self, report: Report) {
+        let _ = self.mail.send(Input::Guard(self.task.clone(), report)).await;
     }
 
     /// Up to the guard's last report; `None` where it ended without one.
@@ -41,8 +62,11 @@ impl Attendance {
             tokio::select! {
                 report = reports.next_line() => {
                     match serde_json::from_str(&report.ok()??).ok()? {
-                        last @ (Report::Ended(_) | Report::Busy(_) | Report::Held(_)) => return Some(last),
-                        report => self.mail.send(Input::Guard(self.task.clone(), report)).await.ok()?,
+                        last @ (Report::Ended(_) | Report::Busy(_) | Report::NoRoom(_) | Report::Held(_)) => return Some(last),
+                        report => {
+                            self.troubled |= matches!(report, Report::Trouble(_));
+                            self.mail.send(Input::Guard(self.task.clone(), report)).await.ok()?;
+                        }
                     }
                 }
                 Ok(()) = self.wanted.changed() => {

@@ -1,0 +1,118 @@
+//! A disk that fills while tasks run, and has room again later.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use feature_build::run::Outcome::{Cancelled, Failed, Passed};
+use feature_build::run::{self, Event, Level};
+
+use crate::bench::{Bench, id, processes_of, wait_until};
+use crate::chance::{Chance, is_long};
+use crate::mount::Mounts;
+
+/// Takes all the room that is left. What others give back meanwhile is taken too, until it is dropped.
+struct Ballast {
+    path: PathBuf,
+    file: File,
+}
+
+impl Ballast {
+    fn fill(dir: &Path) -> Self {
+        let path = dir.join("ballast");
+        let mut ballast = Self { file: File::create(&path).unwrap(), path };
+        ballast.press();
+        ballast
+    }
+
+    fn press(&mut self) {
+        while self.file.write(&[0; 4096]).is_ok() {}
+        while self.file.write(&[0]).is_ok() {}
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        fs::remove_file(&self.path).unwrap();
+    }
+}
+
+/// Fault 6: the state lies on a file system of 1 MB, which fills while tasks run and is freed: no task is killed, no
+/// result is lost, what waited starts, and the run says what happened.
+#[test]
+fn a_full_disk_kills_no_task_and_loses_no_result() {
+    let Some(mounts) = Mounts::new() else { return };
+    let mut chance = Chance::new("full disk");
+    for _ in 0..if is_long() { 20 } else { 2 } {
+        chance.tried();
+        let mut bench = Bench::new();
+        let state = mounts.tmpfs("1m");
+        bench.config.state_dir = Some(state.clone());
+        bench.options.max_parallel = std::num::NonZeroU32::new(3);
+        let written = 300_000 + chance.below(400_000);
+        bench.wave("1");
+        let until = |name: &str| format!("until [ -e {name} ]; do sleep 0.01; done");
+        bench.task("TALKS", &format!("touch up-1; {}; head -c {written} /dev/zero; echo; echo end", until("full")));
+        bench.task("FAILS", &format!("touch up-2; {}; exit 7", until("full")));
+        bench.task("LONG", &format!("touch up-3; {}; echo long", until("freed")));
+        bench.task("WAITS", "touch waits; echo waited");
+        let run = bench.start();
+        ["up-1", "up-2", "up-3"].iter().for_each(|name| bench.wait_for_file(name));
+        let dir = bench.paths(&run).dir().to_path_buf();
+        assert_eq!(run::degraded(&dir), None);
+
+        let mut ballast = Ballast::fill(&state);
+        fs::write(bench.path("full"), "").unwrap();
+        wait_until("the run says that it is degraded", || {
+            ballast.press();
+            run::degraded(&dir).is_some()
+        });
+        let reason = run::degraded(&dir).unwrap().reason;
+        assert!(reason.contains("No space left on device"), "{reason}");
+        assert!(!bench.path("waits").exists() || bench.paths(&run).log(&id("WAITS"), 1).exists());
+        drop(ballast);
+        wait_until("it is well again", || run::degraded(&dir).is_none());
+        fs::write(bench.path("freed"), "").unwrap();
+
+        let run = bench.follow(&run);
+        assert_eq!(run.outcome("FAILS"), Failed);
+        assert_eq!(run.exit_code_of("FAILS"), Some(7), "{}", run.reason("FAILS"));
+        for task in ["TALKS", "LONG", "WAITS"] {
+            assert_eq!(run.outcome(task), Passed, "{task}: {}", run.reason(task));
+        }
+        assert_eq!(run.log("LONG"), "long\n");
+        assert_eq!(run.log("WAITS"), "waited\n");
+        wait_until("the log is whole", || {
+            fs::read(run.paths.log(&id("TALKS"), 1)).unwrap().len() as u64 == written + 5
+        });
+        assert!(run.records.iter().any(|record| matches!(record.event, Event::RunDegraded { .. })), "it is recorded");
+    }
+}
+
+/// Whoever wants to end a run must not need room for that, neither must what waits for some.
+#[test]
+fn a_run_is_cancelled_while_the_disk_is_full() {
+    let Some(mounts) = Mounts::new() else { return };
+    let mut bench = Bench::new();
+    let state = mounts.tmpfs("1m");
+    bench.config.state_dir = Some(state.clone());
+    bench.options.max_parallel = std::num::NonZeroU32::new(2);
+    bench.wave("1").task("RUNS", "touch up-1; exec sleep 600");
+    bench.task("ENDS", "touch up-2; until [ -e full ]; do sleep 0.01; done").task("WAITS", "true");
+    let run = bench.start();
+    ["up-1", "up-2"].iter().for_each(|name| bench.wait_for_file(name));
+    let dir = bench.paths(&run).dir().to_path_buf();
+    let mut ballast = Ballast::fill(&state);
+    fs::write(bench.path("full"), "").unwrap();
+    wait_until("the run says that it is degraded", || {
+        ballast.press();
+        run::degraded(&dir).is_some()
+    });
+    bench.cancel(&run, None, Level::Terminate);
+    wait_until("nothing runs any more, though nobody can write that down", || processes_of(&run).is_empty());
+    drop(ballast);
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("RUNS"), Cancelled);
+    assert_eq!(run.outcome("ENDS"), Passed);
+    assert_eq!(run.exit_code(), 130);
+}
