@@ -7,6 +7,7 @@
 mod bench;
 mod chance;
 mod clocks;
+mod deaths;
 mod family;
 mod floods;
 mod full;
