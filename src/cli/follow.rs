@@ -14,8 +14,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::NOT_PASSED;
+use crate::agent::safe;
 use crate::run::{
-    self, Event, FollowError, Follower, Launcher, Level, NextRun, Record, RunId, RunPaths, StartError, View,
+    self, Checkups, Event, FollowError, Follower, Launcher, Level, NextRun, Record, RunId, RunPaths, StartError, View,
 };
 
 /// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
@@ -184,7 +185,9 @@ async fn follow(
         Format::Text if io::stdout().is_terminal() => Box::new(live::Live::new()),
         Format::Text => Box::new(plain::Plain),
     };
-    let mut follower = Follower::recovering(RunPaths::of(state_dir, run).dir(), Launcher::default());
+    let paths = RunPaths::of(state_dir, run);
+    let mut follower = Follower::recovering(paths.dir(), Launcher::default());
+    let mut checkups = Checkups::new(paths.dir());
     let mut view = View::default();
     let mut ticks = tokio::time::interval(live::REDRAW);
     let mut asked: Option<Level> = None;
@@ -232,6 +235,10 @@ async fn follow(
                     shown.say(words)
                 }
             },
+            degraded = checkups.degraded() => {
+                let reason = safe::line(degraded.reason.as_bytes());
+                shown.say(&format!("the state folder cannot be written: {reason}; what runs goes on"))
+            }
             () = at(stop_by) => {
                 stop_by = None;
                 stop_here();

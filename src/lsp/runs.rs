@@ -14,10 +14,10 @@ use tower_lsp::ls_types::{MessageType, ProgressToken};
 use super::events;
 use super::main_loop::Happening;
 use super::progress::{self, Shown};
-use crate::agent::Excerpt;
+use crate::agent::{Excerpt, safe};
 use crate::run::{
-    self, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed, RunId, RunPaths,
-    TaskState, TaskView, View, WaveView,
+    self, Checkups, Degraded, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
+    RunId, RunPaths, TaskState, TaskView, View, WaveView,
 };
 use crate::task::TaskId;
 
@@ -266,6 +266,7 @@ impl Following {
     pub(super) async fn follow(self) {
         let paths = RunPaths::of(&self.state_dir, &self.run);
         let mut follower = Follower::recovering(paths.dir(), Launcher::default());
+        let mut checkups = Checkups::new(paths.dir());
         let mut view = View::default();
         let mut bar = None;
         let mut speaking = None;
@@ -280,6 +281,10 @@ impl Following {
                 () = at(tell_at) => {
                     tell_at = None;
                     self.tell(&view, false).await;
+                    continue;
+                }
+                degraded = checkups.degraded() => {
+                    self.warn(&degraded).await;
                     continue;
                 }
                 // The time that is left goes by while nothing happens.
@@ -319,6 +324,13 @@ impl Following {
             let shown = Shown { over: true, message: progress::summary(&view), ..Shown::of(&view, None, None) };
             bar.send_replace(shown);
         }
+    }
+
+    /// The tasks go on, so nobody would notice.
+    async fn warn(&self, degraded: &Degraded) {
+        let reason = safe::line(degraded.reason.as_bytes());
+        let message = format!("run {}: the state folder cannot be written: {reason}; what runs goes on", self.run);
+        self.client.show_message(MessageType::WARNING, message).await;
     }
 
     async fn tell(&self, view: &View, over: bool) {

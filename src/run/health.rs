@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,42 @@ pub struct Degraded {
 pub fn degraded(run_dir: &Path) -> Option<Degraded> {
     let text = private::read(&RunPaths::at(run_dir).health(), SIZE as u64).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// How often a follower looks at a run's health.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A follower's look at a run's health, again and again.
+#[derive(Debug)]
+pub struct Checkups {
+    run_dir: PathBuf,
+    looks: tokio::time::Interval,
+    seen: Option<Degraded>,
+}
+
+impl Checkups {
+    /// Of the run whose folder this is. Needs a runtime.
+    pub fn new(run_dir: &Path) -> Self {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self { run_dir: run_dir.to_path_buf(), looks, seen: None }
+    }
+
+    /// Waits until the run has become degraded; each time is told once. Cancel safe.
+    pub async fn degraded(&mut self) -> Degraded {
+        loop {
+            self.looks.tick().await;
+            let dir = self.run_dir.clone();
+            let now = tokio::task::spawn_blocking(move || degraded(&dir)).await.ok().flatten();
+            if now == self.seen {
+                continue;
+            }
+            self.seen.clone_from(&now);
+            if let Some(degraded) = now {
+                return degraded;
+            }
+        }
+    }
 }
 
 /// What has trouble.

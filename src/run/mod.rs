@@ -41,7 +41,7 @@ pub use arrivals::NextRun;
 pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
-pub use health::{Degraded, degraded};
+pub use health::{Checkups, Degraded, degraded};
 pub use history::{
     History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished,
 };

@@ -3,11 +3,12 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use feature_build::run::Outcome::{Cancelled, Failed, Passed};
 use feature_build::run::{self, Event, Level};
 
-use crate::bench::{Bench, id, processes_of, wait_until};
+use crate::bench::{Bench, binary, id, processes_of, wait_until};
 use crate::chance::{Chance, is_long};
 use crate::mount::Mounts;
 
@@ -61,6 +62,15 @@ fn a_full_disk_kills_no_task_and_loses_no_result() {
         let dir = bench.paths(&run).dir().to_path_buf();
         assert_eq!(run::degraded(&dir), None);
 
+        let (root, screen) = (bench.root(), bench.path("screen"));
+        let feature_build = |words: &[&str]| {
+            let mut command = Command::new(binary());
+            command.args(words).current_dir(&root);
+            command
+        };
+        fs::write(bench.path("feature-build.yaml"), format!("state_dir: {}\n", state.display())).unwrap();
+        let mut watch = feature_build(&["watch"]).stdout(File::create(&screen).unwrap()).spawn().unwrap();
+
         let mut ballast = Ballast::fill(&state);
         fs::write(bench.path("full"), "").unwrap();
         wait_until("the run says that it is degraded", || {
@@ -69,12 +79,19 @@ fn a_full_disk_kills_no_task_and_loses_no_result() {
         });
         let reason = run::degraded(&dir).unwrap().reason;
         assert!(reason.contains("No space left on device"), "{reason}");
+        wait_until("the terminal says so", || {
+            fs::read_to_string(&screen).unwrap().contains("the state folder cannot be written: ")
+        });
+        let status = feature_build(&["status"]).output().unwrap();
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(status.contains("degraded: "), "{status}");
         assert!(!bench.path("waits").exists() || bench.paths(&run).log(&id("WAITS"), 1).exists());
         drop(ballast);
         wait_until("it is well again", || run::degraded(&dir).is_none());
         fs::write(bench.path("freed"), "").unwrap();
 
         let run = bench.follow(&run);
+        assert_eq!(watch.wait().unwrap().code(), Some(1), "FAILS has failed");
         assert_eq!(run.outcome("FAILS"), Failed);
         assert_eq!(run.exit_code_of("FAILS"), Some(7), "{}", run.reason("FAILS"));
         for task in ["TALKS", "LONG", "WAITS"] {
