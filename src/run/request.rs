@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::watch::Watched;
 use super::{RunId, RunPaths, private, random, system};
@@ -89,43 +89,61 @@ fn ask_by_name(path: &Path, request: &Request) -> Option<io::Result<()>> {
     Some(private::create(&path.with_extension(ending)).map(drop))
 }
 
-/// Takes requests out of the folder as they come, until nobody listens.
-pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Request>) {
+/// A request that was found.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    obeyed: oneshot::Sender<()>,
+}
+
+impl Asked {
+    /// It is in the journal: its file may go.
+    pub(super) fn obeyed(self) {
+        let _ = self.obeyed.send(());
+    }
+}
+
+/// Tells of requests as they come, until nobody listens. A file goes when its request is obeyed: the next supervisor finds
+/// what this one did not come to.
+pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Asked>) {
     let mut watched = Watched::new(&paths.requests());
     loop {
         let dir = paths.requests();
         let taken = tokio::task::spawn_blocking(move || {
             watched.register();
-            let found = take(&dir);
+            let found = find(&dir);
             (watched, found)
         });
         let Ok((watched_again, found)) = taken.await else { return };
         watched = watched_again;
-        for request in found {
-            if requests.send(request).await.is_err() {
+        for (file, request) in found {
+            let (obeyed, done) = oneshot::channel();
+            if requests.send(Asked { request, obeyed }).await.is_err() || done.await.is_err() {
                 return;
             }
+            let _ = tokio::task::spawn_blocking(move || fs::remove_file(file)).await;
         }
         watched.changed(LOOK_EVERY).await;
     }
 }
 
-/// A file that is no request is taken away too: it would be read again and again.
-fn take(dir: &Path) -> Vec<Request> {
+/// The requests in the folder. A file that is none is taken away: it would be read again and again.
+fn find(dir: &Path) -> Vec<(PathBuf, Request)> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    files.filter_map(|path| take_one(&path)).collect()
+    files.filter_map(|path| find_one(&path).map(|request| (path, request))).collect()
 }
 
-fn take_one(path: &Path) -> Option<Request> {
+fn find_one(path: &Path) -> Option<Request> {
     let ending = path.extension()?.to_str()?;
     if let Some((_, level)) = LEVELS.iter().find(|(name, _)| *name == ending) {
-        let _ = fs::remove_file(path);
         return Some(Request::Cancel { level: *level, tasks: None });
     }
     if ending != "json" {
         return None;
     }
-    let bytes = fs::read(path);
-    let _ = fs::remove_file(path);
-    serde_json::from_slice(&bytes.ok()?).ok()
+    let request = serde_json::from_slice(&fs::read(path).ok()?).ok();
+    if request.is_none() {
+        let _ = fs::remove_file(path);
+    }
+    request
 }

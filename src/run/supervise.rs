@@ -41,7 +41,7 @@ use super::past::Past;
 use super::paths::task_lock;
 use super::prune::prune_some;
 use super::record::Recorder;
-use super::request::Request;
+use super::request::{Asked, Request};
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
 use super::{
@@ -130,6 +130,9 @@ enum Input {
     Guard(TaskId, Report),
     /// This run does not wait any more for another one's task.
     Detached(TaskId, Detached),
+    /// The user's word.
+    Asked(Asked),
+    /// What a signal asks for.
     Request(Request),
     Signal,
     /// Whether the output of an attempt that did not pass tells of a rate limit.
@@ -378,6 +381,10 @@ impl Supervisor {
         match input {
             Input::Guard(task, report) => self.hear_guard(task, report).await,
             Input::Detached(task, detached) => self.detach(task, detached).await,
+            Input::Asked(asked) => {
+                self.obey(asked.request.clone()).await;
+                asked.obeyed();
+            }
             Input::Request(request) => self.obey(request).await,
             Input::Signal => self.obey_signal().await,
             Input::Judged { task, ending, met_rate_limit } => self.judged(task, ending, met_rate_limit).await,

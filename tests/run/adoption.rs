@@ -4,6 +4,7 @@ use std::path::Path;
 
 use feature_build::run::Outcome::{Cancelled, Failed, Lost, Passed, Skipped};
 use feature_build::run::{self, Event, FollowError, Follower, Launcher, Level, Resumed, RunId, RunState, Takeover};
+use feature_build::workspace::Retries;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bench::{Bench, Run, binary, id, kill, processes_of, processes_where, rendezvous, wait_until};
@@ -461,4 +462,49 @@ fn many_runs_of_one_wave_start_each_task_once() {
     for task in tasks {
         assert_eq!(started_times(&bench, task), 1, "{task}");
     }
+}
+
+#[test]
+fn a_task_that_waited_to_be_tried_again_is_tried_again() {
+    let mut bench = Bench::new();
+    bench.config.retries = Retries { count: 1, delay_seconds: Some(1.5), ..Retries::default() };
+    bench.wave("1").task("A", "echo start >> starts-A; [ $(wc -l < starts-A) -gt 1 ]").task("B", &patient("B"));
+    let run = bench.start();
+    bench.wait_for_file("on-B");
+    bench.wait_for_event(&run, "A waits", |event| matches!(event, Event::TaskRetrying { .. }));
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    bench.write("go-B");
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B"), starts(&run, "A")), (Passed, Passed, 2));
+    assert_eq!(started_times(&bench, "A"), 2);
+}
+
+#[test]
+fn where_nothing_lives_any_more_nothing_is_tried_again() {
+    let mut bench = Bench::new();
+    bench.config.retries = Retries { count: 1, delay_seconds: Some(600.0), ..Retries::default() };
+    bench.wave("1").task("A", "echo start >> starts-A; exit 3");
+    let run = bench.start();
+    bench.wait_for_event(&run, "A waits", |event| matches!(event, Event::TaskRetrying { .. }));
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.exit_code_of("A"), started_times(&bench, "A")), (Failed, Some(3), 1));
+}
+
+/// A request is written, and the supervisor dies before it has obeyed it.
+#[test]
+fn a_cancel_that_nobody_obeyed_yet_is_obeyed_by_the_next_supervisor() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A"));
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    bench.cancel(&run, None, Level::Terminate);
+    bench.resume(&run, Takeover::Continue);
+    let requests = bench.paths(&run).requests();
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.exit_code()), (Cancelled, 130));
+    wait_until("its file is gone", || std::fs::read_dir(&requests).unwrap().next().is_none());
 }

@@ -41,8 +41,8 @@ pub(super) fn requests(paths: &RunPaths, mail: &mpsc::Sender<Input>) {
     tokio::spawn(request::listen(paths.clone(), send));
     let mail = mail.clone();
     tokio::spawn(async move {
-        while let Some(request) = requests.recv().await {
-            if mail.send(Input::Request(request)).await.is_err() {
+        while let Some(asked) = requests.recv().await {
+            if mail.send(Input::Asked(asked)).await.is_err() {
                 return;
             }
         }
