@@ -28,8 +28,7 @@ const BIRTH: Duration = Duration::from_secs(10);
 /// How often a run without a supervisor is looked at meanwhile.
 const BIRTH_LOOK: Duration = Duration::from_millis(100);
 
-/// How often it is worked out how long a run will go on, and how often that is shown while nothing happens.
-const ESTIMATE_EVERY: Duration = Duration::from_secs(1);
+/// How often it is shown how long a run will go on, while nothing happens.
 const REDRAW: Duration = Duration::from_secs(5);
 
 /// The runs in progress and the latest attempts of one workspace.
@@ -360,23 +359,34 @@ impl Following {
     }
 }
 
-/// How long a run will go on, worked out now and then: that takes a moment for a run of thousands of tasks, and there
-/// may be thousands of events a second.
+/// How long a run will go on. Working that out takes a moment for a run of thousands of tasks, and there may be thousands
+/// of events a second: it may cost a twentieth of the time, no more.
 #[derive(Debug, Default)]
 struct Left {
-    /// When that was, and what came out.
-    known: Option<(Instant, Option<u64>)>,
+    known: Option<Known>,
 }
+
+/// What came out, when, and how long that took.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    left_ms: Option<u64>,
+    at: Instant,
+    took: Duration,
+}
+
+/// What costs no more is worked out each time.
+const CHEAP: Duration = Duration::from_millis(2);
 
 impl Left {
     fn of(&mut self, view: &View) -> Option<u64> {
-        if let Some((at, left)) = self.known.filter(|(at, _)| at.elapsed() < ESTIMATE_EVERY) {
-            let gone = u64::try_from(at.elapsed().as_millis()).unwrap_or(0);
-            return left.map(|left| left.saturating_sub(gone));
+        if let Some(known) = self.known.filter(|known| known.took > CHEAP && known.at.elapsed() < known.took * 20) {
+            let gone = u64::try_from(known.at.elapsed().as_millis()).unwrap_or(0);
+            return known.left_ms.map(|left| left.saturating_sub(gone));
         }
-        let left = run::remaining_ms(view, Timestamp::now());
-        self.known = Some((Instant::now(), left));
-        left
+        let begun = Instant::now();
+        let left_ms = run::remaining_ms(view, Timestamp::now());
+        self.known = Some(Known { left_ms, at: Instant::now(), took: begun.elapsed() });
+        left_ms
     }
 }
 

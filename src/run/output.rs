@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::watch::Watched;
-use super::{Event, FollowError, Follower, Order, Outcome, Record, RunId, RunPaths};
+use super::{Event, FollowError, Follower, Launcher, Order, Outcome, Record, RunId, RunPaths};
 use crate::task::TaskId;
 
 /// How often a log is looked at that nobody says anything about.
@@ -54,6 +54,7 @@ pub struct OutputFollower {
     root: PathBuf,
     task: TaskId,
     follower: Follower,
+    launcher: Launcher,
     log: Option<Log>,
     /// How many bytes a log has at the most while its attempt goes on.
     most: u64,
@@ -71,14 +72,16 @@ struct Log {
 }
 
 impl OutputFollower {
-    /// Follows a task of a run of the workspace. Blocking: reads what the run was told about logs.
-    pub fn new(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId) -> Self {
+    /// Follows a task of a run of the workspace, and gives that run a new supervisor where its own dies. Blocking: reads
+    /// what the run was told about logs.
+    pub fn new(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId, launcher: Launcher) -> Self {
         let paths = RunPaths::of(state_dir, run);
         Self {
             state_dir: state_dir.to_path_buf(),
             root: root.to_path_buf(),
             task: task.clone(),
-            follower: Follower::new(paths.dir()),
+            follower: Follower::recovering(paths.dir(), launcher.clone()),
+            launcher,
             log: None,
             most: longest_head(&paths),
             ended: false,
@@ -126,7 +129,7 @@ impl OutputFollower {
             Event::TaskRetrying { task, outcome, .. } if task == self.task => Some(Piece::Retrying(outcome)),
             Event::TaskAttached { task, run } if task == self.task => {
                 let paths = RunPaths::of(&self.state_dir, &run);
-                self.follower = Follower::new(paths.dir());
+                self.follower = Follower::recovering(paths.dir(), self.launcher.clone());
                 Some(Piece::Elsewhere(run))
             }
             Event::TaskFinished { task, .. } if task == self.task => {

@@ -40,7 +40,7 @@ impl Keep {
         let (said, standard) = (&config.keep, Self::default());
         Self {
             runs: said.runs.unwrap_or(standard.runs),
-            bytes: said.megabytes.map_or(standard.bytes, |megabytes| megabytes.saturating_mul(1 << 20)),
+            bytes: said.size.map_or(standard.bytes, |size| size.0),
             days: said.days.unwrap_or(standard.days),
         }
     }

@@ -76,8 +76,8 @@ pub struct Config {
 pub struct Keep {
     /// So many of the newest. Default: 100.
     pub runs: Option<u32>,
-    /// As many of the newest as have this size together, in MB. Default: 1024.
-    pub megabytes: Option<u64>,
+    /// As many of the newest as have this size together, in bytes or such as `500MB`. Default: 1GB.
+    pub size: Option<Size>,
     /// Those of the last days. Default: 30.
     pub days: Option<u32>,
 }

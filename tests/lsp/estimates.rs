@@ -15,17 +15,19 @@ fn waves_runs_and_progress_say_how_long_it_will_take() {
     workspace.write("tools/TASK-A-002.sh", "exit 0\n");
     let mut editor = Editor::open(&workspace);
     editor.open_file(&workspace, &file);
-    let waves = editor.request("featureBuild/waves", json!({}));
-    let feature = &waves["roots"][0]["features"][0];
+    let mut feature = Value::Null;
+    eventually("the workspace is read", || {
+        feature = editor.request("featureBuild/waves", json!({}))["roots"][0]["features"][0].clone();
+        feature.is_object()
+    });
     assert_eq!(feature["waves"][0]["estimate_ms"], 7 * 60_000, "{feature}");
     assert_eq!(feature["waves"][0]["tasks"][0]["estimate_ms"], 4 * 60_000);
 
     let answer = editor.command("featureBuild/runFeature", workspace.target(json!({})));
     assert!(answer["run"].is_string(), "{answer}");
-    let ends_with_a_time = |value: &Value| value["message"].as_str().is_some_and(|text| text.ends_with(" min"));
-    let told =
-        editor.progress(|value| ends_with_a_time(value) && value["message"].as_str().unwrap().starts_with("1/3"));
-    assert!(told["message"].as_str().unwrap().contains("~5 min"), "4 and 1: {told}");
+    // 4 minutes for the one that runs, 1 for the wave behind it.
+    let says = |value: &Value, words: &str| value["message"].as_str().is_some_and(|text| text.contains(words));
+    editor.progress(|value| says(value, "1/3") && says(value, "~5 min"));
     let runs = editor.request("featureBuild/runs", json!({ "root": workspace.target(json!({}))["root"] }));
     let remaining = runs["runs"][0]["remaining_ms"].as_u64().unwrap();
     assert!((60_000..=300_000).contains(&remaining), "{runs}");
@@ -58,8 +60,8 @@ fn what_failed_in_one_run_is_run_again() {
     let again = editor.command("featureBuild/rerunFailed", target.clone());
     assert!(again["run"].is_string(), "{again}");
     editor.next("window/showMessage");
-    let begin = editor.progress(|value| value["kind"] == "begin");
-    assert_eq!(begin["title"], "TASK-A-003", "TASK-A-002 has passed since");
+    // A run of one task is called by its name: TASK-A-002 is not in it.
+    editor.progress(|value| value["kind"] == "begin" && value["title"] == "TASK-A-003");
     editor.progress(|value| value["kind"] == "end");
     eventually("nothing is left", || {
         let answer = editor.command("featureBuild/rerunFailed", target.clone());

@@ -291,3 +291,71 @@ fn a_run_says_how_long_it_will_go_on() {
     assert!((60_000..=120_000).contains(&remaining), "{told}");
     assert_eq!(told["runs"][0]["waves"][0]["tasks"][0]["estimate_ms"], 60_000);
 }
+
+#[test]
+fn a_followed_log_that_is_full_says_so_and_has_its_end() {
+    let workspace = Workspace::new();
+    let config = fs::read_to_string(workspace.root().join("feature-build.yaml")).unwrap();
+    workspace.write("feature-build.yaml", &format!("{config}log_limit: 1000\n"));
+    workspace.task(
+        "A",
+        1,
+        "echo first; head -c 5000 /dev/zero | tr '\\0' 'x'; touch on; until [ -e go ]; do sleep 0.01; done; echo last",
+    );
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    let mut following = workspace.spawn(&["log", "A", "-f"]);
+    let mut said = BufReader::new(following.stderr.take().unwrap());
+    read_until(&mut said, "the log of A is as long as it may be");
+    workspace.write("go", "");
+    let shown = text(&following.wait_with_output().unwrap().stdout);
+    assert!(shown.starts_with("first\nxxx") && shown.ends_with("xxxlast\n"), "{shown}");
+    assert!(shown.contains("bytes left out"), "{shown}");
+}
+
+#[test]
+fn a_task_is_cancelled_whatever_the_case_of_its_name() {
+    let workspace = Workspace::new();
+    workspace.task("Task-A", 1, "touch on; sleep 600");
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    assert_eq!(code(&workspace.call(&["cancel", "--task", "task-b"])), Some(2));
+    let cancelled = workspace.call(&["cancel", "--task", "TASK-a"]);
+    assert!(text(&cancelled.stdout).starts_with("cancelling Task-A of run "), "{cancelled:?}");
+    workspace.wait_for_end();
+}
+
+#[test]
+fn a_run_that_has_not_finished_is_never_removed() {
+    let workspace = Workspace::new();
+    old_run(&workspace.state(), "20200101-000000-aaaa", 900, &[("T", "passed")]);
+    let journal = workspace.state().join("runs/20200101-000000-aaaa/journal.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    let (unfinished, _) = lines.trim_end().rsplit_once('\n').unwrap();
+    fs::write(&journal, format!("{unfinished}\n")).unwrap();
+    assert_eq!(run::runs(&workspace.state())[0].state, RunState::Died);
+    let pruned = workspace.call(&["prune", "--keep", "0", "--max-bytes", "0", "--older-than", "0"]);
+    assert!(text(&pruned.stdout).contains("removed 0 runs"), "{pruned:?}");
+    assert_eq!(names(&workspace).len(), 1);
+}
+
+#[test]
+fn status_says_what_is_not_as_usual() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done");
+    workspace.task("B", 2, "true");
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    workspace.call(&["cancel", "--finish-wave"]);
+    wait_until("status tells of it", || text(&workspace.call(&["status"]).stdout).contains("no later wave will start"));
+    let told: Value = serde_json::from_slice(&workspace.call(&["status", "--format", "json"]).stdout).unwrap();
+    let schema = serde_json::from_slice(&workspace.call(&["schema", "status"]).stdout).unwrap();
+    assert!(jsonschema::is_valid(&schema, &told), "{told}");
+    let run = &told["runs"][0];
+    assert_eq!(
+        (&run["cancelling"], &run["paused"], &run["degraded"]),
+        (&json!("finish-wave"), &json!(false), &Value::Null)
+    );
+    workspace.write("go", "");
+    workspace.wait_for_end();
+}

@@ -8,13 +8,13 @@ use anyhow::Context as _;
 
 use super::super::is_lost_output;
 use crate::agent::safe;
-use crate::run::{OutputFollower, Piece, RunId};
+use crate::run::{Launcher, OutputFollower, Piece, RunId};
 use crate::task::TaskId;
 
 /// Prints what is there, then what comes, until the task has its outcome.
 pub(super) fn follow(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut output = OutputFollower::new(root, state_dir, run, task);
+    let mut output = OutputFollower::new(root, state_dir, run, task, Launcher::default());
     let mut printer = Printer { is_terminal: io::stdout().is_terminal(), line: Vec::new() };
     runtime.block_on(async {
         while let Some(piece) = output.next().await? {
