@@ -37,6 +37,8 @@ pub struct Handling {
     pub resume: Vec<String>,
     /// Commands that must succeed after the process has.
     pub verify: Vec<Vec<String>>,
+    /// The variables that it may take with it, by name or by a beginning of names (`ANTHROPIC_*`); `None`: all.
+    pub env: Option<Vec<String>>,
 }
 
 /// No command can be made for a task.
@@ -152,6 +154,7 @@ impl Chooser<'_> {
             success: source.agent.success.unwrap_or_default(),
             resume,
             verify: self.verify()?,
+            env: self.config.env.clone(),
         };
         Ok(Command { argv, stdin: self.stdin(source.stdin)?, handling })
     }

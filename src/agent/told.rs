@@ -1,5 +1,7 @@
 //! What an agent tells about itself besides its work: tokens, cost, model, session.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,4 +60,18 @@ pub struct RateLimit {
     /// How long until then, in seconds, where it says that instead.
     #[serde(default)]
     pub after_s: Option<u64>,
+}
+
+impl RateLimit {
+    /// Longer limits are looked at again after this: clocks differ, and so do quotas.
+    const LONGEST: Duration = Duration::from_secs(8 * 24 * 3600);
+    /// Added to the time that was named: who comes in the very second may be too early.
+    const MARGIN: Duration = Duration::from_secs(1);
+
+    /// How long to wait, at this time in seconds since 1970; `None` where the agent names no time.
+    pub fn wait(self, now: i64) -> Option<Duration> {
+        let until = self.until.map(|until| u64::try_from(until.saturating_sub(now)).unwrap_or(0));
+        let seconds = until.or(self.after_s)?;
+        Some(Duration::from_secs(seconds).saturating_add(Self::MARGIN).min(Self::LONGEST))
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::terminal::{Look, Paint};
-use crate::agent::safe;
+use crate::agent::{Usage, safe};
 use crate::run::{self, Counts, Finished, Outcome, RunState, TaskState, TaskView, View, WaveView};
 
 /// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
@@ -114,6 +114,7 @@ pub(super) fn finished_task(task: &TaskView) -> String {
     if task.flaky {
         line.push_str(&format!(", flaky: at its attempt {}", task.attempt));
     }
+    line.push_str(&task.told.usage.map(spent).unwrap_or_default());
     let title = safe::line(task.title.as_bytes());
     if !title.is_empty() && title != task.id.as_str() {
         line.push_str(&format!(" ({title})"));
@@ -143,7 +144,8 @@ pub(super) fn run_summary(view: &View) -> Vec<String> {
         lines.extend(view.waves.iter().flat_map(summary_of));
     }
     let run = view.run.as_ref().map(ToString::to_string).unwrap_or_default();
-    lines.push(format!("run {run}: {}", ending(finished)));
+    let used = view.tasks().filter_map(|task| task.told.usage).reduce(Usage::plus);
+    lines.push(format!("run {run}: {}{}", ending(finished), used.map(spent).unwrap_or_default()));
     lines
 }
 
@@ -160,6 +162,16 @@ fn ending(finished: &Finished) -> String {
         words.push_str(&format!(", {times} times faster than one after another"));
     }
     words
+}
+
+/// `, $0.09, 24.4 k tokens`: what agents used, as far as they say.
+fn spent(usage: Usage) -> String {
+    let cost = usage.cost_usd.map(|cost| format!(", ${cost:.2}")).unwrap_or_default();
+    match usage.tokens() {
+        0 => cost,
+        tokens @ 1..=9_999 => format!("{cost}, {tokens} tokens"),
+        tokens => format!("{cost}, {}.{} k tokens", tokens / 1000, tokens % 1000 / 100),
+    }
 }
 
 /// `None` where there is nothing to compare: less than two tasks' worth of time was saved.
@@ -202,6 +214,15 @@ mod tests {
         assert_eq!(times.map(|time| ago(time, now)), ["just now", "42 min ago", "27 h ago", "11 days ago", ""]);
         assert_eq!(ago("2026-03-03T12:01:00Z", now), "just now", "a clock that went back");
         assert_eq!([1, 712, 3_500, 5 << 20, 3 << 30].map(size), ["1 byte", "712 bytes", "3.4 KB", "5.0 MB", "3.0 GB"]);
+    }
+
+    #[test]
+    fn what_was_used_is_said_as_far_as_it_is_known() {
+        let usage = |input_tokens, cost_usd| Usage { input_tokens, output_tokens: 0, cost_usd };
+        assert_eq!(spent(usage(24_432, Some(0.0871))), ", $0.09, 24.4 k tokens");
+        assert_eq!(spent(usage(900, None)), ", 900 tokens");
+        assert_eq!(spent(usage(0, Some(1.0))), ", $1.00");
+        assert_eq!(spent(usage(0, None)), "");
     }
 
     #[test]

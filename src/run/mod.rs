@@ -46,7 +46,7 @@ pub use history::{
     History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished,
 };
 pub use journal::{JournalError, read_journal};
-pub use order::{Limits, Order};
+pub use order::{Budget, Limits, Order};
 pub use output::{OutputError, OutputFollower, Piece};
 pub use paths::{RunPaths, runs_dir};
 pub use prune::{Keep, PruneError, Pruned, prune};

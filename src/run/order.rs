@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Keep, RetryPolicy, RunId};
-use crate::agent::Handling;
+use crate::agent::{Handling, Usage};
 use crate::plan::Schedule;
 use crate::task::TaskId;
+use crate::workspace::ResourceLimits;
 
 /// The content of a run's `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,9 +49,35 @@ pub struct Order {
     /// How long tasks will probably take, in milliseconds; those are missing of which nothing tells.
     #[serde(default)]
     pub estimates: BTreeMap<TaskId, u64>,
+    /// What the run's agents may use together.
+    #[serde(default)]
+    pub budget: Budget,
     /// The hash of the configuration that the user trusted when the run was started.
     #[serde(default)]
     pub trusted: String,
+}
+
+/// What the agents of a run may use together, by their own account; a task that runs is not ended for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// In US dollars.
+    pub max_cost: Option<f64>,
+    /// Tokens, in and out.
+    pub max_tokens: Option<u64>,
+}
+
+impl Budget {
+    /// Why no further task may start; `None`: one may.
+    pub(super) fn is_spent(&self, used: Usage) -> Option<String> {
+        let cost = used.cost_usd.unwrap_or_default();
+        if let Some(max) = self.max_cost.filter(|max| cost >= *max) {
+            return Some(format!("the run has cost ${cost:.2}, and `max_cost` is ${max:.2}"));
+        }
+        let tokens = used.tokens();
+        let max = self.max_tokens.filter(|max| tokens >= *max)?;
+        Some(format!("the run has used {tokens} tokens, and `max_tokens` is {max}"))
+    }
 }
 
 /// What a guard enforces. Times in milliseconds.
@@ -67,6 +94,9 @@ pub struct Limits {
     pub leak_ms: u64,
     /// How long it goes on without a supervisor.
     pub orphan_ms: u64,
+    /// What its processes may take of the machine.
+    #[serde(default)]
+    pub resources: ResourceLimits,
     /// How many bytes of its output are kept, half from its head and half from its tail.
     pub log_bytes: u64,
 }
@@ -79,6 +109,7 @@ impl Default for Limits {
             grace_ms: 10_000,
             leak_ms: 500,
             orphan_ms: 30_000,
+            resources: ResourceLimits::default(),
             log_bytes: 64 << 20,
         }
     }

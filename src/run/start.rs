@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::estimate::Hint;
-use super::{Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal, system};
+use super::{
+    Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal, system,
+};
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
@@ -169,6 +171,7 @@ pub fn start(
         schedule: schedule.clone(),
         argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
         handling: commands.iter().map(|(id, command)| (id.clone(), command.handling.clone())).collect(),
+        budget: Budget { max_cost: config.max_cost, max_tokens: config.max_tokens },
         with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
         max_parallel: options.max_parallel.unwrap_or_else(|| max_parallel(config)),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
@@ -245,6 +248,7 @@ fn limits(config: &Config, options: &Options) -> Limits {
         timeout_ms: options.timeout_seconds.or(config.timeout_seconds).map(milliseconds),
         slow_after_ms: config.slow_after_seconds.map(milliseconds),
         log_bytes: config.log_limit.map_or(standard.log_bytes, |limit| limit.0),
+        resources: config.limits,
         grace_ms: config.grace_seconds.map_or(standard.grace_ms, milliseconds),
         ..standard
     }

@@ -316,6 +316,9 @@ impl Supervisor {
     }
 
     async fn start(&mut self, task: TaskId) {
+        if let Some(reason) = self.order.budget.is_spent(self.attempts.used()) {
+            return self.end(&task, Ending::not_started(Outcome::Skipped, reason)).await;
+        }
         let attempt = self.attempts.begin(&task);
         match self.spawn_guard(&task) {
             Ok(child) => {
@@ -358,8 +361,15 @@ impl Supervisor {
             ("FEATURE_BUILD_LOG", log.display().to_string()),
             (system::MARK, mark(order, task, attempt)),
         ];
+        let handling = order.handling.get(task).cloned().unwrap_or_default();
+        let session = self.attempts.session_to_mend(task).filter(|_| !handling.resume.is_empty());
+        let argv = match session {
+            Some(session) => handling.resume.iter().map(|word| word.replace("{session}", session)).collect(),
+            None => order.argv.get(task).cloned().unwrap_or_default(),
+        };
         Job {
-            argv: order.argv.get(task).cloned().unwrap_or_default(),
+            feedback: session.map(|_| self.paths.log(task, attempt.saturating_sub(1))),
+            argv,
             env: variables.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             root: order.root.clone(),
             stdin: order.with_stdin.contains(task).then(|| self.paths.stdin(task)),
@@ -374,6 +384,7 @@ impl Supervisor {
             },
             log,
             limits: order.limits,
+            handling,
         }
     }
 
@@ -481,7 +492,7 @@ impl Supervisor {
             attempts: if ending.started { self.attempts.newest(task) } else { 0 },
             flaky: ending.outcome == Outcome::Passed && self.attempts.tally(task).failures > 0,
             leaked: ending.leaked,
-            told: ending.told,
+            told: self.attempts.told_of(task),
         };
         self.recorder.record(event).await;
     }

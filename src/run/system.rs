@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal};
 
+use crate::workspace::ResourceLimits;
+
 /// The variable that marks every process of an attempt.
 pub(super) const MARK: &str = "FEATURE_BUILD_ATTEMPT";
 
@@ -16,6 +18,26 @@ pub(super) fn become_subreaper() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     Ok(())
+}
+
+/// What a process and those that it will start may take of the machine. Set right behind its start; what the system
+/// refuses is left out: a task without its limit is better than none.
+pub(super) fn limit(leader: Pid, limits: &ResourceLimits) {
+    if let Some(nice) = limits.nice {
+        // The leader's number is its group's, too.
+        let _ = rustix::process::setpriority_pgrp(Some(leader), i32::from(nice.min(19)));
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
+        if let Some(megabytes) = limits.memory_mb {
+            let _ = prlimit(Some(leader), Resource::As, both(megabytes.saturating_mul(1 << 20)));
+        }
+        if let Some(seconds) = limits.cpu_seconds {
+            let _ = prlimit(Some(leader), Resource::Cpu, both(seconds));
+        }
+    }
 }
 
 /// A descriptor that becomes readable when the process has exited, where the system has such a thing.

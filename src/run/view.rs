@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Counts, Event, Level, Outcome, Record, RunId, WaveRef};
+use crate::agent::Told;
 use crate::task::TaskId;
 
 /// A run as its records tell so far.
@@ -94,6 +95,8 @@ pub struct TaskView {
     pub flaky: bool,
     /// It left processes behind, which were killed.
     pub leaked: bool,
+    /// What its agents told: tokens and cost, model, session.
+    pub told: Told,
 }
 
 /// Where a task of a run stands.
@@ -195,7 +198,7 @@ impl View {
                     view.progress = Some(text.clone());
                 }
             }
-            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, leaked, .. } => {
+            Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, leaked, told, .. } => {
                 let Some(view) = self.task_mut(task.as_str()) else { return };
                 let state = TaskState::Finished {
                     outcome: *outcome,
@@ -207,6 +210,7 @@ impl View {
                 view.state = state;
                 view.flaky = *flaky;
                 view.leaked = *leaked;
+                view.told = told.clone();
                 view.log = log.clone().or_else(|| view.log.take());
                 if !counted {
                     *self.summary.entry(*outcome).or_default() += 1;
@@ -294,6 +298,7 @@ impl View {
                     slow_ms: None,
                     flaky: false,
                     leaked: false,
+                    told: Told::default(),
                 });
             }
             self.waves.push(WaveView { wave: wave.wave.clone(), tasks, started: None, finished: None });

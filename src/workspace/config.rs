@@ -34,6 +34,17 @@ pub struct Config {
     pub agents: BTreeMap<String, Agent>,
     /// Commands that must succeed, one after another, after the agent has: each one's failure is the task's.
     pub verify: Vec<Command>,
+    /// The variables of the environment that a task may take with it, by name or by a beginning of names (`ANTHROPIC_*`),
+    /// besides those that every program needs (`PATH`, `HOME`, `LANG`, ...). Default: all.
+    pub env: Option<Vec<String>>,
+    /// What a task may take of the machine.
+    pub limits: Limits,
+    /// When a run has cost this many US dollars, by its agents' own account, it starts no further task.
+    #[serde(deserialize_with = "amount")]
+    #[schemars(range(min = 0))]
+    pub max_cost: Option<f64>,
+    /// When a run has used this many tokens, it starts no further task.
+    pub max_tokens: Option<u64>,
     /// Let a task's own keys `run`, `agent`, `model` and `verify` count.
     pub task_commands: bool,
     /// How many tasks run at the same time at the most; default: the whole wave, at most 16.
@@ -80,6 +91,19 @@ pub struct Keep {
     pub size: Option<Size>,
     /// Those of the last days. Default: 30.
     pub days: Option<u32>,
+}
+
+/// What a task may take of the machine, where the system can say so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// How willingly it lets others go first: 0 to 19.
+    #[schemars(range(min = 0, max = 19))]
+    pub nice: Option<u8>,
+    /// The memory that each of its processes may reserve, in megabytes.
+    pub memory_mb: Option<u64>,
+    /// The processor time that each of its processes may use, in seconds.
+    pub cpu_seconds: Option<u64>,
 }
 
 /// A dialect of your own.
@@ -292,6 +316,14 @@ fn span_in(location: serde_yaml::Location, text: &str) -> Span {
     let end = boundary_behind(text, start.saturating_add(offset(location.span().byte_len())));
     let shown = text.get(start..end).map_or(0, |shown| shown.trim_end().len());
     Span::new(start, start + shown)
+}
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let amount = Option::<f64>::deserialize(deserializer)?;
+    if amount.is_some_and(|amount| !amount.is_finite() || amount < 0.0) {
+        return Err(de::Error::custom("an amount must be 0 or more"));
+    }
+    Ok(amount)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

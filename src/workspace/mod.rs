@@ -10,6 +10,9 @@ mod root;
 pub mod trust;
 
 pub use agents::{Agent, AgentName, Format, PRESETS, Success};
-pub use config::{Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Own, Pattern, Retries, Run, Size, Stdin};
+pub use config::{
+    Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Limits as ResourceLimits, Own, Pattern, Retries, Run, Size,
+    Stdin,
+};
 pub use index::{Changed, FileProblems, Index};
 pub use root::{find_root, state_dir};

@@ -1,10 +1,11 @@
 //! One attempt from its start to its end: a loop over the task's output, the supervisor's word and the clock.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,8 +17,9 @@ use super::family::{Exit, Family};
 use super::log::CappedLog;
 use super::orphan::Orphan;
 use super::output::Output;
-use super::{Control, Ending, Job, Report, Supervisor};
-use crate::agent::Told;
+use super::{Control, Ending, Job, Report, Supervisor, verify};
+use crate::agent::Verdict;
+use crate::workspace::Success;
 
 /// `task-progress` comes at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -40,7 +42,7 @@ pub(super) enum Done {
     Busy(String),
 }
 
-/// Starts the task's process and stays with it to the end.
+/// Starts the task's process and stays with it to the end, and then with what verifies its work.
 pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &Supervisor) -> Done {
     let log = match claim.log().and_then(|log| CappedLog::new(log, &job.log, job.limits.log_bytes)) {
         Ok(log) => log,
@@ -48,37 +50,27 @@ pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &
     };
     // Taken before the process is there: a duration never says less than the task took.
     let clock = Stopwatch::start();
-    let (child, output) = match start(job) {
+    let (family, pipe) = match input(job).and_then(|stdin| start(job, &job.argv, stdin)) {
         Ok(started) => started,
         Err(StartError { doing, source }) => return cannot_start(&source, &doing),
     };
-    let Some(family) = Family::of(&child) else {
-        return cannot_start(&io::ErrorKind::InvalidData.into(), "its process has no number");
-    };
     let _ = supervisor.say(&Report::Started);
-    let exit_watch = system::exit_watch(family.leader());
-    let attempt = Attempt {
-        job,
-        control,
-        supervisor,
-        family,
-        exit_watch,
-        output: Output::new(output, log),
-        troubled: false,
-        progress: Progress::default(),
-        clock,
-        is_stopped: false,
-        is_slow: false,
-        ending: None,
-        exit: None,
-        orphan: None,
-    };
-    attempt.see_through()
+    let output = Output::new(pipe, log, job.handling.format);
+    let seen = Attempt::new(job, control, supervisor, family, output, clock).see_through();
+    let Seen { ending, all_gone, log, .. } = verify::verify(job, control, supervisor, seen);
+    Done::Ended { ending, all_gone, log: Some(Box::new(log)) }
 }
 
-struct StartError {
-    doing: String,
-    source: io::Error,
+/// A process could not be started.
+pub(super) struct StartError {
+    pub(super) doing: String,
+    pub(super) source: io::Error,
+}
+
+impl StartError {
+    fn new(doing: String) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { doing, source }
+    }
 }
 
 fn cannot_start(error: &io::Error, doing: &str) -> Done {
@@ -90,32 +82,58 @@ fn cannot_start(error: &io::Error, doing: &str) -> Done {
     Done::Ended { ending, all_gone: true, log: None }
 }
 
+/// What the task's process reads.
+fn input(job: &Job) -> Result<Stdio, StartError> {
+    if let Some(log) = &job.feedback {
+        let feedback = verify::feedback(log, &job.log);
+        return feedback
+            .map(Stdio::from)
+            .map_err(StartError::new(format!("telling what failed, by {}", log.display())));
+    }
+    match &job.stdin {
+        Some(file) => File::open(file).map(Stdio::from).map_err(StartError::new(format!("opening {}", file.display()))),
+        None => Ok(Stdio::null()),
+    }
+}
+
 /// Standard output and standard error lead into one pipe: what comes out stays in the order in which it was written.
-fn start(job: &Job) -> Result<(Child, PipeReader), StartError> {
-    let failed = |doing: &str| {
-        let doing = doing.to_string();
-        move |source| StartError { doing, source }
-    };
-    let [program, arguments @ ..] = job.argv.as_slice() else {
+pub(super) fn start(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family, PipeReader), StartError> {
+    let failed = |doing: &str| StartError::new(doing.to_owned());
+    let [program, arguments @ ..] = argv else {
         return Err(failed("its command is empty")(io::ErrorKind::InvalidInput.into()));
     };
     // In the guard itself, so that a program given by a relative path is looked for from there, by every system.
     std::env::set_current_dir(&job.root).map_err(failed(&format!("entering {}", job.root.display())))?;
-    let stdin = match &job.stdin {
-        Some(file) => File::open(file).map_err(failed(&format!("opening {}", file.display())))?.into(),
-        None => Stdio::null(),
-    };
     let (output, stdout) = io::pipe().map_err(failed("making a pipe"))?;
     rustix::io::ioctl_fionbio(&output, true).map_err(|errno| failed("making a pipe")(errno.into()))?;
     let stderr = stdout.try_clone().map_err(failed("making a pipe"))?;
     let mut command = Command::new(program);
+    if let Some(allowed) = &job.handling.env {
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_allowed(name, allowed)));
+    }
     command.args(arguments).envs(&job.env).stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
     // The command holds the pipe's other end until it is dropped at the end of this function.
     let child = command.spawn().map_err(failed(&format!("\"{program}\"")))?;
-    Ok((child, output))
+    let family =
+        Family::of(&child).ok_or_else(|| failed("its process has no number")(io::ErrorKind::InvalidData.into()))?;
+    system::limit(family.leader(), &job.limits.resources);
+    Ok((family, output))
 }
 
-struct Attempt<'a> {
+/// Without these hardly any program works; none of them is a secret.
+const ALWAYS: [&str; 11] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TERM", "TMPDIR", "XDG_*"];
+
+/// Whether a task may take a variable with it: by its name, or by a beginning of names, `ANTHROPIC_*`.
+fn is_allowed(name: &OsStr, allowed: &[String]) -> bool {
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.as_encoded_bytes().starts_with(beginning.as_bytes()),
+        None => name == pattern,
+    };
+    ALWAYS.into_iter().any(fits) || allowed.iter().any(|pattern| fits(pattern))
+}
+
+pub(super) struct Attempt<'a> {
     job: &'a Job,
     control: &'a mut Control,
     supervisor: &'a Supervisor,
@@ -153,8 +171,46 @@ struct Progress {
     said: Option<(Instant, String)>,
 }
 
-impl Attempt<'_> {
-    fn see_through(mut self) -> Done {
+/// What is known when a process and all that it left behind are gone.
+pub(super) struct Seen {
+    pub(super) ending: Ending,
+    pub(super) all_gone: bool,
+    pub(super) log: CappedLog,
+    /// Goes on where something follows: the limits are the whole attempt's.
+    pub(super) clock: Stopwatch,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        job: &'a Job,
+        control: &'a mut Control,
+        supervisor: &'a Supervisor,
+        family: Family,
+        output: Output,
+        clock: Stopwatch,
+    ) -> Self {
+        // A supervisor that died while another process of the attempt ran is not heard of again.
+        let orphan = control.closed.then(Orphan::new);
+        let exit_watch = system::exit_watch(family.leader());
+        Self {
+            job,
+            control,
+            supervisor,
+            family,
+            exit_watch,
+            output,
+            troubled: false,
+            progress: Progress::default(),
+            clock,
+            is_stopped: false,
+            is_slow: false,
+            ending: None,
+            exit: None,
+            orphan,
+        }
+    }
+
+    pub(super) fn see_through(mut self) -> Seen {
         // What came together with the job.
         self.obey_pause();
         while !self.is_over() {
@@ -167,7 +223,7 @@ impl Attempt<'_> {
         self.output.read_the_rest();
         self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, duration)));
         let ending = self.ending(duration, leaked, all_gone);
-        Done::Ended { ending, all_gone, log: Some(Box::new(self.output.into_log())) }
+        Seen { ending, all_gone, log: self.output.into_log(), clock: self.clock }
     }
 
     /// Waits until something happens or is due, and takes it in.
@@ -351,7 +407,7 @@ impl Attempt<'_> {
             return;
         }
         self.progress.pending = false;
-        let Some(text) = self.output.last_line() else { return };
+        let Some(text) = self.output.progress() else { return };
         if self.progress.said.as_ref().is_some_and(|(_, said)| *said == text) {
             return;
         }
@@ -381,7 +437,18 @@ impl Attempt<'_> {
             reason = Some(reason.map_or_else(|| remark.into(), |reason| format!("{reason}; {remark}")));
         }
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Ending { outcome, exit_code, duration_ms, reason, started: true, leaked, told: Told::default(), limited: None }
+        let reading = self.output.reading();
+        Ending {
+            outcome,
+            exit_code,
+            duration_ms,
+            reason,
+            started: true,
+            leaked,
+            told: reading.told.clone(),
+            limited: reading.limited.filter(|_| outcome == Outcome::Failed),
+            unverified: false,
+        }
     }
 
     fn verdict(&self) -> (Outcome, Option<String>) {
@@ -394,12 +461,36 @@ impl Attempt<'_> {
             (Some((Why::Orphaned, _)), _) => {
                 (Outcome::Lost, Some("its supervisor died and no other took over; it was ended".into()))
             }
-            (None, Some((Exit::Code(0), _))) => (Outcome::Passed, None),
-            (None, Some((Exit::Code(code), _))) => (Outcome::Failed, Some(format!("exited with {code}"))),
+            (None, Some((Exit::Code(0), _))) => self.own_account(),
+            (None, Some((Exit::Code(code), _))) => {
+                (Outcome::Failed, Some(self.with_words(format!("exited with {code}"))))
+            }
             (None, Some((Exit::Signal(signal), _))) => {
                 (Outcome::Failed, Some(format!("killed by {}", system::signal_name(signal))))
             }
             (None, None) => (Outcome::Failed, Some("its end was not seen".into())),
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// An exit code of 0 is not enough: what an agent says about its own work counts more.
+    fn own_account(&self) -> (Outcome, Option<String>) {
+        match &self.output.reading().verdict {
+            Some(Verdict::Failed(_)) => (Outcome::Failed, Some(self.with_words("its agent failed".into()))),
+            Some(Verdict::Blocked(words)) => (Outcome::Failed, Some(format!("its agent is blocked: {words}"))),
+            None if self.job.handling.success == Success::Result => {
+                (Outcome::Failed, Some("its agent ended without saying that the work is done".into()))
+            }
+            Some(Verdict::Done) | None => (Outcome::Passed, None),
+        }
+    }
+
+    /// With what the agent says besides.
+    fn with_words(&self, reason: String) -> String {
+        match &self.output.reading().verdict {
+            Some(Verdict::Failed(words) | Verdict::Blocked(words)) => format!("{reason}: {words}"),
+            Some(Verdict::Done) | None => reason,
         }
     }
 }

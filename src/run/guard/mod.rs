@@ -8,11 +8,11 @@
 mod attempt;
 mod family;
 mod hold;
-mod last_line;
 mod log;
 mod orphan;
 mod output;
 mod rest;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
 use super::{Level, Limits, Outcome, private, system};
-use crate::agent::{RateLimit, Told};
+use crate::agent::{Handling, RateLimit, Told};
 use attempt::Done;
 use hold::{Hold, Taken};
 use log::CappedLog;
@@ -41,6 +41,12 @@ pub(super) struct Job {
     pub(super) root: PathBuf,
     /// The file it reads as its standard input; `None`: nothing.
     pub(super) stdin: Option<PathBuf>,
+    /// The log of the attempt before, whose failed verification the process reads as its standard input instead.
+    #[serde(default)]
+    pub(super) feedback: Option<PathBuf>,
+    /// How its output is read, and what verifies it.
+    #[serde(default)]
+    pub(super) handling: Handling,
     /// Where its output goes.
     pub(super) log: PathBuf,
     /// Where the result goes.
@@ -75,7 +81,7 @@ pub(super) struct Wanted {
 pub(super) enum Report {
     /// The process runs.
     Started,
-    /// Its last line of output, safe to show.
+    /// What it does now, safe to show.
     Progress(String),
     /// Its output or its result cannot be written just now, and why; `None`: now they can.
     Trouble(Option<String>),
@@ -109,6 +115,9 @@ pub(super) struct Ending {
     /// Its agent's quota is used up: no failure of the task.
     #[serde(default)]
     pub(super) limited: Option<RateLimit>,
+    /// The work was done by the agent's own account, but a command that verifies it failed.
+    #[serde(default)]
+    pub(super) unverified: bool,
 }
 
 impl Ending {
@@ -129,6 +138,7 @@ impl Ending {
             leaked: false,
             told: Told::default(),
             limited: None,
+            unverified: false,
         }
     }
 }

@@ -1,11 +1,12 @@
-//! What comes out of a task: read as fast as it comes, kept in the log, its last line shown.
+//! What comes out of a task: read as fast as it comes, kept in the log, and understood.
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::last_line::LastLine;
 use super::log::CappedLog;
+use crate::agent::{Reader, Reading};
+use crate::workspace::Format;
 
 /// As much as is read at a time, and as much as may wait in the pipe. More does not make a flood faster, and the pipes of
 /// one user share a limit (`pipe-user-pages-soft`), beyond which each new one has room for little.
@@ -19,17 +20,17 @@ pub(super) struct Output {
     pipe: Option<PipeReader>,
     buffer: Box<[u8]>,
     log: CappedLog,
-    last_line: LastLine,
+    reader: Reader,
     /// When to try again to write what is held.
     retry_at: Option<Instant>,
 }
 
 impl Output {
     /// The pipe must not block.
-    pub(super) fn new(pipe: PipeReader, log: CappedLog) -> Self {
+    pub(super) fn new(pipe: PipeReader, log: CappedLog, format: Format) -> Self {
         widen(&pipe);
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Self { pipe: Some(pipe), buffer, log, last_line: LastLine::default(), retry_at: None }
+        Self { pipe: Some(pipe), buffer, log, reader: Reader::new(format), retry_at: None }
     }
 
     /// What becomes readable when there is more; `None` once every process has closed it.
@@ -45,7 +46,7 @@ impl Output {
             Ok(count) => {
                 let bytes = self.buffer.get(..count).unwrap_or_default();
                 self.log.write(bytes);
-                self.last_line.feed(bytes);
+                self.reader.feed(bytes);
                 self.plan_retry();
                 return true;
             }
@@ -62,14 +63,20 @@ impl Output {
         const ROUNDS: usize = 64;
         for _ in 0..ROUNDS {
             if !self.read() {
-                return;
+                break;
             }
         }
+        self.reader.finish();
     }
 
-    /// The last line that shows anything.
-    pub(super) fn last_line(&self) -> Option<String> {
-        self.last_line.text()
+    /// What the task does now, safe to show.
+    pub(super) fn progress(&self) -> Option<String> {
+        self.reader.progress()
+    }
+
+    /// What the output has told.
+    pub(super) fn reading(&self) -> &Reading {
+        self.reader.reading()
     }
 
     /// Why the disk does not take the output just now.

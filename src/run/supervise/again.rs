@@ -29,8 +29,12 @@ pub(super) struct Waiting {
 impl Supervisor {
     /// An attempt has ended: its outcome is the task's, unless another one follows.
     pub(super) async fn attempt_ended(&mut self, task: TaskId, ending: Ending) {
+        self.attempts.told(&task, &ending);
         if !self.may_follow(&task, &ending) {
             return self.end(&task, ending).await;
+        }
+        if ending.limited.is_some() {
+            return self.judged(task, ending, true).await;
         }
         let Some(patterns) = self.retry_on.clone() else {
             return self.judged(task, ending, false).await;
@@ -45,7 +49,9 @@ impl Supervisor {
 
     /// What could not be started would not start the next time either.
     fn may_follow(&self, task: &TaskId, ending: &Ending) -> bool {
-        ending.started && !self.is_ending() && !self.attempts.is_last(task) && self.order.retry.concerns(ending.outcome)
+        let is_tried_again = ending.limited.is_some() || self.order.retry.concerns(ending.outcome);
+        let is_paid_for = self.order.budget.is_spent(self.attempts.used()).is_none();
+        ending.started && !self.is_ending() && !self.attempts.is_last(task) && is_tried_again && is_paid_for
     }
 
     /// It is known whether the attempt met a rate limit.
@@ -57,6 +63,10 @@ impl Supervisor {
         let seed = retry::seed_of(&mark(&self.order, &task, attempt));
         let next = self.order.retry.next(self.attempts.tally(&task), ending.outcome, met_rate_limit, seed);
         let Next::Again { delay, rate_limited } = next else { return self.end(&task, ending).await };
+        // The agent knows when it may go on; before that, no attempt could do more than find out the same.
+        let named =
+            ending.limited.filter(|_| rate_limited).and_then(|limit| limit.wait(jiff::Timestamp::now().as_second()));
+        let delay = named.unwrap_or(delay);
         self.attempts.count(&task, rate_limited);
         let event = Event::TaskRetrying {
             task: task.clone(),

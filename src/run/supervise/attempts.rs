@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::super::guard::Ending;
 use super::super::retry::Tally;
+use crate::agent::{Told, Usage};
 use crate::task::TaskId;
 
 #[derive(Debug, Default)]
@@ -11,10 +13,14 @@ pub(super) struct Attempts {
     of_task: HashMap<TaskId, OfTask>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct OfTask {
     newest: u32,
     tally: Tally,
+    /// What the agents of all attempts used, and the newest's model and session.
+    told: Told,
+    /// The newest attempt did its work, but that was not verified.
+    unverified: bool,
     /// The user wants no further one.
     last: bool,
 }
@@ -69,7 +75,36 @@ impl Attempts {
         self.of(task).last
     }
 
+    /// Takes in what the agent of an attempt that has ended told.
+    pub(super) fn told(&mut self, task: &TaskId, ending: &Ending) {
+        let of_task = self.of_task.entry(task.clone()).or_default();
+        let usage = match (of_task.told.usage, ending.told.usage) {
+            (Some(before), Some(now)) => Some(before.plus(now)),
+            (before, now) => before.or(now),
+        };
+        let model = ending.told.model.clone().or(of_task.told.model.take());
+        let session = ending.told.session.clone().or(of_task.told.session.take());
+        of_task.told = Told { usage, model, session };
+        of_task.unverified = ending.unverified;
+    }
+
+    /// What the agents of a task's attempts told.
+    pub(super) fn told_of(&self, task: &TaskId) -> Told {
+        self.of_task.get(task).map(|of_task| of_task.told.clone()).unwrap_or_default()
+    }
+
+    /// The session that the next attempt goes on with: the work in it is done but for what its verification showed.
+    pub(super) fn session_to_mend(&self, task: &TaskId) -> Option<&str> {
+        self.of_task.get(task).filter(|of_task| of_task.unverified)?.told.session.as_deref()
+    }
+
+    /// What all agents used.
+    pub(super) fn used(&self) -> Usage {
+        let usages = self.of_task.values().filter_map(|of_task| of_task.told.usage);
+        usages.fold(Usage::default(), Usage::plus)
+    }
+
     fn of(&self, task: &TaskId) -> OfTask {
-        self.of_task.get(task).copied().unwrap_or_default()
+        self.of_task.get(task).cloned().unwrap_or_default()
     }
 }

@@ -1,0 +1,171 @@
+//! Agents, played from recorded sessions: what a run makes of what they write.
+
+use feature_build::agent::{Handling, Usage};
+use feature_build::run::Event;
+use feature_build::run::Outcome::{Failed, Passed, Skipped};
+use feature_build::workspace::{Format, Retries, Success};
+
+use crate::bench::{Bench, Run, id};
+
+const AGENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/fake-agent.sh");
+
+/// Adds a task that plays a session.
+fn plays(bench: &mut Bench, name: &str, format: Format, session: &[&str]) {
+    bench.task_argv(name, &[], &[&[AGENT], session].concat());
+    let success = match format {
+        Format::ClaudeStreamJson | Format::CodexJson => Success::Result,
+        _ => Success::Exit,
+    };
+    bench.commands.get_mut(&id(name)).unwrap().handling = Handling { format, success, ..Handling::default() };
+}
+
+fn handling<'b>(bench: &'b mut Bench, name: &str) -> &'b mut Handling {
+    &mut bench.commands.get_mut(&id(name)).unwrap().handling
+}
+
+fn told(run: &Run, name: &str) -> feature_build::agent::Told {
+    let found = run.records.iter().find_map(|record| match &record.event {
+        Event::TaskFinished { task, told, .. } if task.as_str() == name => Some(told.clone()),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+fn retries(run: &Run) -> Vec<(bool, u64)> {
+    let retries = run.records.iter().filter_map(|record| match &record.event {
+        Event::TaskRetrying { rate_limited, delay_ms, .. } => Some((*rate_limited, *delay_ms)),
+        _ => None,
+    });
+    retries.collect()
+}
+
+#[test]
+fn what_an_agent_says_outranks_its_exit_code() {
+    let mut bench = Bench::new();
+    bench.wave("1");
+    plays(&mut bench, "DONE", Format::ClaudeStreamJson, &["claude-done.jsonl"]);
+    plays(&mut bench, "ERROR", Format::ClaudeStreamJson, &["claude-not-logged-in.jsonl"]);
+    plays(&mut bench, "BLOCKED", Format::ClaudeStreamJson, &["claude-blocked.jsonl"]);
+    plays(&mut bench, "SILENT", Format::ClaudeStreamJson, &["text.txt"]);
+    plays(&mut bench, "CODEX", Format::CodexJson, &["codex-failed.jsonl", "1"]);
+    plays(&mut bench, "CODEX-DONE", Format::CodexJson, &["codex-done.jsonl"]);
+    plays(&mut bench, "OPENCODE", Format::OpencodeJson, &["opencode-error.jsonl"]);
+    plays(&mut bench, "GUARDKIT", Format::Guardkit, &["guardkit-max-turns.txt"]);
+    plays(&mut bench, "TEXT", Format::Text, &["text.txt"]);
+    let run = bench.run();
+    for name in ["DONE", "CODEX-DONE", "TEXT"] {
+        assert_eq!(run.outcome(name), Passed, "{name}: {}", run.reason(name));
+    }
+    for (name, words) in [
+        ("ERROR", "its agent failed: Not logged in · Please run /login"),
+        ("BLOCKED", "its agent is blocked: **Blocked:** the database needs a password"),
+        ("SILENT", "ended without saying that the work is done"),
+        ("CODEX", "exited with 1: unexpected status 401"),
+        ("OPENCODE", "Anthropic API key is missing"),
+        ("GUARDKIT", "max turns exceeded"),
+    ] {
+        assert_eq!(run.outcome(name), Failed, "{name}");
+        assert!(run.reason(name).contains(words), "{name}: {}", run.reason(name));
+    }
+    let told = told(&run, "DONE");
+    assert_eq!(told.usage, Some(Usage { input_tokens: 24_030, output_tokens: 402, cost_usd: Some(0.0871) }));
+    assert_eq!(told.model.as_deref(), Some("claude-sonnet-5"));
+    assert_eq!(told.session.as_deref(), Some("0b9d6f0e-8c1e-4c0c-9a55-2f4f8e1f4a10"));
+    assert!(run.log("DONE").starts_with("{\"type\":\"system\""), "the log keeps the bytes");
+}
+
+#[test]
+fn a_limit_is_waited_for_and_is_no_failure() {
+    let mut bench = Bench::new();
+    // The first call meets the limit, the second does the work. The time that the agent names is long gone.
+    let script = format!("[ -e called ] && exec {AGENT} claude-done.jsonl; exec {AGENT} claude-limit.jsonl");
+    bench.wave("1").task("A", &script);
+    handling(&mut bench, "A").format = Format::ClaudeStreamJson;
+    let run = bench.run();
+    assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+    assert_eq!(retries(&run), [(true, 1_000)]);
+    assert_eq!(run.exit_code(), 0);
+}
+
+#[test]
+fn a_run_that_has_cost_enough_starts_nothing_more() {
+    let mut bench = Bench::new();
+    bench.config.max_cost = Some(0.05);
+    bench.wave("1");
+    plays(&mut bench, "A", Format::ClaudeStreamJson, &["claude-done.jsonl"]);
+    bench.wave("2");
+    plays(&mut bench, "B", Format::ClaudeStreamJson, &["claude-done.jsonl"]);
+    let run = bench.run();
+    assert_eq!(run.outcome("A"), Passed);
+    assert_eq!(run.outcome("B"), Skipped);
+    assert_eq!(run.reason("B"), "the run has cost $0.09, and `max_cost` is $0.05");
+    assert_eq!(run.exit_code(), 1);
+
+    bench.config.max_cost = None;
+    bench.config.max_tokens = Some(24_432);
+    let run = bench.run();
+    assert!(run.reason("B").contains("24432 tokens"), "{}", run.reason("B"));
+}
+
+#[test]
+fn what_verifies_a_task_decides() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("GOOD", "echo work").task("BAD", "echo work").task("FAILED", "exit 3");
+    let commands = |script: &str| vec![vec!["true".into()], vec!["sh".into(), "-c".into(), script.into()]];
+    handling(&mut bench, "GOOD").verify = commands("echo checked; pwd");
+    handling(&mut bench, "BAD").verify = commands("echo 'src/a.rs:1:1: wrong'; exit 7");
+    handling(&mut bench, "FAILED").verify = commands("touch verified");
+    let run = bench.run();
+    assert_eq!(run.outcome("GOOD"), Passed, "{}", run.reason("GOOD"));
+    let log = run.log("GOOD");
+    assert!(log.starts_with("work\n\n[feature-build: verify: true]\n"), "{log}");
+    assert!(log.ends_with(&format!("checked\n{}\n", bench.root().display())), "{log}");
+    assert_eq!(run.outcome("BAD"), Failed);
+    assert!(run.reason("BAD").starts_with("verifying by `sh -c echo"), "{}", run.reason("BAD"));
+    assert!(run.reason("BAD").ends_with("exited with 7"), "{}", run.reason("BAD"));
+    assert_eq!(run.exit_code_of("FAILED"), Some(3));
+    assert!(!bench.path("verified").exists(), "what failed is not verified");
+}
+
+#[test]
+fn a_failed_verification_is_told_to_the_agent_in_its_session() {
+    let mut bench = Bench::new();
+    bench.config.retries = Retries { count: 1, delay_seconds: Some(0.0), ..Retries::default() };
+    bench.wave("1");
+    plays(&mut bench, "A", Format::ClaudeStreamJson, &["claude-done.jsonl"]);
+    let handling = handling(&mut bench, "A");
+    let resume = [AGENT, "claude-done.jsonl", "0", "--resume={session}"];
+    handling.resume = resume.map(str::to_owned).to_vec();
+    // The check fails until the agent was called twice.
+    let check = "echo checking; [ \"$(wc -l < called)\" = 2 ] || { echo 'src/a.rs:1:1: wrong'; exit 1; }";
+    handling.verify = vec![["sh", "-c", check].map(str::to_owned).to_vec()];
+    let run = bench.run();
+    assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+    let called = std::fs::read_to_string(bench.path("called")).unwrap();
+    assert!(called.ends_with("--resume=0b9d6f0e-8c1e-4c0c-9a55-2f4f8e1f4a10\n"), "{called}");
+    let told_it = std::fs::read_to_string(bench.path("told")).unwrap();
+    assert!(told_it.contains("a check of it failed") && told_it.contains("src/a.rs:1:1: wrong"), "{told_it}");
+    let usage = told(&run, "A").usage.unwrap();
+    assert_eq!(usage.output_tokens, 804, "both attempts count");
+}
+
+#[test]
+fn a_task_takes_with_it_what_it_may() {
+    let mut bench = Bench::new();
+    bench.config.limits.nice = Some(7);
+    bench.config.limits.cpu_seconds = Some(1000);
+    // Limits are set right behind the start: they are waited for.
+    let limited = "until [ \"$(nice) $(ulimit -t)\" = '7 1000' ]; do sleep 0.01; done; env | cut -d= -f1";
+    bench.wave("1").task("A", limited);
+    bench.task("ALL", "env | cut -d= -f1");
+    handling(&mut bench, "A").env = Some(vec!["CARGO_PKG_*".into()]);
+    let run = bench.run();
+    let log = run.log("A");
+    let has = |log: &str, name: &str| log.lines().any(|line| line == name);
+    for name in ["PATH", "CARGO_PKG_NAME", "FEATURE_BUILD_TASK"] {
+        assert!(has(&log, name), "{name}: {log}");
+    }
+    assert!(!has(&log, "CARGO_MANIFEST_DIR"), "{log}");
+    assert!(has(&run.log("ALL"), "CARGO_MANIFEST_DIR"));
+    assert_eq!(run.outcome("A"), Passed);
+}
