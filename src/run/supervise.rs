@@ -492,7 +492,7 @@ impl Supervisor {
             attempts: if ending.started { self.attempts.newest(task) } else { 0 },
             flaky: ending.outcome == Outcome::Passed && self.attempts.tally(task).failures > 0,
             leaked: ending.leaked,
-            told: self.attempts.told_of(task),
+            told: self.attempts.told_of(task).unwrap_or(ending.told),
         };
         self.recorder.record(event).await;
     }

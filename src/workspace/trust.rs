@@ -44,7 +44,8 @@ pub enum Standing {
 /// The proof that a configuration is trusted; only a [`Store`] makes one. Whoever starts a run has to show it.
 #[derive(Debug, Clone)]
 pub struct Trusted {
-    subject: Subject,
+    /// In a box: a configuration is large.
+    subject: Box<Subject>,
     store: Store,
 }
 

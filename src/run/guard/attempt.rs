@@ -56,7 +56,7 @@ pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &
     };
     let _ = supervisor.say(&Report::Started);
     let output = Output::new(pipe, log, job.handling.format);
-    let seen = Attempt::new(job, control, supervisor, family, output, clock).see_through();
+    let seen = Attempt::new(job, control, supervisor, family, output, clock, job.handling.success).see_through();
     let Seen { ending, all_gone, log, .. } = verify::verify(job, control, supervisor, seen);
     Done::Ended { ending, all_gone, log: Some(Box::new(log)) }
 }
@@ -140,6 +140,8 @@ pub(super) struct Attempt<'a> {
     family: Family,
     exit_watch: Option<OwnedFd>,
     output: Output,
+    /// What counts as success of this process.
+    success: Success,
     /// The supervisor was told that the disk does not take the output.
     troubled: bool,
     progress: Progress,
@@ -188,6 +190,7 @@ impl<'a> Attempt<'a> {
         family: Family,
         output: Output,
         clock: Stopwatch,
+        success: Success,
     ) -> Self {
         // A supervisor that died while another process of the attempt ran is not heard of again.
         let orphan = control.closed.then(Orphan::new);
@@ -199,6 +202,7 @@ impl<'a> Attempt<'a> {
             family,
             exit_watch,
             output,
+            success,
             troubled: false,
             progress: Progress::default(),
             clock,
@@ -479,7 +483,7 @@ impl Attempt<'_> {
         match &self.output.reading().verdict {
             Some(Verdict::Failed(_)) => (Outcome::Failed, Some(self.with_words("its agent failed".into()))),
             Some(Verdict::Blocked(words)) => (Outcome::Failed, Some(format!("its agent is blocked: {words}"))),
-            None if self.job.handling.success == Success::Result => {
+            None if self.success == Success::Result => {
                 (Outcome::Failed, Some("its agent ended without saying that the work is done".into()))
             }
             Some(Verdict::Done) | None => (Outcome::Passed, None),

@@ -88,9 +88,9 @@ impl Attempts {
         of_task.unverified = ending.unverified;
     }
 
-    /// What the agents of a task's attempts told.
-    pub(super) fn told_of(&self, task: &TaskId) -> Told {
-        self.of_task.get(task).map(|of_task| of_task.told.clone()).unwrap_or_default()
+    /// What the agents of a task's attempts told; `None` where none of them ended under this supervisor.
+    pub(super) fn told_of(&self, task: &TaskId) -> Option<Told> {
+        self.of_task.get(task).map(|of_task| of_task.told.clone()).filter(|told| *told != Told::default())
     }
 
     /// The session that the next attempt goes on with: the work in it is done but for what its verification showed.

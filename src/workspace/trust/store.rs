@@ -76,7 +76,7 @@ impl Store {
         match self.record(subject.root())? {
             None => Ok(Standing::New),
             Some(record) if record.hash == subject.hash() => {
-                Ok(Standing::Trusted(Trusted { subject, store: self.clone() }))
+                Ok(Standing::Trusted(Trusted { subject: Box::new(subject), store: self.clone() }))
             }
             Some(record) => Ok(Standing::Changed { before: record.text }),
         }
@@ -101,7 +101,7 @@ impl Store {
             fs::rename(&unfinished, &path)
         };
         written().map_err(|source| StoreError::Io { path: path.clone(), source })?;
-        Ok(Trusted { subject: now, store: self.clone() })
+        Ok(Trusted { subject: Box::new(now), store: self.clone() })
     }
 
     /// Forgets that a workspace was trusted; false where it was not. Blocking.
