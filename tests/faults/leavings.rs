@@ -3,14 +3,17 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use feature_build::run::Level;
 use feature_build::run::Outcome::{Cancelled, Passed};
+use feature_build::run::{Event, Level};
 
-use crate::bench::{Bench, binary, processes_of};
+use crate::bench::{Bench, Run, binary, processes_of};
 use crate::chance::{Chance, is_long};
 
 /// Every stop must be through within the grace period and this.
 const AFTER_GRACE: Duration = Duration::from_secs(1);
+
+/// How long what a task left behind may hold its output.
+const LEAK: Duration = Duration::from_millis(500);
 
 /// Fault 3: the task and its group mate ignore SIGTERM, and the leader exits first.
 #[test]
@@ -38,6 +41,7 @@ fn what_ignores_sigterm_is_gone_after_the_grace_period() {
 #[test]
 fn what_holds_the_output_ends_at_the_leak_time_out() {
     let mut chance = Chance::new("holders");
+    let mut quickest = Duration::MAX;
     let grandchildren = ["sleep 600 &", "(while :; do echo still here; sleep 0.001; done) &", "yes &"];
     for round in 0..if is_long() { 30 } else { 6 } {
         chance.tried();
@@ -50,11 +54,20 @@ fn what_holds_the_output_ends_at_the_leak_time_out() {
         let status = Command::new(binary()).arg("status").current_dir(bench.root()).output().unwrap();
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
         assert!(status.contains("left processes behind, killed"), "{status}");
-        let took = Duration::from_millis(run.finished().wall_ms);
-        let limit = Duration::from_millis(feature_build::run::Limits::default().leak_ms) + Duration::from_millis(200);
-        // A start of guard, shell and grandchild on a busy machine takes its own time.
-        assert!(took < limit + AFTER_GRACE, "{grandchild}: {took:?}");
+        let took = after_its_exit(&run, "A");
+        assert!(took < LEAK + AFTER_GRACE, "{grandchild}: {took:?}");
+        quickest = quickest.min(took);
     }
+    // Each may meet a machine that is busy with other things; not all of them.
+    assert!(quickest < LEAK + Duration::from_millis(200), "{quickest:?}");
+}
+
+/// How long after its own exit a task was over.
+fn after_its_exit(run: &Run, task: &str) -> Duration {
+    let at = |place: usize| run.records[place].time.parse::<jiff::Timestamp>().unwrap();
+    let (began, over) = (run.started_at(task).unwrap(), run.finished_at(task));
+    let Event::TaskFinished { duration_ms, .. } = &run.records[over].event else { unreachable!() };
+    at(over).duration_since(at(began)).unsigned_abs().saturating_sub(Duration::from_millis(*duration_ms))
 }
 
 /// Fault 5: grandchildren in sessions of their own, daemons, and some that fork faster than they can be counted.
