@@ -44,6 +44,8 @@ struct Storm {
 impl Storm {
     fn new() -> Self {
         let mut bench = Bench::new();
+        // Each run is looked at when all is over.
+        bench.config.keep.runs = Some(u32::MAX);
         bench.wave("1").task("A", &script("A", "0.1")).task("B", &script("B", "0.3"));
         bench.task_after("C", &["A"], &script("C", "0.05"));
         bench.wave("2").task("D", &script("D", "0.1")).task("E", "exit 1");

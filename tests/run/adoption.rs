@@ -452,7 +452,7 @@ fn many_runs_of_one_wave_start_each_task_once() {
     let trusted = bench.trusted();
     let start = || run::start(&trusted, &bench.schedule, &bench.commands, &bench.options).unwrap();
     let runs: Vec<RunId> = std::thread::scope(|scope| {
-        let starting: Vec<_> = (0..8).map(|_| scope.spawn(&start)).collect();
+        let starting: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
         starting.into_iter().map(|run| run.join().unwrap()).collect()
     });
     for run in &runs {
