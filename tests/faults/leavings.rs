@@ -41,25 +41,23 @@ fn what_ignores_sigterm_is_gone_after_the_grace_period() {
 #[test]
 fn what_holds_the_output_ends_at_the_leak_time_out() {
     let mut chance = Chance::new("holders");
-    let mut quickest = Duration::MAX;
-    let grandchildren = ["sleep 600 &", "(while :; do echo still here; sleep 0.001; done) &", "yes &"];
-    for round in 0..if is_long() { 30 } else { 6 } {
-        chance.tried();
-        let mut bench = Bench::new();
-        let grandchild = grandchildren.get(round).unwrap_or_else(|| chance.pick(&grandchildren));
-        bench.wave("1").task("A", &format!("{grandchild} exit 0"));
-        let run = bench.run();
-        assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
-        assert!(run.leaked("A"), "{grandchild}: it is said that something was left behind");
-        let status = Command::new(binary()).arg("status").current_dir(bench.root()).output().unwrap();
-        let status = String::from_utf8_lossy(&status.stdout).into_owned();
-        assert!(status.contains("left processes behind, killed"), "{status}");
-        let took = after_its_exit(&run, "A");
-        assert!(took < LEAK + AFTER_GRACE, "{grandchild}: {took:?}");
-        quickest = quickest.min(took);
+    for grandchild in ["sleep 600 &", "(while :; do echo still here; sleep 0.001; done) &", "yes &"] {
+        let mut quickest = Duration::MAX;
+        for _ in 0..if is_long() { 10 } else { 3 } {
+            chance.tried();
+            let mut bench = Bench::new();
+            bench.wave("1").task("A", &format!("{grandchild} exit 0"));
+            let run = bench.run();
+            assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+            assert!(run.leaked("A"), "{grandchild}: it is said that something was left behind");
+            let status = Command::new(binary()).arg("status").current_dir(bench.root()).output().unwrap();
+            let status = String::from_utf8_lossy(&status.stdout).into_owned();
+            assert!(status.contains("left processes behind, killed"), "{status}");
+            quickest = quickest.min(after_its_exit(&run, "A"));
+        }
+        // Each try may meet a machine that is busy with other things; not all of them.
+        assert!(quickest < LEAK + Duration::from_millis(200), "{grandchild}: {quickest:?}");
     }
-    // Each may meet a machine that is busy with other things; not all of them.
-    assert!(quickest < LEAK + Duration::from_millis(200), "{quickest:?}");
 }
 
 /// How long after its own exit a task was over.
