@@ -25,13 +25,14 @@ packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-packages gcc libc6-dev git libfaketime procps python3 python3-venv util-linux
+packages gcc libc6-dev git libfaketime procps python3 python3-venv util-linux valgrind
 packages neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode vim vim-ale
 bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
 bash tests/faults/install-languageclient.sh || say "no npm, or no network: how VS Code ends a server is not tried"
 
 cargo test --all-targets --no-fail-fast "$@"
 cargo test --doc
+cargo bench --bench instructions
 
 if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
     bash tests/editors/vscode.sh

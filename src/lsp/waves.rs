@@ -12,6 +12,7 @@ use super::root::Root;
 use super::runs::Ended;
 use crate::plan::{Feature, PlannedTask, Wave};
 use crate::run::{self, Outcome, RunId, RunPaths, RunState, RunSummary, View};
+use crate::task::Text;
 use crate::workspace::Index;
 
 /// What the editor asks `featureBuild/waves` for; nothing named: everything.
@@ -64,13 +65,13 @@ struct WaveTasks {
 
 #[derive(Debug, Serialize)]
 struct TaskNow {
-    id: Box<str>,
-    title: Box<str>,
+    id: Text,
+    title: Text,
     file: String,
-    status: Box<str>,
+    status: Text,
     state: &'static str,
     reason: Option<String>,
-    depends_on: Vec<Box<str>>,
+    depends_on: Vec<Text>,
     /// Where its lens stands, in bytes: lines of closed files are not known.
     anchor: u32,
     estimated_minutes: Option<f64>,

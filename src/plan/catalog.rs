@@ -1,12 +1,12 @@
 //! Everything that planning knows, kept file by file, and planned again feature by feature.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::feature::{Planned, plan};
-use super::tables::{Entry, GroupKey, Tables};
-use super::{Feature, nearest};
+use super::tables::{Entry, GroupKey, Tables, named};
+use super::{Feature, Map, nearest};
 use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, TaskId};
 
 /// All tasks of a workspace with what follows from them.
@@ -16,12 +16,12 @@ use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, Task
 #[derive(Debug, Default)]
 pub struct Catalog {
     tables: Tables,
-    planned: HashMap<GroupKey, Planned>,
+    planned: Map<GroupKey, Planned>,
     /// Which group has which feature id, and the other way round.
     by_id: BTreeMap<Box<str>, GroupKey>,
-    ids: HashMap<GroupKey, Box<str>>,
+    ids: Map<GroupKey, Box<str>>,
     /// The groups that go by one name.
-    namesakes: HashMap<Box<str>, BTreeSet<GroupKey>>,
+    namesakes: Map<Box<str>, BTreeSet<GroupKey>>,
 }
 
 /// What planning again changed.
@@ -56,21 +56,28 @@ impl Catalog {
 
     /// Plans again what the changes since the last call touched.
     pub fn replan(&mut self) -> Replanned {
+        self.replan_on(1)
+    }
+
+    /// The same on several threads, for when much has changed.
+    pub fn replan_on(&mut self, threads: usize) -> Replanned {
         let mut replanned = Replanned::default();
         let mut waiting = self.tables.take_dirty();
         let mut seen = BTreeSet::new();
         let mut names = BTreeSet::new();
         let mut before = BTreeMap::new();
-        while let Some(group) = waiting.pop_first() {
-            let new = plan(&self.tables, &group);
-            seen.insert(group.clone());
-            let old = self.planned.remove(&group).unwrap_or_default();
-            // Who stood in a cycle with this feature, or does now, tells of its tasks too.
-            let partners = old.partners.iter().chain(&new.partners);
-            waiting.extend(partners.filter(|partner| !seen.contains(*partner)).cloned());
-            names.extend(self.change_name(&group, &old, &new));
-            note_problems(&mut before, &old, &new);
-            self.replace(group, &old, new, &mut replanned);
+        while !waiting.is_empty() {
+            let groups = std::mem::take(&mut waiting);
+            seen.extend(groups.iter().cloned());
+            for (group, new) in plan_all(&self.tables, groups.into_iter().collect(), threads) {
+                let old = self.planned.remove(&group).unwrap_or_default();
+                // Who stood in a cycle with this feature, or does now, tells of its tasks too.
+                let partners = old.partners.iter().chain(&new.partners);
+                waiting.extend(partners.filter(|partner| !seen.contains(*partner)).cloned());
+                names.extend(self.change_name(&group, &old, &new));
+                note_problems(&mut before, &old, &new);
+                self.replace(group, &old, new, &mut replanned);
+            }
         }
         for name in names {
             self.share_out(&name, &mut replanned);
@@ -151,8 +158,7 @@ impl Catalog {
         if let Some(entry) = self.tables.entry(file) {
             return Some(entry.home.clone());
         }
-        let id = self.tables.feature_file(file)?.id.value.clone();
-        Some(GroupKey::Named(Dialect::GuardKit, id))
+        Some(named(Dialect::GuardKit, &self.tables.feature_file(file)?.id.value))
     }
 
     /// Puts a new plan in the place of the old one and notes which features are different.
@@ -214,6 +220,36 @@ impl Catalog {
             self.by_id.remove(&id);
         }
     }
+}
+
+/// Fewer features than this are planned sooner than a thread starts.
+const WORTH_A_THREAD: usize = 64;
+
+/// Plans these groups: each plan follows from the tables alone, so that they can be made at the same time.
+fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<(GroupKey, Planned)> {
+    let plan_each = |groups: Vec<GroupKey>| -> Vec<(GroupKey, Planned)> {
+        groups
+            .into_iter()
+            .map(|group| {
+                let planned = plan(tables, &group);
+                (group, planned)
+            })
+            .collect()
+    };
+    if threads < 2 || groups.len() < WORTH_A_THREAD {
+        return plan_each(groups);
+    }
+    let mut shares: Vec<Vec<GroupKey>> = vec![Vec::new(); threads];
+    for (at, group) in groups.into_iter().enumerate() {
+        if let Some(share) = shares.get_mut(at % threads) {
+            share.push(group);
+        }
+    }
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| plan_each(share))).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.flat_map(|planned| planned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// Keeps the old problems of the files that may have others now. A file may go from one feature to another with its

@@ -1,16 +1,16 @@
 //! One feature, planned from its tasks and the look-ups into all others: waves, states, problems.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::graph::Graph;
 use super::names::natural;
 use super::tables::{Entry, GroupKey, Statement, Tables, plain_path};
-use super::{Feature, PlannedTask, State, Wave};
+use super::{Feature, Map, PlannedTask, Set, State, Wave};
 use crate::task::{
     Code, Dialect, FeatureFile, FeatureRef, Place, Problem, RelPath, Severity, Span, Spanned, Standing, Task, TaskId,
-    WaveLabel,
+    Text, WaveLabel,
 };
 
 /// What planning a feature gives.
@@ -140,7 +140,7 @@ impl<'a> Member<'a> {
     }
 
     /// Why a person has to do it.
-    fn needs_person(&self) -> Option<Box<str>> {
+    fn needs_person(&self) -> Option<Text> {
         let by_feature_file = || {
             let statement = self.statement?;
             let mode = statement.task?.mode.as_ref().filter(|mode| mode.value.eq_ignore_ascii_case("manual"))?;
@@ -163,7 +163,7 @@ fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>>
     texts.iter().map(|text| dependency(tables, entry, file, text)).collect()
 }
 
-fn dependency<'a>(tables: &'a Tables, entry: &Entry, file: &RelPath, text: &'a Spanned<Box<str>>) -> Dependency<'a> {
+fn dependency<'a>(tables: &'a Tables, entry: &Entry, file: &RelPath, text: &'a Spanned<Text>) -> Dependency<'a> {
     let targets = tables.resolve(entry, &text.value);
     let met = if targets.is_empty() { met_without_file(tables, entry, &text.value) } else { met_by(tables, &targets) };
     Dependency { text: &text.value, place: Place { file: Arc::clone(file), span: text.span }, targets, met }
@@ -189,14 +189,13 @@ fn met_without_file(tables: &Tables, entry: &Entry, text: &str) -> Met {
 
 /// The dependencies inside a feature, as edges between its members.
 struct Links<'a> {
-    at: HashMap<&'a Path, usize>,
+    at: Map<&'a Path, usize>,
     graph: Graph,
 }
 
 impl<'a> Links<'a> {
     fn new(members: &[Member<'a>]) -> Self {
-        let at: HashMap<&Path, usize> =
-            members.iter().enumerate().map(|(at, member)| (&*member.task.file, at)).collect();
+        let at: Map<&Path, usize> = members.iter().enumerate().map(|(at, member)| (&*member.task.file, at)).collect();
         let mut graph = Graph::new(members.len());
         for (from, member) in members.iter().enumerate() {
             for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
@@ -254,7 +253,7 @@ fn computed(members: &[Member], links: &Links) -> Vec<Option<WaveLabel>> {
 /// The cycles that members of a feature stand in.
 struct Cycles {
     /// By member.
-    by_member: HashMap<usize, CycleOf>,
+    by_member: Map<usize, CycleOf>,
     partners: BTreeSet<GroupKey>,
 }
 
@@ -268,12 +267,12 @@ struct CycleOf {
     place: Place,
     steps: Arc<[(Place, Box<str>)]>,
     /// The members of this feature with which it forms one.
-    together: Arc<HashSet<usize>>,
+    together: Arc<Set<usize>>,
 }
 
 impl Cycles {
     fn find(tables: &Tables, members: &[Member], links: &Links) -> Self {
-        let mut cycles = Self { by_member: HashMap::new(), partners: BTreeSet::new() };
+        let mut cycles = Self { by_member: Map::default(), partners: BTreeSet::new() };
         cycles.find_open(tables, members, links);
         cycles.find_past(members, links);
         cycles
@@ -292,7 +291,7 @@ impl Cycles {
         let reach = Reach::new(tables, members);
         for component in reach.graph.cyclic_components() {
             let entries = component.iter().filter_map(|&node| reach.entries.get(node));
-            let inside: HashSet<usize> = entries.clone().filter_map(|entry| links.member_of(entry)).collect();
+            let inside: Set<usize> = entries.clone().filter_map(|entry| links.member_of(entry)).collect();
             if inside.is_empty() {
                 continue;
             }
@@ -319,7 +318,7 @@ impl Cycles {
         }
     }
 
-    fn add(&mut self, links: &Links, steps: &[Step], together: &Arc<HashSet<usize>>, stops: bool) {
+    fn add(&mut self, links: &Links, steps: &[Step], together: &Arc<Set<usize>>, stops: bool) {
         let text: Arc<str> = cycle_text(steps).into();
         let places = steps.iter().take(LONGEST_LIST).map(|step| (step.place.clone(), step.text()));
         let places: Arc<[(Place, Box<str>)]> = places.collect();
@@ -387,7 +386,7 @@ impl<'a> Reach<'a> {
     fn new(tables: &'a Tables, members: &[Member<'a>]) -> Self {
         let open = members.iter().filter(|member| member.is_open());
         let mut reach = Self { entries: open.map(|member| member.entry).collect(), graph: Graph::default() };
-        let mut number: HashMap<&Path, usize> = HashMap::new();
+        let mut number: Map<&Path, usize> = Map::default();
         for (at, entry) in reach.entries.iter().enumerate() {
             number.insert(&entry.task.file, at);
             reach.graph.add_node();
@@ -636,7 +635,7 @@ impl Report {
     /// What is wrong with a feature file itself.
     fn feature_file(&mut self, tables: &Tables, group: &GroupKey, file: &FeatureFile) {
         self.problems.entry(Arc::clone(&file.file)).or_default().extend(file.problems.iter().cloned());
-        let mut told = HashSet::new();
+        let mut told = Set::default();
         let listed = file.tasks.iter().map(|task| (&task.id, task.standing));
         let in_waves = file.waves.iter().flatten().map(|id| (id, Standing::Open));
         for (id, standing) in listed.chain(in_waves).filter(|(id, _)| told.insert(id.value.clone())) {
@@ -652,7 +651,7 @@ impl Report {
         tables: &Tables,
         group: &GroupKey,
         file: &FeatureFile,
-        id: &Spanned<Box<str>>,
+        id: &Spanned<Text>,
         standing: Standing,
     ) {
         let place = || Place { file: Arc::clone(&file.file), span: id.span };
@@ -705,10 +704,10 @@ fn assemble(tables: &Tables, group: &GroupKey, members: &[Member], cycles: &Cycl
 /// The name that a feature goes by.
 fn name_of_feature(group: &GroupKey, first: &Task) -> Box<str> {
     match group {
-        GroupKey::Named(_, name) => name.clone(),
+        GroupKey::Named(_, name) => (**name).into(),
         GroupKey::WholeBacklog => "backlog".into(),
         GroupKey::Alone(file) => match &first.id {
-            Some(id) => id.value.clone(),
+            Some(id) => (*id.value).into(),
             None => file.file_stem().map_or_else(|| "alone".into(), |stem| stem.to_string_lossy().into()),
         },
     }
@@ -716,24 +715,26 @@ fn name_of_feature(group: &GroupKey, first: &Task) -> Box<str> {
 
 fn title(tables: &Tables, group: &GroupKey, members: &[Member]) -> Option<Box<str>> {
     if let GroupKey::Alone(_) = group {
-        return members.first().map(|member| member.task.title.clone());
+        return members.first().map(|member| (*member.task.title).into());
     }
-    let by_feature_file = tables.feature_files_of(group).find_map(|file| file.name.clone());
-    by_feature_file.or_else(|| members.iter().find_map(|member| member.task.feature_title.clone()))
+    let by_feature_file = tables.feature_files_of(group).find_map(|file| file.name.as_deref());
+    let title = by_feature_file.or_else(|| members.iter().find_map(|member| member.task.feature_title.as_deref()));
+    title.map(Into::into)
 }
 
 fn planned(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> PlannedTask {
     let task = member.task;
     let stated = member.statement.and_then(|statement| statement.task);
-    let mut depends_on: Vec<Box<str>> = Vec::new();
+    let mut depends_on: Vec<Text> = Vec::new();
     for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
         if !depends_on.iter().any(|id| **id == *target.id()) {
-            depends_on.push(target.id().into());
+            depends_on.push(target.id_text());
         }
     }
+    let id = member.entry.id_text();
     PlannedTask {
-        id: member.entry.id().into(),
-        runnable_id: TaskId::new(member.entry.id()).ok(),
+        runnable_id: TaskId::of(&id).ok(),
+        id,
         title: stated.and_then(|task| task.name.clone()).unwrap_or_else(|| task.title.clone()),
         file: Arc::clone(&task.file),
         id_span: id_span(task),
@@ -761,17 +762,17 @@ fn state(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> State {
         return State::Unrunnable(why);
     }
     let unmet = member.dependencies.iter().filter(|dependency| dependency.met == Met::NotYet);
-    let mut waits_for: Vec<Box<str>> = Vec::new();
+    let mut waits_for: Vec<Text> = Vec::new();
     for target in unmet.flat_map(|dependency| &dependency.targets) {
         if !waits_for.iter().any(|id| **id == *target.id()) {
-            waits_for.push(target.id().into());
+            waits_for.push(target.id_text());
         }
     }
     if waits_for.is_empty() { State::Ready } else { State::Waiting(waits_for) }
 }
 
 /// The first problem that stops a task.
-fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option<Box<str>> {
+fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option<Text> {
     let id = member.entry.id();
     if id.is_empty() {
         return Some("it has no id".into());
@@ -786,7 +787,7 @@ fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option
         return Some("several open files have its id".into());
     }
     if let Some(problem) = member.task.problems.iter().find(|problem| problem.severity == Severity::Error) {
-        return Some(problem.message.clone());
+        return Some((*problem.message).into());
     }
     if let Some(cycle) = cycle.filter(|cycle| cycle.stops) {
         return Some(format!("dependency cycle: {}", cycle.text).into());

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod feature;
+mod few;
 mod graph;
 mod names;
 mod nearest;
@@ -17,7 +18,12 @@ pub use select::{
     Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
 };
 
-use crate::task::{Dialect, RelPath, Span, TaskId, WaveLabel};
+use crate::task::{Dialect, RelPath, Span, TaskId, Text, WaveLabel};
+
+/// A hash table with a seed of its own that costs less than the standard library's.
+pub(crate) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+/// The same without values.
+pub(crate) type Set<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 /// The tasks that were planned together, in waves that run in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,11 +80,11 @@ pub struct Wave {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedTask {
     /// The id as written; empty where the file has none. Runnable only where [`PlannedTask::runnable_id`] is some.
-    pub id: Box<str>,
+    pub id: Text,
     /// The id where it is a safe one.
     pub runnable_id: Option<TaskId>,
     /// Title for people.
-    pub title: Box<str>,
+    pub title: Text,
     /// The file that counts for it.
     pub file: RelPath,
     /// The range of its id (or its anchor where it has none): where failures are shown.
@@ -86,19 +92,19 @@ pub struct PlannedTask {
     /// Where its lens stands.
     pub anchor: Span,
     /// `status` as written.
-    pub status: Box<str>,
+    pub status: Text,
     /// Whether and why it can run.
     pub state: State,
     /// Why a person has to do it, done or not: such a task is never started, not even by `--redo`.
-    pub needs_person: Option<Box<str>>,
+    pub needs_person: Option<Text>,
     /// The known tasks it depends on, by their own spelling; of other features too.
-    pub depends_on: Vec<Box<str>>,
+    pub depends_on: Vec<Text>,
     /// The key of `modes:` that runs it.
-    pub mode: Option<Box<str>>,
+    pub mode: Option<Text>,
     /// A hint for the estimate.
     pub estimated_minutes: Option<f64>,
     /// `complexity`, as written.
-    pub complexity: Option<Box<str>>,
+    pub complexity: Option<Text>,
 }
 
 /// Whether a task can run, and why not.
@@ -111,11 +117,11 @@ pub enum State {
     /// Nothing stands in the way.
     Ready,
     /// Waits for these tasks (their ids), in an earlier wave, its own, or another feature.
-    Waiting(Vec<Box<str>>),
+    Waiting(Vec<Text>),
     /// Somebody has to do it (why).
-    NeedsPerson(Box<str>),
+    NeedsPerson(Text),
     /// A problem stops it (which).
-    Unrunnable(Box<str>),
+    Unrunnable(Text),
 }
 
 impl State {

@@ -1,39 +1,40 @@
 //! Under which names an id is found, and in which order names are shown.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use crate::task::{Dialect, FeatureRef, Spanned};
+use crate::task::{Dialect, FeatureRef, Spanned, Text};
 
 /// One name that a task is found under. Several tasks may share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Key {
     /// The id as written.
-    Exact(Box<str>),
+    Exact(Arc<str>),
     /// A Backlog.md id without case: `back-200` for `BACK-200`.
-    Folded(Box<str>),
+    Folded(Arc<str>),
     /// The number of a Backlog.md id: a reference under another prefix means the same task.
-    Number(Box<str>),
+    Number(Arc<str>),
     /// Phase and plan of a GSD id without slug and leading zeros: `9.1-5` for `09.1-05-env-setup`.
-    Plan(Box<str>),
+    Plan(Arc<str>),
     /// The plan of a GSD id inside its phase: `05` and `5` mean `09.1-05` there.
     InPhase {
         /// The phase's folder.
-        phase: Box<str>,
+        phase: Arc<str>,
         /// The plan without leading zeros.
-        plan: Box<str>,
+        plan: Arc<str>,
     },
 }
 
 /// The key under which two files claim to be the same task.
-pub(super) fn identity(dialect: Dialect, id: &str) -> Key {
+pub(super) fn identity(dialect: Dialect, id: &Text) -> Key {
     match dialect {
         Dialect::BacklogMd => Key::Folded(id.to_lowercase().into()),
-        Dialect::GuardKit | Dialect::Gsd | Dialect::Own => Key::Exact(id.into()),
+        Dialect::GuardKit | Dialect::Gsd | Dialect::Own => Key::Exact(Arc::clone(id)),
     }
 }
 
 /// Every key that a task with this id is found under.
-pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &str) -> Vec<Key> {
+pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &Text) -> Vec<Key> {
     let mut keys = keys(dialect, id);
     if dialect == Dialect::Gsd {
         let plan = phase_and_plan(id).map_or_else(|| plain(id), |(_, plan)| plan);
@@ -43,17 +44,17 @@ pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &str) -> Ve
 }
 
 /// The keys that a reference means, the best first.
-pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &str) -> Vec<Key> {
+pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &Text) -> Vec<Key> {
     if dialect != Dialect::Gsd {
         return keys(dialect, text);
     }
     let text = without_plan(text);
     let in_phase = (!text.contains('-')).then(|| short(feature, &plain(&text))).flatten();
-    in_phase.into_iter().chain(keys(dialect, &text)).collect()
+    in_phase.into_iter().chain(keys(dialect, &text.into())).collect()
 }
 
-fn keys(dialect: Dialect, text: &str) -> Vec<Key> {
-    let mut keys = vec![Key::Exact(text.into())];
+fn keys(dialect: Dialect, text: &Text) -> Vec<Key> {
+    let mut keys = vec![Key::Exact(Arc::clone(text))];
     match dialect {
         Dialect::BacklogMd => {
             keys.push(identity(dialect, text));
@@ -70,7 +71,7 @@ fn keys(dialect: Dialect, text: &str) -> Vec<Key> {
 fn short(feature: &FeatureRef, plan: &str) -> Option<Key> {
     match feature {
         FeatureRef::Folder(name) | FeatureRef::Named(Spanned { value: name, .. }) => {
-            Some(Key::InPhase { phase: name.clone(), plan: plan.into() })
+            Some(Key::InPhase { phase: Arc::clone(name), plan: plan.into() })
         }
         FeatureRef::Alone | FeatureRef::WholeBacklog => None,
     }
@@ -91,7 +92,7 @@ fn phase_and_plan(id: &str) -> Option<(String, String)> {
 }
 
 /// The number of `TASK-007.2`: `7.2`.
-fn number(id: &str) -> Option<Box<str>> {
+fn number(id: &str) -> Option<Arc<str>> {
     let digits = id.rsplit_once('-').map_or(id, |(_, digits)| digits);
     let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
         && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -161,8 +162,8 @@ mod tests {
     }
 
     fn meets_from(dialect: Dialect, here: &str, reference: &str, there: &str, id: &str) -> bool {
-        let found_under = keys_of_id(dialect, &FeatureRef::Folder(there.into()), id);
-        let looked_for = keys_of_reference(dialect, &FeatureRef::Folder(here.into()), reference);
+        let found_under = keys_of_id(dialect, &FeatureRef::Folder(there.into()), &id.into());
+        let looked_for = keys_of_reference(dialect, &FeatureRef::Folder(here.into()), &reference.into());
         looked_for.iter().any(|key| found_under.contains(key))
     }
 

@@ -1,17 +1,19 @@
 //! The look-ups that planning needs beyond one feature: which files claim an id, which of them count, who refers to it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::few::Few;
 use super::names::{self, Key};
-use crate::task::{Dialect, FeatureFile, FeatureRef, FeatureTask, RelPath, Span, Standing, Task, TaskId};
+use super::{Map, Set};
+use crate::task::{Dialect, FeatureFile, FeatureRef, FeatureTask, RelPath, Span, Standing, Task, TaskId, Text};
 
 /// What holds the tasks of one feature together. In this order: where several have one name, the first keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum GroupKey {
     /// A name or a folder.
-    Named(Dialect, Box<str>),
+    Named(Dialect, Text),
     /// Backlog.md's tasks without a milestone.
     WholeBacklog,
     /// One file that is a feature of its own.
@@ -25,14 +27,30 @@ pub(super) struct Entry {
     /// The feature that it stands in, as far as this file and the feature files say.
     pub(super) home: GroupKey,
     identity: Option<Key>,
-    keys: Vec<Key>,
-    references: Vec<Key>,
 }
 
 impl Entry {
     /// The id as written; empty where there is none.
     pub(super) fn id(&self) -> &str {
         id_of(&self.task)
+    }
+
+    /// The same, to keep.
+    pub(super) fn id_text(&self) -> Text {
+        self.task.id.as_ref().map(|id| Arc::clone(&id.value)).unwrap_or_default()
+    }
+
+    /// Every key that it is found under. Made when asked for: kept, they would cost more memory than their task.
+    fn keys(&self) -> Vec<Key> {
+        let task = &self.task;
+        let id = task.id.as_ref();
+        id.map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value)).unwrap_or_default()
+    }
+
+    /// Every key that it looks for.
+    fn references(&self) -> impl Iterator<Item = Key> {
+        let task = &self.task;
+        task.depends_on.iter().flat_map(|text| names::keys_of_reference(task.dialect, &task.feature, &text.value))
     }
 }
 
@@ -69,20 +87,20 @@ struct Listing {
 /// All tasks by file and by id.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    entries: HashMap<RelPath, Entry>,
+    entries: Map<RelPath, Entry>,
     /// Files by the keys of their ids.
-    claims: HashMap<Key, BTreeSet<RelPath>>,
+    claims: Map<Key, Few<RelPath>>,
     /// Verdicts where several files claim one id; a single file counts.
-    verdicts: HashMap<Key, Verdict>,
+    verdicts: Map<Key, Verdict>,
     /// How many references of which group look for a key.
-    references: HashMap<Key, BTreeMap<GroupKey, usize>>,
-    groups: HashMap<GroupKey, BTreeSet<RelPath>>,
+    references: Map<Key, Vec<(GroupKey, usize)>>,
+    groups: Map<GroupKey, BTreeSet<RelPath>>,
     feature_files: BTreeMap<RelPath, Arc<FeatureFile>>,
-    feature_files_by_id: HashMap<Box<str>, BTreeSet<RelPath>>,
-    listings: HashMap<Box<str>, Vec<Listing>>,
+    feature_files_by_id: Map<Text, BTreeSet<RelPath>>,
+    listings: Map<Box<str>, Vec<Listing>>,
     passed: BTreeSet<TaskId>,
     /// Ids whose verdict and home have to be looked at again.
-    stale: HashSet<Key>,
+    stale: Set<Key>,
     /// Groups that are not as they were planned.
     dirty: BTreeSet<GroupKey>,
 }
@@ -132,57 +150,75 @@ impl Tables {
 
     fn forget(&mut self, file: &Path, tell_dependents: bool) {
         let Some((file, entry)) = self.entries.remove_entry(file) else { return };
-        for key in &entry.keys {
-            remove_from(&mut self.claims, key, &file);
+        for key in entry.keys() {
+            self.drop_claim(&key, &file);
         }
         self.leave_group(&file, &entry);
         self.touch(&entry, tell_dependents);
     }
 
     fn take(&mut self, task: Arc<Task>, tell_dependents: bool) {
-        let entry = self.entry_for(task);
-        let file = Arc::clone(&entry.task.file);
-        for key in &entry.keys {
-            self.claims.entry(key.clone()).or_default().insert(Arc::clone(&file));
+        let mut entry = self.entry_for(task);
+        if let Some((known, _)) = self.groups.get_key_value(&entry.home) {
+            entry.home = known.clone(); // one text for all of a feature
         }
+        let file = Arc::clone(&entry.task.file);
+        for key in entry.keys() {
+            self.claims.entry(key).or_default().insert(Arc::clone(&file));
+        }
+        entry.identity = entry.identity.map(|key| self.shared(key));
         self.join_group(&file, &entry);
         self.touch(&entry, tell_dependents);
         self.entries.insert(file, entry);
     }
 
     fn entry_for(&self, task: Arc<Task>) -> Entry {
-        let id = task.id.as_ref().map(|id| &*id.value);
-        let keys = id.map(|id| names::keys_of_id(task.dialect, &task.feature, id)).unwrap_or_default();
-        let reference = |text: &str| names::keys_of_reference(task.dialect, &task.feature, text);
-        Entry {
-            home: self.home_of(&task),
-            identity: id.map(|id| names::identity(task.dialect, id)),
-            keys,
-            references: task.depends_on.iter().flat_map(|text| reference(&text.value)).collect(),
-            task,
+        let identity = task.id.as_ref().map(|id| names::identity(task.dialect, &id.value));
+        Entry { home: self.home_of(&task), identity, task }
+    }
+
+    /// The same key with the text that the table of claims has: one text for all that know an id.
+    fn shared(&self, key: Key) -> Key {
+        self.claims.get_key_value(&key).map_or(key, |(known, _)| known.clone())
+    }
+
+    fn drop_claim(&mut self, key: &Key, file: &RelPath) {
+        if let Some(files) = self.claims.get_mut(key) {
+            files.remove(file);
+            if files.is_empty() {
+                self.claims.remove(key);
+            }
         }
     }
 
     fn join_group(&mut self, file: &RelPath, entry: &Entry) {
         self.groups.entry(entry.home.clone()).or_default().insert(Arc::clone(file));
-        for key in &entry.references {
-            *self.references.entry(key.clone()).or_default().entry(entry.home.clone()).or_default() += 1;
+        for key in entry.references() {
+            self.add_reference(key, &entry.home);
         }
     }
 
     fn leave_group(&mut self, file: &RelPath, entry: &Entry) {
         remove_from(&mut self.groups, &entry.home, file);
-        for key in &entry.references {
-            self.drop_reference(key, &entry.home);
+        for key in entry.references() {
+            self.drop_reference(&key, &entry.home);
+        }
+    }
+
+    fn add_reference(&mut self, key: Key, group: &GroupKey) {
+        let groups = self.references.entry(key).or_default();
+        match groups.iter_mut().find(|(known, _)| known == group) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((group.clone(), 1)),
         }
     }
 
     fn drop_reference(&mut self, key: &Key, group: &GroupKey) {
         let Some(groups) = self.references.get_mut(key) else { return };
-        if let Some(count) = groups.get_mut(group) {
+        if let Some((_, count)) = groups.iter_mut().find(|(known, _)| known == group) {
             *count -= 1;
         }
-        groups.retain(|_, count| *count > 0);
+        groups.retain(|(_, count)| *count > 0);
         if groups.is_empty() {
             self.references.remove(key);
         }
@@ -193,24 +229,24 @@ impl Tables {
         self.dirty.extend(self.listing_groups(entry.id()));
         self.stale.extend(entry.identity.clone());
         if tell_dependents {
-            self.touch_references(&entry.keys);
+            self.touch_references(&entry.keys());
         }
     }
 
     fn touch_references(&mut self, keys: &[Key]) {
         let groups = keys.iter().filter_map(|key| self.references.get(key));
-        self.dirty.extend(groups.flat_map(BTreeMap::keys).cloned());
+        self.dirty.extend(groups.flatten().map(|(group, _)| group.clone()));
     }
 
     /// Whether a task of this id is done, or where it stands, is not as before.
     fn touch_id(&mut self, id: &str) {
         let exact = Key::Exact(id.into());
         let files = self.claims.get(&exact).cloned().unwrap_or_default();
-        for file in files {
-            let Some(entry) = self.entries.get(&file) else { continue };
+        for file in &files {
+            let Some(entry) = self.entries.get(file) else { continue };
             self.dirty.insert(entry.home.clone());
             self.stale.extend(entry.identity.clone());
-            let keys = entry.keys.clone();
+            let keys = entry.keys();
             self.touch_references(&keys);
         }
         // Nobody may claim the id: a feature file that calls it completed satisfies those who refer to it all the same.
@@ -223,11 +259,11 @@ impl Tables {
             self.touch_id(id);
         }
         for (key, group) in references_of(feature_file) {
-            *self.references.entry(key).or_default().entry(group).or_default() += 1;
+            self.add_reference(key, &group);
         }
         let file = Arc::clone(&feature_file.file);
         self.feature_files_by_id.entry(feature_file.id.value.clone()).or_default().insert(file);
-        self.dirty.insert(GroupKey::Named(Dialect::GuardKit, feature_file.id.value.clone()));
+        self.dirty.insert(named(Dialect::GuardKit, &feature_file.id.value));
         self.touch_rivals(feature_file);
     }
 
@@ -246,14 +282,14 @@ impl Tables {
             self.drop_reference(&key, &group);
         }
         remove_from(&mut self.feature_files_by_id, &feature_file.id.value, file);
-        self.dirty.insert(GroupKey::Named(Dialect::GuardKit, feature_file.id.value.clone()));
+        self.dirty.insert(named(Dialect::GuardKit, &feature_file.id.value));
     }
 
     /// Other feature files that list the same ids are told which of them counts.
     fn touch_rivals(&mut self, feature_file: &FeatureFile) {
         let lists = listings(feature_file).into_iter().filter_map(|(id, _)| self.listings.get(id)).flatten();
         let files = lists.filter_map(|listing| self.feature_files.get(&listing.file));
-        self.dirty.extend(files.map(|file| GroupKey::Named(Dialect::GuardKit, file.id.value.clone())));
+        self.dirty.extend(files.map(|file| named(Dialect::GuardKit, &file.id.value)));
     }
 
     fn settle(&mut self, identity: &Key) {
@@ -271,7 +307,7 @@ impl Tables {
             let Some(entry) = self.entries.get(file) else { continue };
             self.dirty.insert(entry.home.clone());
             if changed {
-                let keys = entry.keys.clone();
+                let keys = entry.keys();
                 self.touch_references(&keys);
             }
         }
@@ -284,7 +320,7 @@ impl Tables {
     fn listing_groups(&self, id: &str) -> Vec<GroupKey> {
         let files =
             self.listings.get(id).into_iter().flatten().filter_map(|listing| self.feature_files.get(&listing.file));
-        files.map(|file| GroupKey::Named(Dialect::GuardKit, file.id.value.clone())).collect()
+        files.map(|file| named(Dialect::GuardKit, &file.id.value)).collect()
     }
 
     fn settle_home(&mut self, file: &RelPath) {
@@ -298,7 +334,7 @@ impl Tables {
         self.dirty.insert(std::mem::replace(&mut entry.home, home));
         self.dirty.insert(entry.home.clone());
         self.join_group(file, &entry);
-        self.touch_references(&entry.keys);
+        self.touch_references(&entry.keys());
         self.entries.insert(Arc::clone(file), entry);
     }
 }
@@ -366,7 +402,7 @@ impl Tables {
     }
 
     /// The tasks that a reference of this one means: those of its own feature where it has some of that name.
-    pub(super) fn resolve<'a>(&'a self, from: &Entry, text: &str) -> Vec<&'a Entry> {
+    pub(super) fn resolve<'a>(&'a self, from: &Entry, text: &Text) -> Vec<&'a Entry> {
         let keys = names::keys_of_reference(from.task.dialect, &from.task.feature, text);
         let found = keys.iter().map(|key| self.counting(key)).find(|found| !found.is_empty()).unwrap_or_default();
         let near: Vec<&Entry> = found.iter().copied().filter(|entry| entry.home == from.home).collect();
@@ -399,11 +435,11 @@ impl Tables {
         if task.dialect == Dialect::GuardKit
             && let Some(statement) = task.id.as_ref().and_then(|id| self.statement(&id.value))
         {
-            return GroupKey::Named(Dialect::GuardKit, statement.file.id.value.clone());
+            return named(Dialect::GuardKit, &statement.file.id.value);
         }
         match &task.feature {
-            FeatureRef::Named(name) => GroupKey::Named(task.dialect, name.value.clone()),
-            FeatureRef::Folder(name) => GroupKey::Named(task.dialect, name.clone()),
+            FeatureRef::Named(name) => named(task.dialect, &name.value),
+            FeatureRef::Folder(name) => named(task.dialect, name),
             FeatureRef::Alone => GroupKey::Alone(Arc::clone(&task.file)),
             FeatureRef::WholeBacklog => GroupKey::WholeBacklog,
         }
@@ -506,7 +542,7 @@ fn rank(entry: &Entry) -> usize {
 /// Each id that a feature file lists, once, with where it stands.
 fn listings(feature_file: &FeatureFile) -> Vec<(&str, Listing)> {
     let mut order: Vec<&str> = Vec::new();
-    let mut found: HashMap<&str, Listing> = HashMap::new();
+    let mut found: Map<&str, Listing> = Map::default();
     let mut listing_of = |id| {
         found.entry(id).or_insert_with(|| {
             order.push(id);
@@ -531,9 +567,9 @@ fn listings(feature_file: &FeatureFile) -> Vec<(&str, Listing)> {
 
 /// Who a feature file's `dependencies` refer to, and the group that is planned with them.
 fn references_of(feature_file: &FeatureFile) -> impl Iterator<Item = (Key, GroupKey)> {
-    let group = GroupKey::Named(Dialect::GuardKit, feature_file.id.value.clone());
+    let group = named(Dialect::GuardKit, &feature_file.id.value);
     let texts = feature_file.tasks.iter().filter_map(|task| task.depends_on.as_ref()).flatten();
-    texts.map(move |text| (Key::Exact(text.value.clone()), group.clone()))
+    texts.map(move |text| (Key::Exact(Arc::clone(&text.value)), group.clone()))
 }
 
 /// Would a task that refers to this one, or shares its id, be planned the same?
@@ -552,11 +588,16 @@ fn look_the_same(old: &Task, new: &Task) -> bool {
         && texts(old) == texts(new)
 }
 
+/// The group of a name.
+pub(super) fn named(dialect: Dialect, name: &Text) -> GroupKey {
+    GroupKey::Named(dialect, Arc::clone(name))
+}
+
 fn id_of(task: &Task) -> &str {
     task.id.as_ref().map_or("", |id| &id.value)
 }
 
-fn remove_from<K: Eq + std::hash::Hash>(map: &mut HashMap<K, BTreeSet<RelPath>>, key: &K, file: &Path) {
+fn remove_from<K: Eq + std::hash::Hash>(map: &mut Map<K, BTreeSet<RelPath>>, key: &K, file: &Path) {
     if let Some(files) = map.get_mut(key) {
         files.remove(file);
         if files.is_empty() {

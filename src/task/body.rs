@@ -61,8 +61,39 @@ impl Body {
 }
 
 /// The title of a body: its first heading, read without the rest of the body.
+///
+/// What comes behind a heading does not change it, so the text is parsed only as far as the first line that can end
+/// one; where it ends none (it stands in a code block), further.
 pub(super) fn first_heading(text: &str, start: usize) -> Option<Spanned<Box<str>>> {
     let body = text.get(start..)?;
+    let mut parsed = 0;
+    for end in ends_of_headings(body) {
+        // Twice as far each time: a code block full of such lines must not be parsed once for each of them.
+        if end < parsed * 2 {
+            continue;
+        }
+        parsed = end;
+        match heading_within(body.get(..end)?, start) {
+            // Whether brackets are a link is decided by what may stand behind.
+            Some(heading) if heading.value.contains('[') => break,
+            None => {}
+            found => return found,
+        }
+    }
+    (parsed > 0).then(|| heading_within(body, start)).flatten()
+}
+
+/// The ends of the lines that may end a heading: those with a `#` before its text, and those that underline one.
+fn ends_of_headings(body: &str) -> impl Iterator<Item = usize> {
+    let mut end = 0;
+    body.split_inclusive('\n').filter_map(move |line| {
+        end += line.len();
+        let trimmed = line.trim_end();
+        (line.contains('#') || trimmed.ends_with('=') || trimmed.ends_with('-')).then_some(end)
+    })
+}
+
+fn heading_within(body: &str, start: usize) -> Option<Spanned<Box<str>>> {
     let mut reader = Reader { base: start, ..Reader::default() };
     for (event, range) in Parser::new_ext(body, Options::empty()).into_offset_iter() {
         reader.take(&event, range);
@@ -215,4 +246,39 @@ mod tests {
         assert_eq!(&*heading.value, "Task: Do it");
         assert_eq!(&FILE[heading.span.range()].trim_end(), &"# Task: `Do` it");
     }
+
+    proptest::proptest! {
+        /// Reading less must find the same heading.
+        #[test]
+        fn the_first_heading_is_that_of_the_whole_body(lines in proptest::collection::vec(proptest::sample::select(LINES), 0..12)) {
+            let text = lines.concat();
+            let whole = heading_within(&text, 0).map(|heading| (heading.value, heading.span.start));
+            proptest::prop_assert_eq!(first_heading(&text, 0).map(|heading| (heading.value, heading.span.start)), whole);
+        }
+    }
+
+    const LINES: &[&str] = &[
+        "\n",
+        "text\n",
+        "# One\n",
+        "  ## Two #\n",
+        "- # Three\n",
+        "> # Four\n",
+        "===\n",
+        "---\n",
+        "> ---\n",
+        "```\n",
+        "    # code\n",
+        "# a [b]\n",
+        "[b]: x\n",
+        "<div>\n",
+        "</div>\n",
+        "- item\n",
+        "  - more\n",
+        "#\n",
+        "#5\n",
+        "# End\r\n",
+        "<!--\n",
+        "-->\n",
+    ];
 }

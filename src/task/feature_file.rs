@@ -3,7 +3,7 @@
 use super::dialect::standing_of_status;
 use super::frontmatter::Frontmatter;
 use super::yaml::{self, Broken, Node, Value};
-use super::{Code, Problem, RelPath, Severity, Span, Spanned, Standing};
+use super::{Code, Problem, RelPath, Severity, Span, Spanned, Standing, Text};
 
 /// What a feature file says.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,13 +11,13 @@ pub struct FeatureFile {
     /// The file, relative to the workspace root.
     pub file: RelPath,
     /// `id`; the file's stem where it has none.
-    pub id: Spanned<Box<str>>,
+    pub id: Spanned<Text>,
     /// `name`.
-    pub name: Option<Box<str>>,
+    pub name: Option<Text>,
     /// `tasks`, in the order of the file.
     pub tasks: Vec<FeatureTask>,
     /// `orchestration.parallel_groups`: the ids of each wave in order. The first group is wave 1.
-    pub waves: Vec<Vec<Spanned<Box<str>>>>,
+    pub waves: Vec<Vec<Spanned<Text>>>,
     /// Problems of this file alone.
     pub problems: Vec<Problem>,
 }
@@ -26,19 +26,19 @@ pub struct FeatureFile {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureTask {
     /// `id`.
-    pub id: Spanned<Box<str>>,
+    pub id: Spanned<Text>,
     /// `name`.
-    pub name: Option<Box<str>>,
+    pub name: Option<Text>,
     /// `file_path`, relative to the workspace root, as written. The file need not exist (tasks move to other folders).
-    pub file_path: Option<Spanned<Box<str>>>,
+    pub file_path: Option<Spanned<Text>>,
     /// `dependencies`.
-    pub depends_on: Option<Vec<Spanned<Box<str>>>>,
+    pub depends_on: Option<Vec<Spanned<Text>>>,
     /// `status`, as written.
-    pub status: Option<Spanned<Box<str>>>,
+    pub status: Option<Spanned<Text>>,
     /// What the status means.
     pub standing: Standing,
     /// `implementation_mode`.
-    pub mode: Option<Spanned<Box<str>>>,
+    pub mode: Option<Spanned<Text>>,
     /// `estimated_minutes`.
     pub estimated_minutes: Option<f64>,
     /// The whole entry.
@@ -116,7 +116,7 @@ fn task(entry: &Node) -> Option<FeatureTask> {
 }
 
 /// A list of ids; one id is a list of one.
-fn ids(node: &Node) -> Vec<Spanned<Box<str>>> {
+fn ids(node: &Node) -> Vec<Spanned<Text>> {
     match &node.value {
         Value::List(items) => items.iter().filter_map(Node::as_text).collect(),
         _ => node.as_text().into_iter().collect(),

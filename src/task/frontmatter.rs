@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::yaml::{self, Broken, Node};
-use super::{Span, Spanned};
+use super::{Span, Spanned, Text};
 
 /// A frontmatter block, cut into keys but not yet read.
 #[derive(Debug)]
@@ -34,10 +34,15 @@ struct Entry<'t> {
 impl<'t> Frontmatter<'t> {
     /// Finds the block at the beginning of a text; `None` where it does not begin with `---`.
     pub(super) fn find(text: &'t str) -> Option<Self> {
-        let (block, closed) = locate(text)?;
-        let unclosed = (!closed.found).then(|| opening(text));
-        let entries = entries(text, block);
-        Some(Self { text, entries, body: closed.body, unclosed })
+        let Located { start, closing } = locate(text.as_bytes())?;
+        let (end, body, unclosed) = match closing {
+            Some(line) => (line.start, line.end, None),
+            None => {
+                let end = end_of_unclosed(text, start);
+                (end, end, Some(opening(text)))
+            }
+        };
+        Some(Self { text, entries: entries(text, start..end), body, unclosed })
     }
 
     /// A text that is all keys, without marks around it.
@@ -62,7 +67,7 @@ impl<'t> Frontmatter<'t> {
 
     /// The text behind a key on its line, as it stands there: for titles, where an unquoted `: ` is no YAML but plain
     /// enough for everybody.
-    pub(super) fn raw_line(&self, key: &str) -> Option<Spanned<Box<str>>> {
+    pub(super) fn raw_line(&self, key: &str) -> Option<Spanned<Text>> {
         let line = self.entry(key)?.first_line.clone();
         let raw = self.text.get(line.clone())?;
         let text = raw.trim();
@@ -84,11 +89,7 @@ impl<'t> Frontmatter<'t> {
     }
 
     fn read(&self, entry: &Entry<'_>) -> Result<Node, Broken> {
-        let line = self.text.get(entry.first_line.clone()).unwrap_or_default();
-        let behind = self.text.get(entry.first_line.end..entry.chunk.end).unwrap_or_default();
-        if only_blank_or_comment(behind)
-            && let Some(node) = yaml::read_line(line, entry.first_line.start)
-        {
+        if let Some(node) = read_without_library(self.text, entry) {
             return Ok(node);
         }
         let chunk = self.text.get(entry.chunk.clone()).unwrap_or_default();
@@ -114,54 +115,62 @@ pub enum Extent {
 
 /// Finds the end of the frontmatter in the first bytes of a file.
 pub fn extent(head: &[u8]) -> Extent {
-    let text = super::decode(head);
-    match locate(&text) {
+    match locate(head) {
         None => Extent::None,
-        Some((_, Closing { found: true, body })) => Extent::Closed(body),
+        Some(Located { closing: Some(line), .. }) => Extent::Closed(line.end),
         Some(_) => Extent::Open,
     }
 }
 
-struct Closing {
-    found: bool,
-    body: usize,
+/// Where a block is.
+struct Located {
+    /// Behind its opening line.
+    start: usize,
+    closing: Option<Range<usize>>,
 }
 
 const MARK: &str = "---";
-const BYTE_ORDER_MARK: char = '\u{feff}';
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 fn opening(text: &str) -> Span {
-    let start = text.len() - text.trim_start_matches(BYTE_ORDER_MARK).len();
+    let start = behind_byte_order_marks(text.as_bytes());
     Span::new(start, start + MARK.len())
 }
 
-fn locate(text: &str) -> Option<(Range<usize>, Closing)> {
-    let start = opening(text).start as usize;
-    let mut lines = Lines { text, at: start };
-    if text.get(lines.next()?)?.trim_end() != MARK {
-        return None;
+fn behind_byte_order_marks(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some(behind) = rest.strip_prefix(BYTE_ORDER_MARK.as_bytes()) {
+        rest = behind;
     }
-    let block_start = lines.at;
-    while let Some(line) = lines.next() {
-        let closes = text.get(line.clone()).is_some_and(|line| matches!(line.trim_end(), "---" | "..."));
-        if closes {
-            return Some((block_start..line.start, Closing { found: true, body: lines.at }));
-        }
-    }
-    let end = end_of_unclosed(text, block_start);
-    Some((block_start..end, Closing { found: false, body: end }))
+    bytes.len() - rest.len()
+}
+
+/// Looks at bytes, not at text: the body, which most of what is read of a file is, need not be decoded for it.
+fn locate(bytes: &[u8]) -> Option<Located> {
+    let mut lines = Lines { bytes, at: behind_byte_order_marks(bytes) };
+    lines.next().filter(|line| is_mark(bytes.get(line.clone()), &[MARK]))?;
+    let start = lines.at;
+    let closing = lines.find(|line| is_mark(bytes.get(line.clone()), &[MARK, "..."]));
+    Some(Located { start, closing })
+}
+
+fn is_mark(line: Option<&[u8]>, marks: &[&str]) -> bool {
+    // Nearly every line is told from a mark by its first bytes.
+    let may_be = |line: &&[u8]| marks.iter().any(|mark| line.starts_with(mark.as_bytes()));
+    let line = line.filter(may_be).and_then(|line| std::str::from_utf8(line).ok());
+    line.is_some_and(|line| marks.contains(&line.trim_end()))
 }
 
 /// Without a closing mark the block ends where the text plainly is a body: at the first blank line.
 fn end_of_unclosed(text: &str, start: usize) -> usize {
-    let mut lines = Lines { text, at: start };
+    let mut lines = Lines { bytes: text.as_bytes(), at: start };
     let blank = lines.find(|line| text.get(line.clone()).is_some_and(|line| line.trim().is_empty()));
     blank.map_or(text.len(), |line| line.start)
 }
 
 fn entries(text: &str, block: Range<usize>) -> Vec<Entry<'_>> {
     let mut found: Vec<Entry<'_>> = Vec::new();
-    let lines = Lines { text, at: block.start }.take_while(|line| line.start < block.end);
+    let lines = Lines { bytes: text.as_bytes(), at: block.start }.take_while(|line| line.start < block.end);
     for line in lines {
         let content = text.get(line.clone()).unwrap_or_default();
         let Some((name, key, colon)) = key_of(content) else { continue };
@@ -199,12 +208,22 @@ fn key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
 }
 
 fn colon_of(line: &str) -> Option<usize> {
-    line.match_indices(':').map(|(at, _)| at).find(|at| line.get(*at..).is_some_and(ends_key))
+    memchr::memchr_iter(b':', line.as_bytes()).find(|at| line.get(*at..).is_some_and(ends_key))
 }
 
 /// A colon ends a key only before a blank: `http://x` has no key.
 fn ends_key(text: &str) -> bool {
     text.strip_prefix(':').is_some_and(|behind| behind.is_empty() || behind.starts_with([' ', '\t', '\r', '\n']))
+}
+
+/// Most values are one line, or a list of such lines. `None` for all others.
+fn read_without_library(text: &str, entry: &Entry<'_>) -> Option<Node> {
+    let line = text.get(entry.first_line.clone())?;
+    let behind = text.get(entry.first_line.end..entry.chunk.end)?;
+    if only_blank_or_comment(behind) {
+        return yaml::read_line(line, entry.first_line.start);
+    }
+    line.bytes().all(|byte| byte == b' ').then(|| yaml::read_block_list(behind, entry.first_line.end)).flatten()
 }
 
 fn only_blank_or_comment(text: &str) -> bool {
@@ -213,7 +232,7 @@ fn only_blank_or_comment(text: &str) -> bool {
 
 /// The lines of a text with their ends, as ranges.
 struct Lines<'t> {
-    text: &'t str,
+    bytes: &'t [u8],
     at: usize,
 }
 
@@ -221,8 +240,8 @@ impl Iterator for Lines<'_> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let length = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
+        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
         let start = self.at;
         self.at += length;
         Some(start..self.at)
@@ -237,7 +256,7 @@ mod tests {
     fn text_of(source: &str, key: &str) -> Option<String> {
         let frontmatter = Frontmatter::find(source)?;
         let text = frontmatter.value(key)?.ok()?.as_text()?;
-        Some(text.value.into())
+        Some(text.value.to_string())
     }
 
     #[test]
@@ -320,11 +339,10 @@ mod tests {
         let Some(frontmatter) = Frontmatter::find(text) else { return 0 };
         let mut compared = 0;
         for entry in &frontmatter.entries {
-            let behind = &text[entry.first_line.end..entry.chunk.end];
-            let fast = yaml::read_line(&text[entry.first_line.clone()], entry.first_line.start);
-            let Some(fast) = fast.filter(|_| only_blank_or_comment(behind)) else { continue };
+            let Some(fast) = read_without_library(text, entry) else { continue };
             let slow = yaml::read(&text[entry.chunk.clone()], entry.chunk.start).unwrap();
-            assert_eq!(slow.entries().next().map(|(_, node)| &node.value), Some(&fast.value), "{}", entry.name);
+            let (_, slow) = slow.entries().next().unwrap();
+            assert_eq!(slow.value, fast.value, "{}", entry.name);
             compared += 1;
         }
         compared

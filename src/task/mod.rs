@@ -12,14 +12,15 @@ mod id;
 mod problem;
 mod span;
 mod wave;
+mod words;
 mod yaml;
 
 pub use body::{Body, Criterion, Heading};
 pub use decode::decode;
 pub(crate) use decode::{boundary_before, boundary_behind};
 pub use dialect::{
-    BacklogFacts, Milestone, OwnKeys, Surroundings, dialect_of, is_document, needs_body, parse, read_milestone,
-    read_statuses, summary_of,
+    BacklogFacts, FromHead, Milestone, Milestones, OwnKeys, Surroundings, dialect_of, is_document, parse, parse_head,
+    read_milestone, read_statuses, summary_of,
 };
 pub use feature_file::{FeatureFile, FeatureTask};
 pub use frontmatter::{Extent, extent};
@@ -36,6 +37,9 @@ use serde::{Deserialize, Serialize};
 
 /// A file of the workspace, relative to its root.
 pub type RelPath = Arc<Path>;
+
+/// A text that was read. Shared, because the same one is known in many places: an id by its file, its plan and all tables.
+pub type Text = Arc<str>;
 
 /// How one planning tool writes its task files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -86,45 +90,45 @@ pub struct Task {
     /// The dialect that it was read as.
     pub dialect: Dialect,
     /// The id as written, safe or not; `None` where the file is plainly a task but has none.
-    pub id: Option<Spanned<Box<str>>>,
+    pub id: Option<Spanned<Text>>,
     /// Title from the frontmatter, else from the body, else the id.
-    pub title: Box<str>,
+    pub title: Text,
     /// `status` as written (a GSD plan has none: `done` or `open`, without a range).
-    pub status: Option<Spanned<Box<str>>>,
+    pub status: Option<Spanned<Text>>,
     /// What status, folder and neighbours mean together.
     pub standing: Standing,
     /// For GuardKit: the status folder it lies in (`backlog`, `in_progress`, ...), which ranks copies of one task.
-    pub folder: Option<Box<str>>,
+    pub folder: Option<Text>,
     /// The declared wave.
     pub wave: Option<Spanned<WaveLabel>>,
     /// The feature it was planned with.
     pub feature: FeatureRef,
     /// The feature's title for people, where the neighbours know one (the title of a Backlog.md milestone).
-    pub feature_title: Option<Box<str>>,
+    pub feature_title: Option<Text>,
     /// Ids of the tasks that must be done before, as written (remarks behind an id cut off).
-    pub depends_on: Vec<Spanned<Box<str>>>,
+    pub depends_on: Vec<Spanned<Text>>,
     /// Why a person has to do it (`implementation_mode: manual`, `autonomous: false`, ...), where that is so.
-    pub needs_person: Option<Spanned<Box<str>>>,
+    pub needs_person: Option<Spanned<Text>>,
     /// `implementation_mode`: which of the configured `modes:` runs it.
-    pub mode: Option<Spanned<Box<str>>>,
+    pub mode: Option<Spanned<Text>>,
     /// The task's own command, `run:`; counts only where the configuration allows it.
     pub run: Option<Spanned<OwnCommand>>,
     /// The agent that shall do the task, `agent:`; counts only where the configuration allows it.
-    pub agent: Option<Spanned<Box<str>>>,
+    pub agent: Option<Spanned<Text>>,
     /// The model that its agent shall use, `model:`; counts only where the configuration allows it.
-    pub model: Option<Spanned<Box<str>>>,
+    pub model: Option<Spanned<Text>>,
     /// The task's own commands that must succeed after it, `verify:`; count only where the configuration allows it.
     pub verify: Option<Spanned<Vec<OwnCommand>>>,
     /// Files that the task declares to change.
-    pub files: Vec<Spanned<Box<str>>>,
+    pub files: Vec<Spanned<Text>>,
     /// `estimated_minutes` (or hours converted): a hint for the estimate, never a limit.
     pub estimated_minutes: Option<f64>,
     /// `complexity`, as written.
-    pub complexity: Option<Box<str>>,
+    pub complexity: Option<Text>,
     /// `priority`, as written.
-    pub priority: Option<Box<str>>,
+    pub priority: Option<Text>,
     /// GuardKit's `conductor_workspace`.
-    pub conductor_workspace: Option<Box<str>>,
+    pub conductor_workspace: Option<Text>,
     /// Where lenses stand: the wave line's value, else the id's, else the start of the file.
     pub anchor: Span,
     /// Problems of this file alone.
@@ -135,21 +139,32 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FeatureRef {
     /// Named by a key (`feature_id`, `milestone`, ...), with the range of the name.
-    Named(Spanned<Box<str>>),
+    Named(Spanned<Text>),
     /// The folder that the file lies in, `/`-separated, without what is no name of a feature: the folders that every
     /// task of the dialect lies in (`tasks/`, `.planning/phases/`), status and date folders.
-    Folder(Box<str>),
+    Folder(Text),
     /// A feature of its own (a file directly in a status or date folder).
     Alone,
     /// Backlog.md without a milestone: the whole backlog, which runs only when named.
     WholeBacklog,
 }
 
+impl FeatureRef {
+    /// The same with its name kept once.
+    fn shared(self) -> Self {
+        match self {
+            Self::Named(name) => Self::Named(words::shared_at(name)),
+            Self::Folder(name) => Self::Folder(words::shared(name)),
+            other => other,
+        }
+    }
+}
+
 /// A task's own `run:` key: an argument vector, or one string to be split into one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OwnCommand {
     /// A list of arguments.
-    Argv(Vec<Box<str>>),
+    Argv(Vec<Text>),
     /// One line, to be split as a shell would split it.
-    Line(Box<str>),
+    Line(Text),
 }

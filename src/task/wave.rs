@@ -2,13 +2,16 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
+
+use super::words;
 
 /// The label of a wave as the author wrote it, without the words around it (`wave-1` is `1`).
 ///
 /// Ordered by its runs of digits and letters: `0 < 1 < 2 < 2a < 3.5 < 10`. Labels that order the same are the same
 /// wave: `2A` and `2a`, `1` and `01`.
 #[derive(Debug, Clone)]
-pub struct WaveLabel(Box<str>);
+pub struct WaveLabel(Arc<str>);
 
 /// The text names no wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +40,11 @@ impl WaveLabel {
     /// The label of the wave at this place, counted from 1: what a feature without declared waves gets.
     pub fn numbered(number: usize) -> Self {
         Self(number.to_string().into())
+    }
+
+    /// The same label with its text kept once.
+    pub(super) fn shared(self) -> Self {
+        Self(words::shared(self.0))
     }
 
     /// The label, as written.

@@ -1,15 +1,15 @@
 //! One YAML value with the range of each scalar, as text.
 //!
 //! The library reads the structure; the spelling of plain scalars is taken from the source, because `02A`, `08` and
-//! `1.10` are ids and must not become numbers. One-line plain scalars, by far the most, are read without the library; a
-//! property test holds both readers equal.
+//! `1.10` are ids and must not become numbers. One-line scalars and lists of them, by far the most, are read without the
+//! library; property tests hold both readers equal.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Span, Spanned, boundary_before, boundary_behind};
+use super::{Span, Spanned, Text, boundary_before, boundary_behind};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Null,
-    Text(Box<str>),
+    Text(Text),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
 }
@@ -42,7 +42,7 @@ const DEEPEST: usize = 64;
 
 impl Node {
     /// The text of a scalar.
-    pub(super) fn as_text(&self) -> Option<Spanned<Box<str>>> {
+    pub(super) fn as_text(&self) -> Option<Spanned<Text>> {
         match &self.value {
             Value::Text(text) => Some(Spanned::new(text.clone(), self.span)),
             _ => None,
@@ -90,8 +90,8 @@ pub(super) fn read(text: &str, base: usize) -> Result<Node, Broken> {
     Ok(node(raw, text, base))
 }
 
-/// Reads what stands behind `key:` on a line, where that is all of the value and needs no library: nothing, an empty
-/// list, a plain scalar or a quoted one without escapes. `None` leaves it to the library.
+/// Reads what stands behind `key:` on a line, where that is all of the value and needs no library: nothing, a plain
+/// scalar or a quoted one without escapes, or a list of such in brackets. `None` leaves it to the library.
 pub(super) fn read_line(value: &str, base: usize) -> Option<Node> {
     let start = value.len() - value.trim_start_matches(' ').len();
     let text = value.get(start..)?;
@@ -100,12 +100,71 @@ pub(super) fn read_line(value: &str, base: usize) -> Option<Node> {
     match first {
         None => Some(Node { value: Value::Null, span: Span::new(base, base) }),
         Some(quote @ (b'"' | b'\'')) => read_quoted(text, quote, at),
-        Some(b'[') if text.trim_end_matches(' ') == "[]" => {
-            Some(Node { value: Value::List(Vec::new()), span: Span::new(at, at + 2) })
-        }
+        Some(b'[') => read_flow_list(text, at),
         Some(byte) if byte.is_ascii_alphanumeric() => read_plain(text, at),
         Some(_) => None,
     }
+}
+
+/// Reads a list that stands below its key, an item a line, where each item needs no library. `None` leaves it to the
+/// library.
+pub(super) fn read_block_list(text: &str, base: usize) -> Option<Node> {
+    let mut items = Vec::new();
+    let mut first = None;
+    let mut at = base;
+    for line in text.split('\n') {
+        let start = at;
+        at += line.len() + 1;
+        let item = line.trim_start_matches(' ');
+        if item.is_empty() {
+            continue;
+        }
+        let indent = line.len() - item.len();
+        let (expected, _) = *first.get_or_insert((indent, start + indent));
+        if indent != expected {
+            return None;
+        }
+        items.push(read_item(item.strip_prefix("- ")?, start + indent + 2)?);
+    }
+    // The library lets a list in column 0 begin with its first item, any other with its first dash.
+    let start = match first? {
+        (0, _) => items.first()?.span.start as usize,
+        (_, dash) => dash,
+    };
+    let end = items.last()?.span.end as usize;
+    Some(Node { value: Value::List(items), span: Span::new(start, end) })
+}
+
+fn read_flow_list(text: &str, at: usize) -> Option<Node> {
+    let inner = text.trim_end_matches(' ').strip_prefix('[')?.strip_suffix(']')?;
+    if inner.is_empty() {
+        return Some(Node { value: Value::List(Vec::new()), span: Span::new(at, at + 2) });
+    }
+    // In brackets more characters mean something than elsewhere.
+    if inner.contains(['[', ']', '{', '}', ':', '#']) {
+        return None;
+    }
+    let mut items = Vec::new();
+    let mut start = at + 1;
+    for part in inner.split(',') {
+        items.push(read_item(part, start)?);
+        start += part.len() + 1;
+    }
+    let end = items.last().map(|item| item.span.end as usize)?;
+    Some(Node { value: Value::List(items), span: Span::new(at, end) })
+}
+
+/// An item of a list that is a plain scalar or a quoted one. (Where nothing stands, the library knows which place that
+/// has.)
+fn read_item(text: &str, base: usize) -> Option<Node> {
+    let item = text.trim_start_matches(' ');
+    let at = base + (text.len() - item.len());
+    let node = match item.bytes().next()? {
+        quote @ (b'"' | b'\'') => read_quoted(item, quote, at),
+        byte if byte.is_ascii_alphanumeric() => read_plain(item, at),
+        _ => None,
+    };
+    node.filter(|node| matches!(node.value, Value::Text(_)))
 }
 
 fn read_quoted(text: &str, quote: u8, at: usize) -> Option<Node> {
@@ -357,13 +416,45 @@ mod tests {
 
     fn same_as_library(value: &str) -> Result<(), TestCaseError> {
         let Some(fast) = read_line(&format!(" {value}"), 4) else { return Ok(()) };
-        let line = format!("key: {value}\n");
-        let whole = read(&line, 0).map_err(|broken| TestCaseError::fail(format!("{value:?}: {}", broken.message)))?;
-        let slow = whole.get("key").cloned();
-        prop_assert_eq!(Some(&fast.value), slow.as_ref().map(|node| &node.value), "{:?}", value);
-        if matches!(fast.value, Value::Text(_)) {
-            prop_assert_eq!(Some(fast.span), slow.map(|node| node.span), "{:?}", value);
+        equal_to_library(&fast, &format!("key: {value}\n"))
+    }
+
+    fn equal_to_library(fast: &Node, text: &str) -> Result<(), TestCaseError> {
+        let whole = read(text, 0).map_err(|broken| TestCaseError::fail(format!("{text:?}: {}", broken.message)))?;
+        let slow = whole.get("key").cloned().unwrap();
+        prop_assert_eq!(&fast.value, &slow.value, "{:?}", text);
+        if matches!(&fast.value, Value::Text(_)) || !fast.items().is_empty() {
+            prop_assert_eq!(fast.span, slow.span, "{:?}", text);
         }
         Ok(())
+    }
+
+    /// The items of a list, some of them of a kind that the library alone reads.
+    fn item() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-z0-9]{1,3}",
+            "\"[a-z ]{0,3}\"",
+            "'[a-z,]{0,3}'",
+            prop::sample::select(SHARP).prop_map(str::to_owned)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn lists_in_brackets_are_read_as_the_library_reads_them(items in prop::collection::vec(item(), 0..4), gap in " {0,2}") {
+            same_as_library(&format!("[{}]", items.join(&format!("{gap},{gap}"))))?;
+        }
+
+        #[test]
+        fn lists_below_their_key_are_read_as_the_library_reads_them(
+            indent in prop::sample::select(&["", "  ", "    "][..]),
+            lines in prop::collection::vec(("-  {0,2}| {0,1}- ", item()), 1..4),
+        ) {
+            let lines: String = lines.iter().map(|(dash, item)| format!("{indent}{dash}{item}\n")).collect();
+            let (text, list) = (format!("key:\n{lines}"), format!("\n{lines}"));
+            if let Some(fast) = read_block_list(&list, 4) {
+                equal_to_library(&fast, &text)?;
+            }
+        }
     }
 }

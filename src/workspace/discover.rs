@@ -1,25 +1,27 @@
 //! Which files of a workspace are read, and how much of them.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{WalkBuilder, WalkState};
 
 use super::Config;
 use super::config::{FILE_NAME, Glob};
-use crate::task::{self, Dialect, Extent};
+use super::walk;
+use crate::task::{self, Dialect, Extent, FromHead, Task};
 
 /// Enough for the frontmatter of nearly every file; one read.
-const HEAD: u64 = 8 << 10;
+const HEAD: usize = 4 << 10;
 /// No frontmatter is longer: a 50 MB file that forgot its closing mark is not read to its end.
-const LONGEST_FRONTMATTER: u64 = 1 << 20;
+const LONGEST_FRONTMATTER: usize = 1 << 20;
 /// How far into the body a title is looked for.
-const TITLE_WITHIN: u64 = 64 << 10;
+const TITLE_WITHIN: usize = 64 << 10;
 
 /// Folders that hold what a dialect reads, relative to the root.
 const DIALECT_FOLDERS: [(&str, Dialect); 8] = [
@@ -112,37 +114,64 @@ impl Places {
         }
     }
 
-    /// Calls `take` for every file under `within` (relative to the root; empty for all) that is read, on several threads.
+    /// Calls `take` for every file under `within` (relative to the root; empty for all) that is read, on several
+    /// threads: with its path, which no link leads out of the root, and with its path relative to the root.
     pub(super) fn each_file<T: Send>(
         &self,
         root: &Path,
         within: &Path,
-        take: impl Fn(PathBuf, Role) -> Option<T> + Sync,
+        take: impl Fn(&Path, &Path, Role) -> Option<T> + Sync,
     ) -> Vec<T> {
-        let found = Mutex::new(Vec::new());
-        for start in self.dialect_starts(root, within) {
-            walk(root, raw_walk(&start), &self.taking(&take), &found);
-        }
+        let mut found =
+            walk::each_file(self.dialect_starts(root, within), |path| self.take_of_dialect(root, &path, &take));
         if self.reads(Dialect::Own) && !self.own.is_empty() {
-            let own = |file: PathBuf| match self.role(&file) {
-                Some(role @ Role::Task(Dialect::Own)) => take(file, role),
-                _ => None,
-            };
-            walk(root, git_walk(root, &root.join(within)), &own, &found);
+            found.extend(self.own_files(root, within, &take));
         }
-        found.into_inner().unwrap_or_default()
+        found
     }
 
-    fn taking<'a, T>(
-        &'a self,
-        take: &'a (impl Fn(PathBuf, Role) -> Option<T> + Sync),
-    ) -> impl Fn(PathBuf) -> Option<T> + Sync + 'a {
-        |file| match self.role(&file) {
-            Some(role @ (Role::Task(Dialect::GuardKit | Dialect::Gsd | Dialect::BacklogMd) | Role::FeatureFile)) => {
-                take(file, role)
-            }
-            _ => None,
+    fn take_of_dialect<T>(
+        &self,
+        root: &Path,
+        path: &Path,
+        take: &impl Fn(&Path, &Path, Role) -> Option<T>,
+    ) -> Option<T> {
+        let file = path.strip_prefix(root).ok()?;
+        match self.role(file)? {
+            Role::Task(Dialect::Own) | Role::Config | Role::BacklogFacts | Role::Summary => None,
+            role @ (Role::Task(_) | Role::FeatureFile) => take(path, file, role),
         }
+    }
+
+    fn own_files<T: Send>(
+        &self,
+        root: &Path,
+        within: &Path,
+        take: &(impl Fn(&Path, &Path, Role) -> Option<T> + Sync),
+    ) -> Vec<T> {
+        let found = Mutex::new(Vec::new());
+        git_walk(root, &root.join(within)).build_parallel().run(|| {
+            Box::new(|entry| {
+                if let Some(taken) = entry.ok().and_then(|entry| self.take_own(root, &entry, take)) {
+                    // Poison means that another thread's `take` panicked; what this one found still counts.
+                    found.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
+                }
+                WalkState::Continue
+            })
+        });
+        found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_own<T>(
+        &self,
+        root: &Path,
+        entry: &ignore::DirEntry,
+        take: &impl Fn(&Path, &Path, Role) -> Option<T>,
+    ) -> Option<T> {
+        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+        let file = entry.path().strip_prefix(root).ok().filter(|_| is_file)?;
+        let role = self.role(file).filter(|role| *role == Role::Task(Dialect::Own))?;
+        take(entry.path(), file, role)
     }
 
     /// The folders to walk: the dialects' own, or what lies inside `within` of them. A folder that is a link is walked
@@ -171,18 +200,11 @@ pub(super) fn is_inside(root: &Path, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|real| real.starts_with(root))
 }
 
-/// A walk that sees what git ignores and what is hidden: planning folders are often kept out of git.
-fn raw_walk(start: &Path) -> WalkBuilder {
-    let mut walk = WalkBuilder::new(start);
-    walk.standard_filters(false).follow_links(false).threads(threads());
-    walk
-}
-
 /// A walk as git sees the folder, for a user's own globs. It begins at the root, for what git ignores may be an ancestor
 /// of `within`.
 fn git_walk(root: &Path, within: &Path) -> WalkBuilder {
     let mut walk = WalkBuilder::new(root);
-    walk.hidden(false).require_git(false).follow_links(false).threads(threads());
+    walk.hidden(false).require_git(false).follow_links(false).threads(walk::threads());
     let within = within.to_path_buf();
     walk.filter_entry(move |entry| {
         let is_machinery = matches!(entry.file_name().to_str(), Some(".git" | ".feature-build" | "node_modules"));
@@ -197,58 +219,56 @@ pub(super) fn git_sees(root: &Path, file: &Path) -> bool {
     git_walk(root, &path).build().flatten().any(|entry| entry.path() == path)
 }
 
-/// The walk waits for the disk more than it computes, but more than a few threads only wait for each other.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+/// Reads as much of a task file as its task needs: the frontmatter, and the beginning of the body where `parse_head` asks
+/// for it.
+pub(super) fn read_task(
+    path: &Path,
+    parse_head: impl FnOnce(&str) -> FromHead,
+    parse: impl FnOnce(&str) -> Option<Task>,
+) -> io::Result<Option<Task>> {
+    BYTES.with_borrow_mut(|bytes| {
+        bytes.clear();
+        let mut file = File::open(path)?;
+        let mut is_whole = read_once(&mut file, bytes, HEAD)?;
+        while !is_whole && task::extent(bytes) == Extent::Open && bytes.len() < LONGEST_FRONTMATTER {
+            let more = bytes.len().max(HEAD).min(LONGEST_FRONTMATTER - bytes.len());
+            is_whole = read_once(&mut file, bytes, more)?;
+        }
+        let Extent::Closed(body) = task::extent(bytes) else { return Ok(parse(&task::decode(bytes))) };
+        if let FromHead::Known(task) = parse_head(&task::decode(bytes.get(..body).unwrap_or_default())) {
+            return Ok(task.map(|task| *task));
+        }
+        while !is_whole && bytes.len() < body + TITLE_WITHIN {
+            let missing = body + TITLE_WITHIN - bytes.len();
+            is_whole = read_once(&mut file, bytes, missing)?;
+        }
+        Ok(parse(&task::decode(bytes)))
+    })
 }
 
-fn walk<T: Send>(root: &Path, walk: WalkBuilder, take: &(impl Fn(PathBuf) -> Option<T> + Sync), found: &Mutex<Vec<T>>) {
-    walk.build_parallel().run(|| {
-        Box::new(|entry| {
-            if let Some(taken) = entry.ok().and_then(|entry| relative_file(root, &entry)).and_then(take) {
-                // Poison means that another thread's `take` panicked; what this one found still counts.
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(taken);
-            }
-            WalkState::Continue
-        })
-    });
+thread_local! {
+    /// The bytes of the file that this thread reads: without it, each of 100,000 files would allocate its own.
+    static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-fn relative_file(root: &Path, entry: &ignore::DirEntry) -> Option<PathBuf> {
-    let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-    is_file.then(|| entry.path().strip_prefix(root).ok().map(Path::to_path_buf)).flatten()
-}
-
-/// Reads as much of a task file as its task needs: the frontmatter, and the beginning of the body where the title is
-/// there.
-pub(super) fn read_task(path: &Path, needs_body: impl Fn(&str) -> bool) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut bytes = Vec::with_capacity(1 << 10);
-    read_up_to(&mut file, &mut bytes, HEAD)?;
-    if task::extent(&bytes) == Extent::Open && is_full(&bytes, HEAD) {
-        read_up_to(&mut file, &mut bytes, LONGEST_FRONTMATTER - HEAD)?;
-    }
-    let Extent::Closed(body) = task::extent(&bytes) else { return Ok(task::decode(&bytes).into_owned()) };
-    let frontmatter = task::decode(bytes.get(..body).unwrap_or_default()).into_owned();
-    if !needs_body(&frontmatter) {
-        return Ok(frontmatter);
-    }
-    let missing = (body as u64 + TITLE_WITHIN).saturating_sub(bytes.len() as u64);
-    read_up_to(&mut file, &mut bytes, missing)?;
-    Ok(task::decode(&bytes).into_owned())
+/// Reads once, at most so many bytes more: a second call for most files would only be told that there is nothing left.
+/// True at the file's end.
+fn read_once(file: &mut File, bytes: &mut Vec<u8>, at_most: usize) -> io::Result<bool> {
+    let start = bytes.len();
+    bytes.resize(start + at_most, 0);
+    let read = loop {
+        match file.read(bytes.get_mut(start..).unwrap_or_default()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    bytes.truncate(start + read.as_ref().copied().unwrap_or(0));
+    read.map(|read| read == 0)
 }
 
 /// Reads a small file whole; a large one is cut, which makes it a broken one.
 pub(super) fn read_small(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    read_up_to(&mut File::open(path)?, &mut bytes, LONGEST_FRONTMATTER)?;
+    File::open(path)?.take(LONGEST_FRONTMATTER as u64).read_to_end(&mut bytes)?;
     Ok(task::decode(&bytes).into_owned())
-}
-
-fn read_up_to(file: &mut File, bytes: &mut Vec<u8>, limit: u64) -> io::Result<()> {
-    file.take(limit).read_to_end(bytes).map(drop)
-}
-
-fn is_full(bytes: &[u8], limit: u64) -> bool {
-    bytes.len() as u64 == limit
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::config::FILE_NAME;
 use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
-use super::{Config, ConfigError};
-use crate::plan::{Catalog, Feature, Replanned};
+use super::{Config, ConfigError, walk};
+use crate::plan::{Catalog, Feature, Replanned, Set};
 use crate::task::{
-    self, BacklogFacts, Code, Dialect, FeatureFile, Milestone, Problem, RelPath, Severity, Span, Standing,
-    Surroundings, Task, TaskId,
+    self, BacklogFacts, Code, Dialect, FeatureFile, Milestone, Milestones, Problem, RelPath, Severity, Span, Standing,
+    Surroundings, Task, TaskId, Text,
 };
 
 /// The problems of one file.
@@ -43,15 +43,15 @@ pub struct Index {
     /// The texts of open editors, which count instead of the disk's.
     open: BTreeMap<RelPath, Arc<str>>,
     /// The task files and feature files that were read, so that a folder that went takes its files along.
-    known: BTreeSet<RelPath>,
+    known: Set<RelPath>,
     catalog: Catalog,
 }
 
 /// What Backlog.md's files beside the tasks say.
 #[derive(Debug, Default)]
 struct Backlog {
-    statuses: Vec<Box<str>>,
-    milestones: Vec<Milestone>,
+    statuses: Vec<Text>,
+    milestones: Milestones,
 }
 
 /// What one file says.
@@ -71,12 +71,12 @@ impl Index {
             config_error: None,
             backlog: Backlog::default(),
             open: BTreeMap::new(),
-            known: BTreeSet::new(),
+            known: Set::default(),
             catalog: Catalog::new(),
         };
         index.take_config();
         index.rescan();
-        index.catalog.replan();
+        index.catalog.replan_on(walk::threads());
         index
     }
 
@@ -268,22 +268,28 @@ impl Index {
 
     /// Reads all files of a folder, and forgets those that it no longer has.
     fn rescan_within(&mut self, folder: &Path) {
-        let read = self.places.each_file(&self.root, folder, |file, role| {
+        let read = self.places.each_file(&self.root, folder, |path, file, role| {
             let file: RelPath = file.into();
-            if self.open.contains_key(&file) {
-                return None;
-            }
-            self.read(&file, role).map(|said| (file, said))
+            let is_open = self.open.contains_key(&file);
+            (!is_open).then(|| self.read(&file, role, path)).flatten().map(|said| (file, said))
         });
-        let open = self.open.iter().filter(|(file, _)| file.starts_with(folder));
-        let open: Vec<_> = open.filter_map(|(file, _)| Some((file.clone(), self.read_now(file)?))).collect();
-        let found: BTreeMap<_, _> = read.into_iter().chain(open).collect();
-        let gone: Vec<_> = self.known_within(folder).filter(|file| !found.contains_key(*file)).cloned().collect();
-        for file in gone {
-            self.take(&file, None);
-        }
-        for (file, said) in found {
+        let open = self.open.keys().filter(|file| file.starts_with(folder));
+        let open: Vec<_> = open.filter_map(|file| Some((file.clone(), self.read_now(file)?))).collect();
+        self.forget_others(folder, read.iter().chain(&open).map(|(file, _)| file));
+        for (file, said) in read.into_iter().chain(open) {
             self.take(&file, Some(said));
+        }
+    }
+
+    /// Forgets the files of a folder that are not among these.
+    fn forget_others<'a>(&mut self, folder: &Path, found: impl Iterator<Item = &'a RelPath>) {
+        let known: Set<RelPath> = self.known_within(folder).cloned().collect();
+        if known.is_empty() {
+            return;
+        }
+        let found: Set<&RelPath> = found.collect();
+        for file in known.iter().filter(|file| !found.contains(file)) {
+            self.take(file, None);
         }
     }
 
@@ -325,7 +331,10 @@ impl Index {
         if is_new_of_own && !discover::git_sees(&self.root, file) {
             return None;
         }
-        self.read(file, role)
+        if self.open.contains_key(file) {
+            return self.read(file, role, Path::new(""));
+        }
+        self.read(file, role, &self.file_on_disk(file)?)
     }
 
     fn take(&mut self, file: &RelPath, said: Option<Said>) {
@@ -342,29 +351,29 @@ impl Index {
         }
     }
 
-    /// Reads one file, from its editor or from disk. `None` where it is gone or no task.
-    fn read(&self, file: &RelPath, role: Role) -> Option<Said> {
+    /// Reads one file, from its editor or from this path. `None` where it is gone or no task.
+    fn read(&self, file: &RelPath, role: Role, path: &Path) -> Option<Said> {
         match role {
-            Role::Task(dialect) => self.read_task(file, dialect).map(|task| Said::Task(Arc::new(task))),
-            Role::FeatureFile => Some(Said::Feature(FeatureFile::parse(file, &self.small_text(file)?))),
+            Role::Task(dialect) => self.read_task(file, dialect, path).map(|task| Said::Task(Arc::new(task))),
+            Role::FeatureFile => {
+                let text = self.open.get(file).cloned().or_else(|| discover::read_small(path).ok().map(Into::into))?;
+                Some(Said::Feature(FeatureFile::parse(file, &text)))
+            }
             Role::Config | Role::BacklogFacts | Role::Summary => None,
         }
     }
 
-    fn read_task(&self, file: &RelPath, dialect: Dialect) -> Option<Task> {
+    fn read_task(&self, file: &RelPath, dialect: Dialect, path: &Path) -> Option<Task> {
         let own = Some(&self.config.own.keys);
         let around = Surroundings {
             summary_exists: dialect == Dialect::Gsd && self.has_summary(file),
             backlog: self.backlog.facts(),
             own,
         };
+        let parse = |text: &str| task::parse(file, text, dialect, &around);
         let mut task = match self.open.get(file) {
-            Some(text) => task::parse(file, text, dialect, &around),
-            None => {
-                let path = self.file_on_disk(file)?;
-                let text = discover::read_task(&path, |text| task::needs_body(text, dialect, own)).ok()?;
-                task::parse(file, &text, dialect, &around)
-            }
+            Some(text) => parse(text),
+            None => discover::read_task(path, |head| task::parse_head(file, head, dialect, &around), parse).ok()?,
         }?;
         if self.config.task_commands {
             tell_of_unknown_agent(&mut task, &self.config);
@@ -372,13 +381,6 @@ impl Index {
             tell_of_ignored_keys(&mut task);
         }
         Some(task)
-    }
-
-    fn small_text(&self, file: &RelPath) -> Option<Arc<str>> {
-        match self.open.get(file) {
-            Some(text) => Some(text.clone()),
-            None => discover::read_small(&self.file_on_disk(file)?).ok().map(Into::into),
-        }
     }
 
     /// The path of a file, where it is one and no link leads out of the root on the way.
@@ -403,11 +405,11 @@ impl Backlog {
             .filter_map(|file| task::read_milestone(&discover::read_small(&file).ok()?))
             .collect();
         milestones.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { statuses: statuses.unwrap_or_default(), milestones }
+        Self { statuses: statuses.unwrap_or_default(), milestones: Milestones::new(milestones) }
     }
 
     fn facts(&self) -> BacklogFacts<'_> {
-        BacklogFacts { statuses: &self.statuses, milestones: &self.milestones }
+        BacklogFacts { statuses: &self.statuses, milestones: Some(&self.milestones) }
     }
 }
 

@@ -8,6 +8,7 @@ mod index;
 pub(crate) mod private;
 mod root;
 pub mod trust;
+mod walk;
 
 pub use agents::{Agent, AgentName, Format, PRESETS, Success};
 pub use config::{

@@ -165,6 +165,31 @@ fn what_has_not_changed_is_not_published_again() {
     editor.quit();
 }
 
+/// All of a wave have something published; what one of them says of itself is news of that file alone.
+#[test]
+fn the_status_of_one_task_of_28_publishes_that_file_alone() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let files: Vec<String> =
+        (1..=28).map(|number| workspace.task(&format!("TASK-A-{number:03}"), 1, "depends_on: [TASK-NONE]\n")).collect();
+    let mut editor = Editor::open(&workspace);
+    for file in &files {
+        editor.diagnostics(&workspace.uri(file), |all| all.len() == 1 && all[0]["severity"] == 1);
+    }
+    let uri = editor.open_file(&workspace, &files[6]);
+    editor.lenses(&uri);
+    editor.heard();
+    let range = json!({ "start": { "line": 3, "character": 8 }, "end": { "line": 3, "character": 15 } });
+    editor.change(&uri, json!([{ "range": range, "text": "completed" }]));
+    editor.diagnostics(&uri, |all| all.len() == 1 && all[0]["severity"] == 3);
+    // A later change of another file is published: all that the first one changed was published before.
+    let other = editor.open_file(&workspace, &files[7]);
+    editor.change(&other, json!([{ "range": range, "text": "completed" }]));
+    editor.diagnostics(&other, |all| all.len() == 1 && all[0]["severity"] == 3);
+    let published = editor.heard().into_iter().filter(|one| one["method"] == "textDocument/publishDiagnostics");
+    assert_eq!(published.map(|one| one["params"]["uri"].clone()).collect::<Vec<_>>(), Vec::<Value>::new());
+    editor.quit();
+}
+
 #[test]
 fn requests_before_the_index_is_there_are_answered_when_it_is_and_can_be_cancelled() {
     let workspace = Workspace::with_agent(SCRIPTED);

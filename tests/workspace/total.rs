@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use feature_build::task::{self, Body, Dialect, FeatureFile, OwnKeys, RelPath, Span, Spanned, Surroundings, Task};
+use feature_build::task::{
+    self, Body, Dialect, FeatureFile, OwnKeys, RelPath, Span, Spanned, Surroundings, Task, Text,
+};
 use feature_build::workspace::Config;
 use proptest::prelude::*;
 
@@ -65,7 +67,7 @@ fn check_span(span: Span, text: &str) {
 }
 
 /// A value that stands in the file as one plain word says what its range shows.
-fn check_plain(value: &Spanned<Box<str>>, text: &str) {
+fn check_plain(value: &Spanned<Text>, text: &str) {
     let shown = &text[value.span.range()];
     let is_plain =
         !shown.is_empty() && shown.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));

@@ -1,27 +1,57 @@
 //! Backlog.md: `backlog/tasks/*.md` and `backlog/completed/*.md`; waves follow from `dependencies`.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::reader::{Found, Loss, Reader};
 use crate::task::frontmatter::Frontmatter;
-use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, yaml};
+use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text, yaml};
 
 /// What the files beside the tasks say.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BacklogFacts<'a> {
     /// `statuses` of `backlog/config.yml`, in order; the last one means done. Empty: the tool's own.
-    pub statuses: &'a [Box<str>],
-    /// Ids and titles of `backlog/milestones/`.
-    pub milestones: &'a [Milestone],
+    pub statuses: &'a [Text],
+    /// Those of `backlog/milestones/`.
+    pub milestones: Option<&'a Milestones>,
+}
+
+/// The milestones by what they may be called: a large backlog has one for each few of its tasks, and each task names
+/// one.
+#[derive(Debug, Default)]
+pub struct Milestones {
+    all: Vec<Milestone>,
+    /// By id without case, and by title without case; the first of several counts.
+    by_id: HashMap<String, usize>,
+    by_title: HashMap<String, usize>,
 }
 
 /// A milestone: a feature of Backlog.md.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Milestone {
     /// `id`, such as `m-1`.
-    pub id: Box<str>,
+    pub id: Text,
     /// `title`.
-    pub title: Box<str>,
+    pub title: Text,
+}
+
+impl Milestones {
+    /// These milestones.
+    pub fn new(all: Vec<Milestone>) -> Self {
+        let mut milestones = Self::default();
+        for (at, milestone) in all.iter().enumerate() {
+            milestones.by_id.entry(milestone.id.to_ascii_lowercase()).or_insert(at);
+            milestones.by_title.entry(milestone.title.to_ascii_lowercase()).or_insert(at);
+        }
+        Self { all, ..milestones }
+    }
+
+    /// The one of this id, else of this title.
+    fn named(&self, name: &str) -> Option<&Milestone> {
+        let name = name.to_ascii_lowercase();
+        let at = self.by_id.get(&name).or_else(|| self.by_title.get(&name))?;
+        self.all.get(*at)
+    }
 }
 
 /// What "done" is called where the configuration names no statuses.
@@ -33,7 +63,8 @@ const COMPLETED: &str = "completed";
 
 /// Does this folder hold task files? (Files are never deeper.)
 pub(super) fn is_task_folder(path: &Path) -> bool {
-    matches!(folder(path).as_str(), "tasks" | "completed" | "drafts" | "archive/tasks" | "archive/drafts")
+    let Some(folder) = path.parent().and_then(|folder| folder.strip_prefix("backlog").ok()) else { return false };
+    ["tasks", "completed", "drafts", "archive/tasks", "archive/drafts"].iter().any(|name| folder == Path::new(name))
 }
 
 fn folder(path: &Path) -> String {
@@ -69,7 +100,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, facts: BacklogFacts<'
     Some(reader.finish(file, found))
 }
 
-fn standing(folder: &str, status: Option<&str>, statuses: &[Box<str>]) -> Standing {
+fn standing(folder: &str, status: Option<&str>, statuses: &[Text]) -> Standing {
     let done = statuses.last().map_or(DONE, |last| last);
     if folder == COMPLETED || status.is_some_and(|status| status.eq_ignore_ascii_case(done)) {
         Standing::Done
@@ -81,11 +112,9 @@ fn standing(folder: &str, status: Option<&str>, statuses: &[Box<str>]) -> Standi
 }
 
 /// A milestone is written as its id or as its title; both are one feature, named by the id.
-fn feature(reader: &mut Reader<'_>, milestones: &[Milestone]) -> (FeatureRef, Option<Box<str>>) {
+fn feature(reader: &mut Reader<'_>, milestones: Option<&Milestones>) -> (FeatureRef, Option<Text>) {
     let Some(written) = reader.text("milestone", Loss::Detail) else { return (FeatureRef::WholeBacklog, None) };
-    let is = |name: &str| name.eq_ignore_ascii_case(&written.value);
-    let by_id = milestones.iter().find(|milestone| is(&milestone.id));
-    match by_id.or_else(|| milestones.iter().find(|milestone| is(&milestone.title))) {
+    match milestones.and_then(|milestones| milestones.named(&written.value)) {
         Some(known) => {
             let name = Spanned::new(known.id.clone(), written.span);
             (FeatureRef::Named(name), Some(known.title.clone()))
@@ -95,7 +124,7 @@ fn feature(reader: &mut Reader<'_>, milestones: &[Milestone]) -> (FeatureRef, Op
 }
 
 /// `statuses` of a `backlog/config.yml`.
-pub fn read_statuses(text: &str) -> Vec<Box<str>> {
+pub fn read_statuses(text: &str) -> Vec<Text> {
     let Some(node) = yaml::read(text, 0).ok() else { return Vec::new() };
     let items = node.get("statuses").map(yaml::Node::items).unwrap_or_default();
     items.iter().filter_map(|item| item.as_text().map(|text| text.value)).collect()
@@ -120,6 +149,15 @@ mod tests {
         assert_eq!(standing("tasks", Some("Done"), &statuses), Standing::Open);
         assert_eq!(standing("tasks", Some("done"), &[]), Standing::Done);
         assert_eq!(standing("archive/tasks", Some("To Do"), &[]), Standing::Dropped);
+    }
+
+    #[test]
+    fn a_milestone_is_found_by_its_id_before_its_title_and_without_case() {
+        let milestone = |id: &str, title: &str| Milestone { id: id.into(), title: title.into() };
+        let all =
+            Milestones::new(vec![milestone("m-1", "New UI"), milestone("m-2", "M-1"), milestone("m-3", "new ui")]);
+        let named = |name| all.named(name).map(|milestone| &*milestone.id);
+        assert_eq!([named("M-1"), named("NEW UI"), named("m-4")], [Some("m-1"), Some("m-1"), None]);
     }
 
     #[test]

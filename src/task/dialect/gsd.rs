@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder_text;
 use super::reader::{Found, Loss, Reader};
-use crate::task::{Dialect, FeatureRef, RelPath, Span, Spanned, Standing, Task, boundary_before};
+use crate::task::{Dialect, FeatureRef, RelPath, Span, Spanned, Standing, Task, Text, boundary_before};
 
 /// A longer objective is cut: a title is one line.
 const LONGEST_TITLE: usize = 160;
@@ -36,7 +36,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, summary_exists: bool)
     if !reader.has_any(&["phase", "plan"]) {
         return None;
     }
-    let id: Box<str> = id_of(file)?.into();
+    let id: Text = id_of(file)?.into();
     let (standing, status) = if summary_exists { (Standing::Done, "done") } else { (Standing::Open, "open") };
     let found = Found {
         dialect: Dialect::Gsd,
@@ -66,18 +66,18 @@ fn id_span(reader: &mut Reader<'_>) -> Span {
 }
 
 /// The folder, without those that every phase lies in.
-fn feature(file: &Path) -> Box<str> {
+fn feature(file: &Path) -> Text {
     let folder = folder_text(file);
     let inside = folder.strip_prefix(".planning/").unwrap_or(&folder);
     inside.strip_prefix("phases/").unwrap_or(inside).into()
 }
 
-fn title(reader: &Reader<'_>) -> Option<Box<str>> {
+fn title(reader: &Reader<'_>) -> Option<Text> {
     reader.heading().or_else(|| objective(reader.body()))
 }
 
 /// The first sentence of `<objective>`.
-fn objective(body: &str) -> Option<Box<str>> {
+fn objective(body: &str) -> Option<Text> {
     let (_, behind) = body.split_once("<objective>")?;
     let text = behind.split("</objective>").next()?.trim_start();
     let paragraph = text.split("\n\n").next()?;

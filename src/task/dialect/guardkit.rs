@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::reader::{Found, Loss, Reader};
-use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task};
+use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text};
 
 /// Keys that name the feature, the most telling first.
 const FEATURE_KEYS: [&str; 5] = ["feature_id", "parent_feature", "feature", "parent_review", "parent_task"];
@@ -91,7 +91,7 @@ fn feature(reader: &mut Reader<'_>, place: &Place<'_>) -> FeatureRef {
     }
 }
 
-fn needs_person(reader: &mut Reader<'_>, mode: Option<&Spanned<Box<str>>>) -> Option<Spanned<Box<str>>> {
+fn needs_person(reader: &mut Reader<'_>, mode: Option<&Spanned<Text>>) -> Option<Spanned<Text>> {
     if let Some(mode) = mode.filter(|mode| mode.value.eq_ignore_ascii_case("manual")) {
         return Some(Spanned::new("implementation_mode is manual".into(), mode.span));
     }

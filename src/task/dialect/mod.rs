@@ -8,7 +8,7 @@ mod reader;
 
 use std::path::Path;
 
-pub use backlog::{BacklogFacts, Milestone, read_milestone, read_statuses};
+pub use backlog::{BacklogFacts, Milestone, Milestones, read_milestone, read_statuses};
 pub use gsd::summary_of;
 pub(super) use guardkit::standing_of_status;
 pub use own::OwnKeys;
@@ -52,10 +52,12 @@ pub fn is_document(path: &Path) -> bool {
         .any(|name| stem.eq_ignore_ascii_case(name))
 }
 
-/// Reads a task file. `None` where the text says that it is no task. `text` may end anywhere behind the frontmatter, as
-/// long as [`needs_body`] does not ask for more.
+/// Reads a task file. `None` where the text says that it is no task.
 pub fn parse(file: &RelPath, text: &str, dialect: Dialect, around: &Surroundings<'_>) -> Option<Task> {
-    let reader = Reader::new(text, Frontmatter::find(text)?);
+    read(file, Reader::new(text, Frontmatter::find(text)?), dialect, around)
+}
+
+fn read(file: &RelPath, reader: Reader<'_>, dialect: Dialect, around: &Surroundings<'_>) -> Option<Task> {
     let mut task = match dialect {
         Dialect::GuardKit => guardkit::read(file, reader),
         Dialect::Gsd => gsd::read(file, reader, around.summary_exists),
@@ -68,14 +70,28 @@ pub fn parse(file: &RelPath, text: &str, dialect: Dialect, around: &Surroundings
     Some(task)
 }
 
-/// Does the title come from the body? Then the text of a file must hold the beginning of its body too.
-pub fn needs_body(text: &str, dialect: Dialect, own: Option<&OwnKeys>) -> bool {
+/// What the frontmatter of a file tells without the rest of it.
+#[derive(Debug)]
+pub enum FromHead {
+    /// All there is to know; `None`: it is no task.
+    Known(Option<Box<Task>>),
+    /// The title comes from the body: its beginning must be read too.
+    NeedsBody,
+}
+
+/// Reads a task file's frontmatter, which ends where `head` ends.
+pub fn parse_head(file: &RelPath, head: &str, dialect: Dialect, around: &Surroundings<'_>) -> FromHead {
+    let Some(frontmatter) = Frontmatter::find(head) else { return FromHead::Known(None) };
+    let mut reader = Reader::new(head, frontmatter);
     let title = match dialect {
-        Dialect::Gsd => return true,
-        Dialect::GuardKit | Dialect::BacklogMd => "title",
-        Dialect::Own => own.map_or("title", |keys| &keys.title),
+        Dialect::Gsd => None,
+        Dialect::GuardKit | Dialect::BacklogMd => reader.title("title"),
+        Dialect::Own => reader.title(around.own.map_or("title", |keys| &keys.title)),
     };
-    Frontmatter::find(text).is_some_and(|frontmatter| Reader::new(text, frontmatter).title(title).is_none())
+    match title {
+        Some(_) => FromHead::Known(read(file, reader, dialect, around).map(Box::new)),
+        None => FromHead::NeedsBody,
+    }
 }
 
 /// The folder of a file, as `/`-separated text.

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::task::frontmatter::Frontmatter;
 use crate::task::yaml::{Broken, Node, Value};
 use crate::task::{
-    Code, Dialect, FeatureRef, NoWave, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task,
-    WaveLabel, body, boundary_before, wave,
+    Code, Dialect, FeatureRef, NoWave, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task, Text,
+    WaveLabel, body, boundary_before, wave, words,
 };
 
 /// How far into the body a title is looked for: a Markdown parser would read all of a body of 50 MB first.
@@ -36,18 +36,18 @@ pub(super) struct Reader<'t> {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) dialect: Dialect,
-    pub(super) id: Option<Spanned<Box<str>>>,
-    pub(super) title: Box<str>,
-    pub(super) status: Option<Spanned<Box<str>>>,
+    pub(super) id: Option<Spanned<Text>>,
+    pub(super) title: Text,
+    pub(super) status: Option<Spanned<Text>>,
     pub(super) standing: Standing,
-    pub(super) folder: Option<Box<str>>,
+    pub(super) folder: Option<Text>,
     pub(super) wave: Option<Spanned<WaveLabel>>,
     pub(super) feature: FeatureRef,
-    pub(super) feature_title: Option<Box<str>>,
-    pub(super) depends_on: Vec<Spanned<Box<str>>>,
-    pub(super) needs_person: Option<Spanned<Box<str>>>,
-    pub(super) mode: Option<Spanned<Box<str>>>,
-    pub(super) files: Vec<Spanned<Box<str>>>,
+    pub(super) feature_title: Option<Text>,
+    pub(super) depends_on: Vec<Spanned<Text>>,
+    pub(super) needs_person: Option<Spanned<Text>>,
+    pub(super) mode: Option<Spanned<Text>>,
+    pub(super) files: Vec<Spanned<Text>>,
 }
 
 impl<'t> Reader<'t> {
@@ -70,7 +70,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A scalar as text. Nothing for null and for the ways to write "nothing" (`none`, `N/A`).
-    pub(super) fn text(&mut self, key: &str, loss: Loss) -> Option<Spanned<Box<str>>> {
+    pub(super) fn text(&mut self, key: &str, loss: Loss) -> Option<Spanned<Text>> {
         let node = self.node(key, loss)?;
         match node.value {
             Value::Null => None,
@@ -83,12 +83,12 @@ impl<'t> Reader<'t> {
     }
 
     /// The first of these keys that has a value.
-    pub(super) fn first_text(&mut self, keys: &[&str], loss: Loss) -> Option<Spanned<Box<str>>> {
+    pub(super) fn first_text(&mut self, keys: &[&str], loss: Loss) -> Option<Spanned<Text>> {
         keys.iter().find_map(|key| self.text(key, loss))
     }
 
     /// A title is text for people: what YAML rejects in it (an unquoted `: `) is read as it stands.
-    pub(super) fn title(&mut self, key: &str) -> Option<Box<str>> {
+    pub(super) fn title(&mut self, key: &str) -> Option<Text> {
         match self.frontmatter.value(key)? {
             Ok(node) => node.as_text().map(|text| trimmed(text.value)).filter(|title| !title.is_empty()),
             Err(_) => self.frontmatter.raw_line(key).map(|raw| raw.value),
@@ -96,14 +96,14 @@ impl<'t> Reader<'t> {
     }
 
     /// The title from the frontmatter, else the first heading, else the id.
-    pub(super) fn title_or_heading(&mut self, key: &str, id: Option<&Spanned<Box<str>>>) -> Box<str> {
+    pub(super) fn title_or_heading(&mut self, key: &str, id: Option<&Spanned<Text>>) -> Text {
         self.title(key).or_else(|| self.heading()).or_else(|| id.map(|id| id.value.clone())).unwrap_or_default()
     }
 
     /// The first heading of the body.
-    pub(super) fn heading(&self) -> Option<Box<str>> {
+    pub(super) fn heading(&self) -> Option<Text> {
         let near = self.text.get(..boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN))?;
-        body::first_heading(near, self.frontmatter.body).map(|heading| heading.value)
+        body::first_heading(near, self.frontmatter.body).map(|heading| heading.value.into())
     }
 
     /// The beginning of the body, as far as a title may stand.
@@ -113,7 +113,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of texts; one text is a list of one, or of several between commas. A map's item is meant by its `id`.
-    pub(super) fn list(&mut self, key: &str, loss: Loss) -> Vec<Spanned<Box<str>>> {
+    pub(super) fn list(&mut self, key: &str, loss: Loss) -> Vec<Spanned<Text>> {
         let Some(node) = self.node(key, loss) else { return Vec::new() };
         let list = match &node.value {
             Value::Null => Vec::new(),
@@ -128,8 +128,8 @@ impl<'t> Reader<'t> {
     }
 
     /// The ids of a list of dependencies, without the remarks behind them.
-    pub(super) fn ids(&mut self, keys: &[&str]) -> Vec<Spanned<Box<str>>> {
-        let mut ids: Vec<Spanned<Box<str>>> = Vec::new();
+    pub(super) fn ids(&mut self, keys: &[&str]) -> Vec<Spanned<Text>> {
+        let mut ids: Vec<Spanned<Text>> = Vec::new();
         for key in keys {
             for item in self.list(key, Loss::Place) {
                 let id = without_remark(item);
@@ -253,25 +253,25 @@ impl<'t> Reader<'t> {
         Task {
             file: file.clone(),
             dialect: found.dialect,
-            id: found.id,
+            id: found.id.map(words::shared_at),
             title: found.title,
-            status: found.status,
+            status: found.status.map(words::shared_at),
             standing: found.standing,
-            folder: found.folder,
-            wave: found.wave,
-            feature: found.feature,
-            feature_title: found.feature_title,
-            depends_on: found.depends_on,
-            needs_person: found.needs_person,
-            mode: found.mode,
+            folder: found.folder.map(words::shared),
+            wave: found.wave.map(|wave| wave.map(WaveLabel::shared)),
+            feature: found.feature.shared(),
+            feature_title: found.feature_title.map(words::shared),
+            depends_on: found.depends_on.into_iter().map(words::shared_at).collect(),
+            needs_person: found.needs_person.map(words::shared_at),
+            mode: found.mode.map(words::shared_at),
             run,
             agent,
             model,
             verify,
             files: found.files,
             estimated_minutes,
-            complexity,
-            priority,
+            complexity: complexity.map(words::shared),
+            priority: priority.map(words::shared),
             conductor_workspace,
             anchor,
             problems: self.problems,
@@ -323,13 +323,13 @@ fn own_command(node: &Node) -> Option<OwnCommand> {
     }
 }
 
-fn trimmed(text: Box<str>) -> Box<str> {
+fn trimmed(text: Text) -> Text {
     if text.trim().len() == text.len() { text } else { text.trim().into() }
 }
 
 /// An item of a list of ids or files: text, or a map that has it under a usual name (`- id: A`), or a map whose only key
 /// it is (`- A: why`).
-fn item_text(item: &Node) -> Option<Spanned<Box<str>>> {
+fn item_text(item: &Node) -> Option<Spanned<Text>> {
     if let Some(text) = item.as_text() {
         return Some(text);
     }
@@ -344,7 +344,7 @@ fn item_text(item: &Node) -> Option<Spanned<Box<str>>> {
 }
 
 /// `A, B` as one text is a list that lacks its brackets.
-fn split_at_commas(source: &str, text: &str, span: Span) -> Vec<Spanned<Box<str>>> {
+fn split_at_commas(source: &str, text: &str, span: Span) -> Vec<Spanned<Text>> {
     if source.get(span.range()) != Some(text) {
         return text.split(',').map(|part| Spanned::new(part.trim().into(), span)).collect();
     }
@@ -359,7 +359,7 @@ fn split_at_commas(source: &str, text: &str, span: Span) -> Vec<Spanned<Box<str>
 }
 
 /// `TASK-X (completed)` means `TASK-X`.
-fn without_remark(item: Spanned<Box<str>>) -> Spanned<Box<str>> {
+fn without_remark(item: Spanned<Text>) -> Spanned<Text> {
     let whole = item.value.trim();
     let id = whole.split(char::is_whitespace).next().unwrap_or_default().trim_end_matches([':', ',', ';']);
     if id.len() == item.value.len() || id.is_empty() {

@@ -1,0 +1,161 @@
+//! How many instructions parsing, planning and a keystroke take, counted by callgrind and compared with the numbers that
+//! `benches/instructions.txt` keeps: `cargo bench --bench instructions`. Fails where one is more than a tenth above its
+//! number. `-- save` writes the numbers anew.
+//!
+//! Unlike a time, this is the same on a busy machine. (Not to the last one: hash tables begin with a random seed.)
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use common::made::{self, SEED};
+use feature_build::plan::Catalog;
+use feature_build::task::{self, RelPath, Surroundings, Task};
+use feature_build::workspace::Index;
+
+/// More than this much above its number is a step back.
+const SLACK: f64 = 1.10;
+const STAGES: [&str; 3] = ["parse", "plan", "keystroke"];
+const TASKS: usize = 1_000;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [what, stage, root] = arguments.as_slice()
+        && what == "run"
+    {
+        run(stage, Path::new(root));
+        return ExitCode::SUCCESS;
+    }
+    // `cargo test --all-targets` runs this, too, without optimization.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        let must = std::env::var_os("CI").is_some();
+        eprintln!("instructions: {}valgrind is not installed", if must { "" } else { "skipped, " });
+        return if must { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    made::make(folder.path(), TASKS, SEED).unwrap();
+    let counted: BTreeMap<&str, u64> = STAGES.map(|stage| (stage, count(stage, folder.path()))).into();
+    if arguments.iter().any(|argument| argument == "save") {
+        save(&counted);
+        return ExitCode::SUCCESS;
+    }
+    compare(&counted)
+}
+
+/// Where the numbers are kept.
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.txt")
+}
+
+fn save(counted: &BTreeMap<&str, u64>) {
+    let mut text = String::new();
+    for (stage, count) in counted {
+        writeln!(text, "{stage} {count}").unwrap();
+    }
+    std::fs::write(kept(), text).unwrap();
+}
+
+fn compare(counted: &BTreeMap<&str, u64>) -> ExitCode {
+    let text = std::fs::read_to_string(kept()).expect("reading benches/instructions.txt");
+    let before: BTreeMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(stage, count)| (stage, count.parse().unwrap()))
+        .collect();
+    let mut verdict = ExitCode::SUCCESS;
+    for (stage, &count) in counted {
+        let kept = before[stage];
+        let ratio = count as f64 / kept as f64;
+        println!("{stage}: {count} instructions, {kept} kept, ratio {ratio:.3}");
+        if ratio > SLACK {
+            eprintln!("{stage} takes more instructions than it may; if it must, run with `-- save`");
+            verdict = ExitCode::FAILURE;
+        }
+    }
+    verdict
+}
+
+/// The instructions of one stage, without what prepares it.
+fn count(stage: &str, root: &Path) -> u64 {
+    let out = root.join(format!("callgrind.{stage}"));
+    // The function itself and not its closures; older compilers put a hash behind the name.
+    let measured = ["", "::h*"].map(|end| format!("--toggle-collect=instructions::{stage}{end}"));
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", &format!("--callgrind-out-file={}", out.display())])
+        .args(measured)
+        .arg(std::env::current_exe().unwrap())
+        .args(["run", stage])
+        .arg(root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let profile = std::fs::read_to_string(out).unwrap();
+    let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")).expect("a total in callgrind's file");
+    let count = total.trim().parse().unwrap();
+    assert!(count > 100_000, "{stage}: callgrind counted {count} instructions: it did not find the function");
+    count
+}
+
+/// One stage, in the process that callgrind watches.
+fn run(stage: &str, root: &Path) {
+    let texts = texts(root);
+    match stage {
+        "parse" => drop(black_box(parse(&texts))),
+        "plan" => {
+            let tasks = parse(&texts);
+            drop(black_box(plan(tasks)));
+        }
+        "keystroke" => {
+            let mut index = Index::build(root);
+            let file: RelPath = made::in_large_feature().into();
+            let text = index.text(&file).unwrap();
+            keystroke(&mut index, &file, &text);
+        }
+        other => panic!("no stage {other}"),
+    }
+}
+
+fn texts(root: &Path) -> Vec<(RelPath, String)> {
+    let files = ignore::WalkBuilder::new(root).standard_filters(false).sort_by_file_name(Ord::cmp).build().flatten();
+    let markdown = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "md"));
+    let read = |path: &Path| (path.strip_prefix(root).unwrap().into(), std::fs::read_to_string(path).unwrap());
+    markdown.map(|entry| read(entry.path())).collect()
+}
+
+#[inline(never)]
+fn parse(texts: &[(RelPath, String)]) -> Vec<Task> {
+    let around = Surroundings::default();
+    let read = |(file, text): &(RelPath, String)| task::parse(file, text, task::dialect_of(file)?, &around);
+    texts.iter().filter_map(read).collect()
+}
+
+#[inline(never)]
+fn plan(tasks: Vec<Task>) -> Catalog {
+    let mut catalog = Catalog::new();
+    for task in tasks {
+        let file = Arc::clone(&task.file);
+        catalog.set_task(&file, Some(Arc::new(task)));
+    }
+    catalog.replan();
+    catalog
+}
+
+/// A few edits of one task of a large feature: its title, its wave, its body.
+#[inline(never)]
+fn keystroke(index: &mut Index, file: &Path, text: &Arc<str>) {
+    for (before, after) in [("title: Large", "title: Larger"), ("wave: 1", "wave: 2"), ("## Description", "## Text")] {
+        let changed = index.set_text(file, Some(text.replacen(before, after, 1).into()));
+        black_box(changed.files.iter().map(|file| index.problems(file).len()).sum::<usize>());
+        black_box(index.feature_of(file));
+    }
+}
