@@ -723,6 +723,35 @@ mod tests {
             }
         }
 
+        /// Asked for at any point. What is paused meanwhile starts nothing.
+        #[test]
+        fn a_course_that_finishes_its_wave_does_all_of_it_and_begins_no_later_one(
+            tasks in planned(), limit in 1_u32..5, actions in 0..30_usize,
+        ) {
+            let mut course = Course::new(&schedule(&tasks), NonZeroU32::new(limit).unwrap(), true);
+            let mut journal = Journal::default();
+            journal.drive(&mut course, &tasks, actions, |_| 0);
+            course.finish_wave("enough");
+            let begun: BTreeSet<usize> = journal.waves.keys().copied().collect();
+            course.pause(true);
+            let started = |journal: &Journal| {
+                let ended = journal.ended.iter().filter(|(_, recalled)| *recalled != Recalled::Skipped);
+                journal.running.len() + ended.count()
+            };
+            let before = started(&journal);
+            journal.drive(&mut course, &tasks, usize::MAX, |_| 0);
+            prop_assert_eq!(started(&journal), before, "nothing starts in a pause");
+            course.pause(false);
+            journal.drive(&mut course, &tasks, usize::MAX, |_| 0);
+            prop_assert!(course.is_over());
+            prop_assert_eq!(journal.waves.keys().copied().collect::<BTreeSet<_>>(), begun.clone());
+            let otherwise = walk(&tasks, limit, true, |_| 0);
+            for (task, recalled) in &journal.ended {
+                let expected = otherwise[&number(task)] && begun.contains(&tasks[number(task)].wave);
+                prop_assert_eq!(*recalled != Recalled::Skipped, expected, "{}", task);
+            }
+        }
+
         #[test]
         fn a_recalled_course_of_any_schedule_comes_to_its_end(
             made in proptest::collection::vec((0..4_usize, proptest::collection::btree_set(0..10_usize, 0..4), any::<bool>()), 0..10),

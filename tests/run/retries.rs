@@ -5,6 +5,7 @@ use feature_build::run::{Event, Level, Record, TaskState, View, read_journal};
 use feature_build::workspace::{Backoff, Retries};
 
 use crate::bench::{Bench, Run, id, wait_until};
+use crate::terminal::{Workspace, code, text};
 
 /// A bench whose tasks are tried again so often, at once.
 fn bench(count: u32) -> Bench {
@@ -138,4 +139,18 @@ fn a_long_attempt_is_told_once() {
     assert_eq!(slow.len(), 1);
     assert!(slow[0] >= 50, "{slow:?}");
     assert_eq!(run.view().task("A").unwrap().slow_ms, Some(slow[0]));
+}
+
+#[test]
+fn the_terminal_tells_of_retries_and_prints_each_log() {
+    let workspace = Workspace::new();
+    workspace.write("feature-build.yaml", "task_commands: true\nretries: {count: 0, delay_seconds: 0}\n");
+    workspace.task("TASK-1", 1, "echo x >> tries; echo try $(wc -l < tries); [ $(wc -l < tries) -gt 1 ]");
+    let run = workspace.call(&["run", "--retries", "1"]);
+    let said = text(&run.stdout);
+    assert_eq!(code(&run), Some(0), "{said}{}", text(&run.stderr));
+    assert!(said.contains("↻ TASK-1 failed") && said.contains("flaky: at its attempt 2"), "{said}");
+    assert_eq!(text(&workspace.call(&["log", "TASK-1"]).stdout), "try 2\n");
+    assert_eq!(text(&workspace.call(&["log", "TASK-1", "--attempt", "1"]).stdout), "try 1\n");
+    assert_eq!(code(&workspace.call(&["run", "--redo", "--timeout", "-1"])), Some(2));
 }
