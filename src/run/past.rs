@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::retry::Tally;
 use super::{Event, Level, Outcome, Record, RunId};
+use crate::agent::Told;
 use crate::task::TaskId;
 
 /// A run up to the last record of the supervisor before.
@@ -38,6 +39,8 @@ pub(super) struct Finished {
     pub(super) task: TaskId,
     pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
+    /// What its agent told.
+    pub(super) told: Told,
 }
 
 /// Where a task stands that was begun and has no outcome.
@@ -153,9 +156,10 @@ impl Past {
                 };
                 self.begun.insert(task.clone(), Stand::Attached { run: run.clone(), attempts });
             }
-            Event::TaskFinished { task, outcome, duration_ms, reason, .. } => {
+            Event::TaskFinished { task, outcome, duration_ms, reason, told, .. } => {
                 self.begun.remove(task);
-                let finished = Finished { task: task.clone(), outcome: *outcome, reason: reason.clone() };
+                let (task, reason, told) = (task.clone(), reason.clone(), told.clone());
+                let finished = Finished { task, outcome: *outcome, reason, told };
                 self.finished.push(finished);
                 self.add_serial(*duration_ms);
             }

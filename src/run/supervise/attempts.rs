@@ -45,6 +45,11 @@ impl Attempts {
         self.of_task.entry(task.clone()).or_default().newest = newest;
     }
 
+    /// What the agents of a task told an earlier supervisor: it counts for the run's limits.
+    pub(super) fn recall_told(&mut self, task: &TaskId, told: &Told) {
+        self.of_task.entry(task.clone()).or_default().told = told.clone();
+    }
+
     /// An earlier supervisor of the run tried again so often.
     pub(super) fn recall_tally(&mut self, task: &TaskId, tally: Tally) {
         self.of_task.entry(task.clone()).or_default().tally = tally;

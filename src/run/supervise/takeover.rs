@@ -67,6 +67,7 @@ impl Supervisor {
         for finished in &past.finished {
             self.course.recall(&finished.task, recalled(finished.outcome));
             self.outcomes.insert(finished.task.clone(), finished.outcome);
+            self.attempts.recall_told(&finished.task, &finished.told);
             self.cancelled |= self.is_left_out(finished.outcome, finished.reason.as_deref());
         }
         for (task, tally) in &past.tallies {
