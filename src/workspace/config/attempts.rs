@@ -151,7 +151,9 @@ impl FromStr for Size {
             "g" | "gb" | "gib" => 30,
             _ => return Err(wrong()),
         };
-        if let Ok(whole) = number.parse::<u64>() {
+        // Bytes are counted exactly: only what has a point goes through a floating-point number.
+        if !number.contains('.') {
+            let whole: u64 = number.parse().map_err(|_| wrong())?;
             return whole.checked_mul(1 << shift).map(Self).ok_or_else(wrong);
         }
         let number: f64 = number.parse().map_err(|_| wrong())?;
