@@ -70,29 +70,49 @@ fn children_by_search() -> Vec<Pid> {
     processes().filter(|pid| parent_of(*pid) == Some(own)).collect()
 }
 
-/// `/proc/PID/stat` is `pid (name) state ppid …`; the name may hold spaces and brackets.
-fn parent_of(pid: Pid) -> Option<Pid> {
+/// `/proc/PID/stat` is `pid (name) state ppid …`; the name may hold spaces and brackets. The fields behind it, the state
+/// first: the third field of proc_pid_stat(5).
+fn stat(pid: Pid) -> Option<Vec<String>> {
     let stat = fs::read_to_string(proc_file(pid, "stat")).ok()?;
     let (_, behind_name) = stat.rsplit_once(')')?;
-    behind_name.split_ascii_whitespace().nth(1).and_then(parse_pid)
+    Some(behind_name.split_ascii_whitespace().map(Into::into).collect())
 }
 
-/// Kills every process whose environment carries this mark; says how many it found.
-fn kill_marked(mark: &str) -> usize {
+fn parent_of(pid: Pid) -> Option<Pid> {
+    stat(pid)?.get(1).and_then(|parent| parse_pid(parent))
+}
+
+/// What the environment of a process says of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    Yes,
+    No,
+    /// It has none at this moment: it is being replaced by another program, or dies and may still hold its files open.
+    NotSettled,
+}
+
+/// Kills every process whose environment carries this mark; says whether there may be more.
+fn kill_marked(mark: &str) -> bool {
     let entry = format!("{MARK}={mark}");
     let own = rustix::process::getpid();
-    processes().filter(|pid| *pid != own && kill_if_marked(*pid, &entry)).count()
+    let mut more = false;
+    for pid in processes().filter(|pid| *pid != own) {
+        more |= kill_if_marked(pid, &entry);
+    }
+    more
 }
 
 /// The process is looked at again through a descriptor: between the look and the kill its number may have gone to
 /// another process.
 #[cfg(target_os = "linux")]
 fn kill_if_marked(pid: Pid, entry: &str) -> bool {
-    if !carries(pid, entry) {
-        return false;
+    match carries(pid, entry) {
+        Carries::No => return false,
+        Carries::NotSettled => return true,
+        Carries::Yes => {}
     }
     let Some(handle) = exit_watch(pid) else { return false };
-    carries(pid, entry) && rustix::process::pidfd_send_signal(&handle, Signal::KILL).is_ok()
+    carries(pid, entry) == Carries::Yes && rustix::process::pidfd_send_signal(&handle, Signal::KILL).is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -100,9 +120,25 @@ fn kill_if_marked(_pid: Pid, _entry: &str) -> bool {
     false
 }
 
-fn carries(pid: Pid, entry: &str) -> bool {
-    let Ok(environment) = fs::read(proc_file(pid, "environ")) else { return false };
-    environment.split(|&byte| byte == 0).any(|variable| variable == entry.as_bytes())
+fn carries(pid: Pid, entry: &str) -> Carries {
+    // Another user's cannot be read; one that is gone neither.
+    let Ok(environment) = fs::read(proc_file(pid, "environ")) else { return Carries::No };
+    if environment.is_empty() {
+        return if is_settled(pid) { Carries::No } else { Carries::NotSettled };
+    }
+    let marked = environment.split(|&byte| byte == 0).any(|variable| variable == entry.as_bytes());
+    if marked { Carries::Yes } else { Carries::No }
+}
+
+/// Whether a process whose environment is empty has none for good: it is a zombie, a thread of the kernel, or was
+/// started without one. Else the kernel has its memory between two programs, or has taken it already (proc_pid_stat(5):
+/// the fields `flags` and `env_end`).
+fn is_settled(pid: Pid) -> bool {
+    const KERNEL_THREAD: u64 = 0x0020_0000;
+    let Some(stat) = stat(pid) else { return true };
+    let number = |at: usize| stat.get(at).and_then(|field| field.parse::<u64>().ok());
+    let is_dead = stat.first().is_none_or(|state| matches!(state.as_str(), "Z" | "X"));
+    is_dead || number(6).is_none_or(|flags| flags & KERNEL_THREAD != 0) || number(48).is_none_or(|end| end != 0)
 }
 
 fn processes() -> impl Iterator<Item = Pid> {
@@ -163,12 +199,12 @@ pub(super) fn signal_name(signal: i32) -> String {
     name.into()
 }
 
-/// Kills every process whose environment carries this mark, until none is left or none could be killed for a while.
-/// Blocking.
+/// Kills every process whose environment carries this mark, until none is left or none could be killed for a while: when
+/// this returns they have let go of their files and locks. Blocking.
 pub(super) fn kill_all_marked(mark: &str) {
     const ROUNDS: u32 = 100;
     for _ in 0..ROUNDS {
-        if kill_marked(mark) == 0 {
+        if !kill_marked(mark) {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
