@@ -129,7 +129,7 @@ fn a_result_of_the_time_without_a_supervisor_is_taken() {
     bench.write("go-B");
     let dir = bench.paths(&run).dir().to_path_buf();
     wait_until("both have ended", || dir.join("A.1.result").exists() && dir.join("B.1.result").exists());
-    assert_eq!(run::runs(&bench.state())[0].state, RunState::Died);
+    wait_until("the run is known to have died", || run::runs(&bench.state())[0].state == RunState::Died);
     bench.resume(&run, Takeover::Settle);
     let run = bench.follow(&run);
     assert_eq!((run.outcome("A"), run.outcome("B"), run.exit_code_of("B")), (Passed, Failed, Some(3)));

@@ -424,7 +424,10 @@ fn what_a_run_had_not_started_is_continued_when_asked_for() {
         left.iter().filter_map(|pid| Pid::from_raw(*pid)).for_each(|pid| _ = kill_process(pid, Signal::KILL));
         left.is_empty()
     });
-    assert!(text(&workspace.call(&["status"]).stdout).contains("`feature-build run --resume` goes on with it"));
+    // A process that was killed lets go of its locks a moment after its arguments are gone.
+    wait_until("the run is known to have lost its supervisor", || {
+        text(&workspace.call(&["status"]).stdout).contains("`feature-build run --resume` goes on with it")
+    });
     let output = workspace.call(&["run", "--resume", "--format", "json"]);
     assert_eq!(code(&output), Some(1), "{output:?}");
     let events = events(&output);
