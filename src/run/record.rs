@@ -158,12 +158,8 @@ fn is_weighty(event: &Event) -> bool {
     matches!(
         event,
         Event::TaskStarted { .. }
-            | Event::TaskFinished { .. }
-            | Event::RunFinished { .. }
-            | Event::RunCancelling { .. }
             | Event::TaskRetrying { .. }
-            | Event::TaskAttached { .. }
-            | Event::RunPaused
-            | Event::RunContinued
+            | Event::TaskFinished { .. }
+            | Event::RunCancelling { .. }
     )
 }
