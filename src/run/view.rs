@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use super::{Counts, Event, Level, Outcome, Record, RunId, WaveRef};
 use crate::agent::Told;
 use crate::task::TaskId;
@@ -35,7 +37,16 @@ pub struct View {
     pub summary: Counts,
     /// How it ended; `None` while it goes on.
     pub finished: Option<Finished>,
+    pauses: Vec<Pause>,
     places: HashMap<TaskId, (usize, usize)>,
+}
+
+/// A time for which a run was paused (RFC 3339, UTC).
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pause {
+    from: String,
+    /// `None` while it lasts.
+    to: Option<String>,
 }
 
 /// A wave of a run.
@@ -190,8 +201,8 @@ impl View {
             }
             Event::RunResumed { .. } => self.resumed += 1,
             Event::RunCancelling { level, tasks: None } => self.cancelling = self.cancelling.max(Some(*level)),
-            Event::RunPaused => self.paused = true,
-            Event::RunContinued => self.paused = false,
+            Event::RunPaused => self.pause(&record.time),
+            Event::RunContinued => self.go_on(&record.time),
             Event::RunCancelling { tasks: Some(_), .. } | Event::RunDegraded { .. } | Event::TaskAttached { .. } => {}
             Event::TaskProgress { task, text } => {
                 if let Some(view) = self.task_mut(task.as_str()) {
@@ -268,9 +279,31 @@ impl View {
         self.waves.iter().flat_map(|wave| &wave.tasks)
     }
 
+    /// How many milliseconds what began then has taken until now, as the run's clocks count: without its pauses.
+    pub fn elapsed_ms(&self, since: &str, now: Timestamp) -> u64 {
+        let time = |text: &str| text.parse::<Timestamp>().map_or(now, |time| time.min(now));
+        let between = |from: Timestamp, to: Timestamp| u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0);
+        let since = time(since);
+        let paused = |pause: &Pause| between(time(&pause.from).max(since), pause.to.as_deref().map_or(now, time));
+        between(since, now).saturating_sub(self.pauses.iter().map(paused).sum())
+    }
+
     /// How many tasks have an outcome.
     pub fn done(&self) -> u32 {
         self.summary.values().sum()
+    }
+
+    fn pause(&mut self, time: &str) {
+        if !std::mem::replace(&mut self.paused, true) {
+            self.pauses.push(Pause { from: time.into(), to: None });
+        }
+    }
+
+    fn go_on(&mut self, time: &str) {
+        self.paused = false;
+        if let Some(pause) = self.pauses.last_mut().filter(|pause| pause.to.is_none()) {
+            pause.to = Some(time.into());
+        }
     }
 
     fn task_mut(&mut self, id: &str) -> Option<&mut TaskView> {

@@ -142,6 +142,19 @@ fn a_long_attempt_is_told_once() {
 }
 
 #[test]
+fn the_terminal_does_not_call_a_rate_limit_a_failure() {
+    let workspace = Workspace::new();
+    workspace
+        .write("feature-build.yaml", "task_commands: true\nretries: {count: 0, delay_seconds: 0}\nretry_on: [quota]\n");
+    workspace.task("TASK-1", 1, "echo x >> tries; [ $(wc -l < tries) -gt 1 ] || { echo no quota; exit 1; }");
+    let run = workspace.call(&["run"]);
+    let said = text(&run.stdout);
+    assert_eq!(code(&run), Some(0), "{said}{}", text(&run.stderr));
+    assert!(said.contains("↻ TASK-1 met a rate limit (exited with 1), tries again in 0 ms"), "{said}");
+    assert!(!said.contains("failed") && !said.contains("flaky"), "{said}");
+}
+
+#[test]
 fn the_terminal_tells_of_retries_and_prints_each_log() {
     let workspace = Workspace::new();
     workspace.write("feature-build.yaml", "task_commands: true\nretries: {count: 0, delay_seconds: 0}\n");

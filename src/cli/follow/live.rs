@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 
 use super::super::terminal::Paint;
 use super::super::words;
@@ -20,11 +21,53 @@ const ESTIMATE: Duration = Duration::from_secs(1);
 
 pub(super) struct Live {
     screen: MultiProgress,
-    wave: Option<ProgressBar>,
-    tasks: HashMap<TaskId, ProgressBar>,
+    wave: Option<Wave>,
+    tasks: HashMap<TaskId, Line>,
     paint: Paint,
     /// When the remaining time was last worked out.
     estimated: Option<Instant>,
+}
+
+/// The bar of the wave that runs.
+struct Wave {
+    bar: ProgressBar,
+    clock: Clock,
+    /// `, ~4 min left`, or nothing.
+    left: String,
+}
+
+/// The line of a task that runs.
+struct Line {
+    bar: ProgressBar,
+    clock: Clock,
+}
+
+/// How long something has taken, as the run's clocks count: whenever this view began, and without the run's pauses.
+///
+/// It is read from the journal's times where it is set, and goes on by a monotonic clock.
+struct Clock {
+    since: String,
+    elapsed: Duration,
+    set: Instant,
+}
+
+impl Clock {
+    fn new(since: &str, view: &View) -> Self {
+        let mut clock = Self { since: since.into(), elapsed: Duration::ZERO, set: Instant::now() };
+        clock.set(view);
+        clock
+    }
+
+    fn set(&mut self, view: &View) {
+        self.elapsed = Duration::from_millis(view.elapsed_ms(&self.since, Timestamp::now()));
+        self.set = Instant::now();
+    }
+
+    /// `12s`.
+    fn show(&self, view: &View) -> String {
+        let since_set = if view.paused { Duration::ZERO } else { self.set.elapsed() };
+        format!("{:#}", HumanDuration(self.elapsed + since_set))
+    }
 }
 
 impl Live {
@@ -33,49 +76,63 @@ impl Live {
         Self { screen, wave: None, tasks: HashMap::new(), paint: Paint::of_stdout(), estimated: None }
     }
 
-    fn begin_wave(&mut self, wave: Option<&str>, tasks: usize) {
+    fn begin_wave(&mut self, wave: Option<&str>, tasks: usize, record: &Record, view: &View) {
         let bar = self.screen.add(ProgressBar::new(tasks as u64));
-        bar.set_style(style("{prefix} {bar:24} {pos}/{len} done, {elapsed}{msg}"));
+        bar.set_style(style("{prefix} {bar:24} {pos}/{len} done, {msg}"));
         bar.set_prefix(words::wave_name(wave));
-        self.wave = Some(bar);
+        self.wave = Some(Wave { bar, clock: Clock::new(&record.time, view), left: String::new() });
     }
 
-    fn begin_task(&mut self, task: &TaskId) {
-        let line = self.screen.add(ProgressBar::new_spinner());
-        line.set_style(style("  {spinner} {prefix} {elapsed:>4}  {wide_msg}"));
-        line.set_prefix(task.to_string());
-        self.tasks.insert(task.clone(), line);
+    fn begin_task(&mut self, task: &TaskId, record: &Record, view: &View) {
+        let bar = self.screen.add(ProgressBar::new_spinner());
+        bar.set_style(style("  {spinner} {prefix}  {wide_msg}"));
+        self.tasks.insert(task.clone(), Line { bar, clock: Clock::new(&record.time, view) });
     }
 
     fn end_task(&mut self, task: &TaskId) {
         if self.remove_line(task)
             && let Some(wave) = &self.wave
         {
-            wave.inc(1);
+            wave.bar.inc(1);
         }
     }
 
     /// False where it has none. Another attempt gets a line of its own.
     fn remove_line(&mut self, task: &TaskId) -> bool {
         let Some(line) = self.tasks.remove(task) else { return false };
-        line.finish_and_clear();
-        self.screen.remove(&line);
+        line.bar.finish_and_clear();
+        self.screen.remove(&line.bar);
         true
     }
 
     fn show_estimate(&mut self, view: &View) {
-        let Some(wave) = &self.wave else { return };
+        let Some(wave) = &mut self.wave else { return };
         if self.estimated.is_some_and(|at| at.elapsed() < ESTIMATE) {
             return;
         }
         self.estimated = Some(Instant::now());
-        wave.set_message(words::time_left(view).map(|left| format!(", {left}")).unwrap_or_default());
+        wave.left = words::time_left(view).map(|left| format!(", {left}")).unwrap_or_default();
+    }
+
+    fn show_times(&self, view: &View) {
+        if let Some(wave) = &self.wave {
+            wave.bar.set_message(format!("{}{}", wave.clock.show(view), wave.left));
+        }
+        for (task, line) in &self.tasks {
+            line.bar.set_prefix(format!("{task} {:>4}", line.clock.show(view)));
+        }
+    }
+
+    /// The run has stopped or gone on, and so do its clocks.
+    fn set_clocks(&mut self, view: &View) {
+        let wave = self.wave.iter_mut().map(|wave| &mut wave.clock);
+        wave.chain(self.tasks.values_mut().map(|line| &mut line.clock)).for_each(|clock| clock.set(view));
     }
 
     fn end_wave(&mut self) {
-        if let Some(bar) = self.wave.take() {
-            bar.finish_and_clear();
-            self.screen.remove(&bar);
+        if let Some(wave) = self.wave.take() {
+            wave.bar.finish_and_clear();
+            self.screen.remove(&wave.bar);
         }
     }
 }
@@ -88,9 +145,9 @@ fn style(template: &str) -> ProgressStyle {
 impl Show for Live {
     fn show(&mut self, record: &Record, view: &View) -> io::Result<()> {
         match &record.event {
-            Event::WaveStarted { wave, tasks } => self.begin_wave(wave.as_deref(), tasks.len()),
+            Event::WaveStarted { wave, tasks } => self.begin_wave(wave.as_deref(), tasks.len(), record, view),
             Event::TaskStarted { task, .. } => {
-                self.begin_task(task);
+                self.begin_task(task, record, view);
                 return Ok(());
             }
             Event::TaskRetrying { task, .. } => {
@@ -98,7 +155,7 @@ impl Show for Live {
             }
             Event::TaskProgress { task, text } => {
                 if let Some(line) = self.tasks.get(task) {
-                    line.set_message(text.clone());
+                    line.bar.set_message(text.clone());
                 }
                 return Ok(());
             }
@@ -110,11 +167,10 @@ impl Show for Live {
                 }
             }
             Event::WaveFinished { .. } | Event::RunFinished { .. } => self.end_wave(),
+            Event::RunPaused | Event::RunContinued => self.set_clocks(view),
             Event::RunStarted { .. }
             | Event::RunResumed { .. }
             | Event::RunCancelling { .. }
-            | Event::RunPaused
-            | Event::RunContinued
             | Event::RunDegraded { .. }
             | Event::TaskSlow { .. }
             | Event::TaskAttached { .. } => {}
@@ -127,7 +183,9 @@ impl Show for Live {
 
     fn tick(&mut self, view: &View) {
         self.show_estimate(view);
-        self.wave.iter().chain(self.tasks.values()).for_each(ProgressBar::tick);
+        self.show_times(view);
+        let wave = self.wave.iter().map(|wave| &wave.bar);
+        wave.chain(self.tasks.values().map(|line| &line.bar)).for_each(ProgressBar::tick);
     }
 
     fn leave(&mut self) {
@@ -137,5 +195,35 @@ impl Show for Live {
 
     fn say(&mut self, words: &str) -> io::Result<()> {
         self.screen.println(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+    use super::*;
+
+    fn tell(view: &mut View, seconds_ago: i64, event: serde_json::Value) {
+        let time = Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago);
+        let mut record = serde_json::json!({ "v": "1.1", "seq": 1, "time": time.to_string() });
+        record.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+        view.apply(&serde_json::from_value(record).unwrap());
+    }
+
+    #[test]
+    fn a_clock_shows_what_the_run_counts_and_not_the_view() {
+        let mut view = View::default();
+        let began = (Timestamp::now() - jiff::SignedDuration::from_secs(7_200)).to_string();
+        let mut clock = Clock::new(&began, &view);
+        assert_eq!(clock.show(&view), "2h", "a view that begins late");
+        tell(&mut view, 3_600, serde_json::json!({ "event": "run-paused" }));
+        clock.set(&view);
+        clock.set -= Duration::from_secs(600);
+        assert_eq!(clock.show(&view), "60m", "it stands still in a pause");
+        tell(&mut view, 0, serde_json::json!({ "event": "run-continued" }));
+        clock.set(&view);
+        clock.set -= Duration::from_secs(7_200);
+        assert_eq!(clock.show(&view), "3h", "the pause does not count, and the clock goes on by itself");
     }
 }

@@ -38,9 +38,10 @@ pub(super) fn lines(event: &Event, view: &View) -> Vec<String> {
         Event::TaskSlow { task, after_ms } => {
             vec![format!("  … {task} takes long: {} so far", words::duration(*after_ms))]
         }
-        Event::TaskRetrying { task, outcome, reason, delay_ms, .. } => {
+        Event::TaskRetrying { task, outcome, reason, delay_ms, rate_limited, .. } => {
+            let how = if *rate_limited { "met a rate limit" } else { outcome.as_str() };
             let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            vec![format!("  ↻ {task} {outcome}{why}, tries again in {}", words::duration(*delay_ms))]
+            vec![format!("  ↻ {task} {how}{why}, tries again in {}", words::duration(*delay_ms))]
         }
         Event::TaskAttached { task, run } => vec![format!("  ▶ {task} runs in run {run} already; waiting for it")],
         Event::TaskFinished { task, .. } => view.task(task.as_str()).map(words::finished_task).into_iter().collect(),

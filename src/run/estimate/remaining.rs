@@ -78,10 +78,12 @@ fn jobs(view: &View, now: Timestamp) -> Option<Vec<Job>> {
             TaskState::Pending => Stage::Waiting(task.estimate_ms.or(usual)?),
             // It keeps its place while it waits.
             TaskState::Retrying { since, delay_ms, .. } => {
-                let wait = delay_ms.saturating_sub(elapsed_ms(since, now));
+                let wait = delay_ms.saturating_sub(view.elapsed_ms(since, now));
                 Stage::Running(wait.saturating_add(task.estimate_ms.or(usual)?))
             }
-            TaskState::Running { since } => Stage::Running(left(task.estimate_ms.or(usual)?, since, now)),
+            TaskState::Running { since } => {
+                Stage::Running(left(task.estimate_ms.or(usual)?, view.elapsed_ms(since, now)))
+            }
         };
         let after = task.after.iter().filter_map(|id| places.get(id).copied()).collect();
         jobs.push(Job { wave, after, stage });
@@ -117,13 +119,8 @@ fn usual(view: &View) -> Option<u64> {
     middle(passed.collect())
 }
 
-fn left(estimate: u64, since: &str, now: Timestamp) -> u64 {
-    estimate.saturating_sub(elapsed_ms(since, now)).max(estimate / LEAST_SHARE)
-}
-
-fn elapsed_ms(since: &str, now: Timestamp) -> u64 {
-    let since: Timestamp = since.parse().unwrap_or(now);
-    u64::try_from(now.duration_since(since).as_millis()).unwrap_or(0)
+fn left(estimate: u64, elapsed: u64) -> u64 {
+    estimate.saturating_sub(elapsed).max(estimate / LEAST_SHARE)
 }
 
 /// Plays the run through as the supervisor does: wave after wave, in a wave each task when those before it have ended
@@ -374,7 +371,11 @@ mod tests {
     }
 
     fn tell(view: &mut View, event: serde_json::Value) {
-        let mut record = serde_json::json!({ "v": "1.1", "seq": 2, "time": "2026-01-01T00:00:00Z" });
+        tell_at(view, 0, event);
+    }
+
+    fn tell_at(view: &mut View, seconds: i64, event: serde_json::Value) {
+        let mut record = serde_json::json!({ "v": "1.1", "seq": 2, "time": at(seconds).to_string() });
         record.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
         view.apply(&serde_json::from_value(record).unwrap());
     }
@@ -405,6 +406,25 @@ mod tests {
         assert_eq!(remaining_ms(&view, at(4)), Some(6_000 + 4_000), "B tells what C will take");
         assert_eq!(remaining_ms(&view, at(600)), Some(500 + 4_000), "what takes too long still takes a little longer");
         assert_eq!(remaining_ms(&view, at(-9)), Some(10_000 + 4_000), "a clock that went back does no harm");
+    }
+
+    #[test]
+    fn a_pause_brings_no_end_nearer() {
+        let mut view = run_of_two_waves();
+        start(&mut view, "A");
+        start(&mut view, "B");
+        end(&mut view, "B", "passed", 4_000);
+        let (paused, goes_on) =
+            (serde_json::json!({ "event": "run-paused" }), serde_json::json!({ "event": "run-continued" }));
+        tell_at(&mut view, 3, paused.clone());
+        assert_eq!(view.elapsed_ms("2026-01-01T00:00:00Z", at(60)), 3_000, "it stands still");
+        assert_eq!(remaining_ms(&view, at(60)), None);
+        tell_at(&mut view, 100, paused);
+        tell_at(&mut view, 3_603, goes_on);
+        assert_eq!(view.elapsed_ms("2026-01-01T00:00:00Z", at(3_604)), 4_000, "a pause that is told twice is one");
+        assert_eq!(view.elapsed_ms("2026-01-01T01:00:02Z", at(3_604)), 1_000, "what began in it counts from its end");
+        assert_eq!(view.elapsed_ms("2026-01-01T01:00:04Z", at(3_605)), 1_000, "an earlier one does not matter");
+        assert_eq!(remaining_ms(&view, at(3_604)), Some(6_000 + 4_000));
     }
 
     #[test]
