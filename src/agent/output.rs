@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::{readers, safe};
+use crate::workspace::private;
 
 /// How much of a log's end is looked at: what went wrong stands there, and a log may have 64 MB.
 const WINDOW: u64 = 256 * 1024;
@@ -42,7 +43,7 @@ pub struct Named {
 /// # Errors
 /// Where the log cannot be read.
 pub fn excerpt(log: &Path, root: &Path) -> io::Result<Excerpt> {
-    let mut file = File::open(log)?;
+    let mut file = private::open(log)?;
     let start = file.metadata()?.len().saturating_sub(WINDOW);
     let lines_before = count_lines(&mut file, start)?;
     file.seek(SeekFrom::Start(start))?;

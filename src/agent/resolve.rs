@@ -1,5 +1,6 @@
 //! From the configuration to the argument vector of each scheduled task.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,8 @@ use thiserror::Error;
 use super::preset;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::{self, Extent, OwnCommand, Task, TaskId};
-use crate::workspace::{Agent, Command as Configured, Config, Format, Run, Stdin, Success};
+use crate::workspace::placeholder::{Placeholder, UnsafeValue, fill};
+use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success};
 
 /// The file that says what runs a task.
 pub const CONFIG_FILE: &str = "feature-build.yaml";
@@ -80,6 +82,14 @@ pub enum Error {
         task: TaskId,
         /// Which key holds it.
         origin: String,
+    },
+    /// A value of the task must not stand where the command puts it.
+    #[error("task {task} cannot be started")]
+    UnsafeValue {
+        /// The task.
+        task: TaskId,
+        /// Which value, and what it would become.
+        source: UnsafeValue,
     },
     /// The body that the task's process shall read cannot be read.
     #[error("reading {} for the standard input of task {task}", .file.display())]
@@ -229,14 +239,16 @@ impl Chooser<'_> {
         model: Option<&str>,
     ) -> Result<Vec<String>, Error> {
         let task = || self.task.id.clone();
-        let mut words = command.words().ok_or_else(|| Error::NotSplittable { task: task(), origin: origin.into() })?;
+        let words = command.words().ok_or_else(|| Error::NotSplittable { task: task(), origin: origin.into() })?;
         if words.first().is_none_or(String::is_empty) {
             return Err(Error::Empty { task: task(), origin: origin.into() });
         }
-        for word in &mut words {
-            *word = self.values.fill(word);
-        }
+        let refused = |source| Error::UnsafeValue { task: task(), source };
+        let mut words = fill(&words, |placeholder| self.values.value(placeholder)).map_err(refused)?;
         if let (Some(model), Some(arguments)) = (model, &agent.model_arguments) {
+            if model.starts_with('-') {
+                return Err(Error::UnknownAgent { task: task(), message: format!("`{model}` is no model") });
+            }
             words.extend(arguments.iter().map(|word| word.replace("{model}", model)));
         }
         Ok(words)
@@ -257,7 +269,7 @@ impl Chooser<'_> {
             return Ok(None);
         }
         let file = self.root.join(&self.task.file);
-        match std::fs::read(&file) {
+        match workspace::read_inside(self.root, &file) {
             Ok(bytes) => Ok(Some(body_of(&bytes).into_bytes())),
             Err(source) => Err(Error::Body { task: self.task.id.clone(), file, source }),
         }
@@ -280,35 +292,15 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// Fills one argument in, in a single pass: a title that contains `{id}` is not filled in again. Other braces are
-    /// left alone, so that an argument may be JSON.
-    fn fill(&self, word: &str) -> String {
-        let mut filled = String::with_capacity(word.len());
-        let mut rest = word;
-        while let Some((before, from)) = rest.split_once('{') {
-            filled.push_str(before);
-            let known = from.split_once('}').and_then(|(name, after)| Some((self.value(name)?, after)));
-            if let Some((value, after)) = known {
-                filled.push_str(&value);
-                rest = after;
-            } else {
-                filled.push('{');
-                rest = from;
-            }
+    fn value(&self, placeholder: Placeholder) -> Cow<'_, str> {
+        match placeholder {
+            Placeholder::Id => self.task.id.as_str().into(),
+            Placeholder::Title => self.task.title.as_str().into(),
+            Placeholder::File => self.task.file.as_str().into(),
+            Placeholder::Feature => self.feature.into(),
+            Placeholder::Wave => self.wave.unwrap_or_default().into(),
+            Placeholder::Workspace => self.root.to_string_lossy(),
         }
-        filled + rest
-    }
-
-    fn value(&self, name: &str) -> Option<String> {
-        Some(match name {
-            "id" => self.task.id.to_string(),
-            "title" => self.task.title.clone(),
-            "file" => self.task.file.clone(),
-            "feature" => self.feature.to_string(),
-            "wave" => self.wave.unwrap_or_default().to_string(),
-            "workspace" => self.root.display().to_string(),
-            _ => return None,
-        })
     }
 }
 

@@ -66,7 +66,7 @@ fn skip_string(chars: &mut std::str::Chars<'_>) {
 
 /// Characters that make the text around them read in another order (Unicode's bidirectional controls).
 fn reorders(char: char) -> bool {
-    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ async fn follow(
                 }
                 Ok(None) => break,
                 Err(error @ FollowError::SupervisorDied { .. }) => {
-                    let _ = shown.say(&format!("feature-build: {error}"));
+                    let _ = shown.say(&super::terminal::shown(&format!("feature-build: {error}")));
                     return Ok(NOT_PASSED);
                 }
                 Err(error) => return Err(error.into()),

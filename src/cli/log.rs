@@ -14,6 +14,7 @@ use super::{Context, find_id, is_lost_output};
 use crate::agent::safe;
 use crate::run::{self, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
+use crate::workspace::private;
 
 /// Print the output of a task: of its latest attempt, or of its attempt in one run.
 ///
@@ -46,7 +47,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         None => latest(&state_dir, args)?,
     };
     let path = root.join(path);
-    let log = File::open(&path).with_context(|| format!("reading the log {}", path.display()))?;
+    let log = private::open(&path).with_context(|| format!("reading the log {}", path.display()))?;
     match copy(log) {
         Err(error) if !is_lost_output(&error) => {
             Err(error).with_context(|| format!("printing the log {}", path.display()))

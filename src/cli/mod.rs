@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::agent::safe;
 use crate::run::{History, Keep, Outcome, history as run_history};
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
@@ -94,7 +95,8 @@ impl Context {
             Ok(config) => Ok((state_dir(&root, &config), Keep::of(&config))),
             // A run in progress has to be seen and cancelled, whatever somebody does to the configuration meanwhile.
             Err(error) if usual.is_dir() => {
-                eprintln!("feature-build: {error}; looking in {}", usual.display());
+                let said = format!("{error}; looking in {}", usual.display());
+                eprintln!("feature-build: {}", safe::text(said.as_bytes()));
                 Ok((usual, Keep::default()))
             }
             Err(error) => Err(error.into()),
@@ -158,7 +160,8 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => completions::main(&context, &args),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("feature-build: {error:#}");
+        // An error may quote a file: its control characters must not reach the terminal.
+        eprintln!("feature-build: {}", safe::text(format!("{error:#}").as_bytes()));
         ExitCode::from(USAGE)
     })
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::follow::{Format, start_and_follow};
+use super::terminal::shown;
 use super::trust::gate;
 use crate::agent;
 use crate::plan::{Asked, Feature, Schedule, SelectError, Selection, select};
@@ -108,7 +109,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(schedule) => schedule,
         // Everything that was asked for has passed: a script that runs this twice must not fail.
         Err(done @ (SelectError::AllDone { .. } | SelectError::NothingOpen)) => {
-            eprintln!("feature-build: {done}");
+            eprintln!("feature-build: {}", shown(&done.to_string()));
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => return Err(error.into()),

@@ -161,7 +161,7 @@ fn task_text(wave: &Wave, task: &PlannedTask, width: usize, paint: Paint) -> Str
 
 /// The id; the file where there is none.
 fn shown_id(task: &PlannedTask) -> String {
-    if task.id.is_empty() { slashed(&task.file) } else { shown(&task.id) }
+    if task.id.is_empty() { shown(&slashed(&task.file)) } else { shown(&task.id) }
 }
 
 fn mark(state: &State) -> (&'static str, Look) {

@@ -126,7 +126,7 @@ pub(super) fn finished_task(task: &TaskView) -> String {
         line.push_str("; left processes behind, killed");
     }
     let log = task.log.as_ref().filter(|_| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
-    log.map_or(line.clone(), |log| format!("{line} (log: {log})"))
+    log.map_or(line.clone(), |log| format!("{line} (log: {})", safe::text(log.as_bytes())))
 }
 
 /// A wave that is over: a headline, and each of its tasks.

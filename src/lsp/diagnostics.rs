@@ -12,6 +12,7 @@ use tower_lsp::ls_types::{
 
 use super::proto::{Encoding, LineTable, uri_of};
 use super::runs::{Ended, RunBook};
+use crate::agent::safe;
 use crate::plan::PlannedTask;
 use crate::run::Outcome;
 use crate::task::{Code, Problem, RelPath, Severity};
@@ -79,7 +80,7 @@ impl Sources<'_> {
         let related = problem.related.iter().filter_map(|(place, message)| {
             let range = (self.lines)(&place.file)?.range(place.span, self.encoding);
             let location = Location { uri: (self.uri)(&place.file)?, range };
-            Some(DiagnosticRelatedInformation { location, message: message.to_string() })
+            Some(DiagnosticRelatedInformation { location, message: safe::text(message.as_bytes()) })
         });
         Diagnostic {
             range: lines.range(problem.span, self.encoding),
@@ -90,7 +91,8 @@ impl Sources<'_> {
             }),
             code: Some(NumberOrString::String(problem.code.as_str().into())),
             source: Some(SOURCE.into()),
-            message: self.nearest.get(&problem.message).unwrap_or(&problem.message).to_string(),
+            // A message quotes the file: its control characters must not reach the editor.
+            message: safe::text(self.nearest.get(&problem.message).unwrap_or(&problem.message).as_bytes()),
             related_information: some(related.collect()),
             ..Diagnostic::default()
         }
@@ -105,7 +107,7 @@ impl Sources<'_> {
             severity: Some(DiagnosticSeverity::ERROR),
             code: Some(NumberOrString::String(NOT_PASSED.into())),
             source: Some(SOURCE.into()),
-            message: failure_message(&task.id, ended),
+            message: safe::text(failure_message(&task.id, ended).as_bytes()),
             related_information: some(failure_places(ended)),
             ..Diagnostic::default()
         }
@@ -155,7 +157,7 @@ fn failure_places(ended: &Ended) -> Vec<DiagnosticRelatedInformation> {
     let all = [(log.as_path(), end_of_log, "the end of its log")].into_iter().chain(named);
     let information = |(path, range, message): (&Path, Range, &str)| {
         let location = Location { uri: uri_of(path)?, range };
-        Some(DiagnosticRelatedInformation { location, message: message.to_string() })
+        Some(DiagnosticRelatedInformation { location, message: safe::text(message.as_bytes()) })
     };
     all.filter_map(information).collect()
 }

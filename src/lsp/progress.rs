@@ -10,6 +10,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::proto::duration;
+use crate::agent::safe;
 use crate::run::{self, Counts, Level, Outcome, TaskState, TaskView, View};
 
 /// At most ten reports a second: more than an editor can draw, and each is a message to it.
@@ -36,7 +37,9 @@ impl Shown {
         let percentage = u32::try_from(u64::from(done) * 100 / u64::from(total.max(1))).unwrap_or(100);
         let over = view.finished.is_some();
         let message = if over { summary(view) } else { message(view, last, left_ms) };
-        Self { title: title(view), message, percentage, over }
+        // Both quote task files and output.
+        let (title, message) = (safe::line(title(view).as_bytes()), safe::line(message.as_bytes()));
+        Self { title, message, percentage, over }
     }
 }
 

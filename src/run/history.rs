@@ -1,7 +1,6 @@
 //! What earlier runs left: read from their folders, the newest first.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -13,6 +12,9 @@ use super::{
     Counts, Durations, Event, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal, runs_dir,
 };
 use crate::task::TaskId;
+
+/// No cache of a finished run is longer: some hundred bytes for each task.
+const LONGEST_SUMMARY: u64 = 256 << 20;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +124,7 @@ pub fn history(state_dir: &Path) -> History {
 
 /// The ids of all runs of a workspace, the newest first. Blocking.
 pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
-    let entries = fs::read_dir(runs_dir(state_dir)).into_iter().flatten().flatten();
+    let entries = private::entries(&runs_dir(state_dir));
     let mut ids: Vec<RunId> =
         entries.filter_map(|entry| TaskId::new(entry.file_name().to_str()?).ok()).map(RunId).collect();
     ids.sort_unstable_by(|one, other| other.cmp(one));
@@ -198,8 +200,9 @@ pub(super) fn digests_by_folder(state_dir: &Path) -> impl Iterator<Item = (RunId
 
 /// From the cache where it is right, else from the journal. `None`: the journal tells nothing yet, or cannot be read.
 fn digest(paths: &RunPaths) -> Option<Digest> {
-    let journal_bytes = fs::metadata(paths.journal()).ok()?.len();
-    let cached: Option<Digest> = fs::read(paths.summary()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let journal_bytes = private::open(&paths.journal()).ok()?.metadata().ok()?.len();
+    let cached: Option<Digest> =
+        private::read(&paths.summary(), LONGEST_SUMMARY).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(cached) = cached.filter(|cached| cached.journal_bytes == journal_bytes) {
         return Some(cached);
     }

@@ -1,16 +1,15 @@
 //! The journal: an append-only file of records, one JSON object a line.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Event, Record};
+use super::{Event, Record, private};
 
 /// The format that is written: a reader takes every minor of its own major.
 const VERSION: &str = "1.1";
@@ -88,7 +87,7 @@ impl Tail {
         if self.file.is_some() {
             return Ok(true);
         }
-        match File::open(&self.path) {
+        match private::open(&self.path) {
             Ok(file) => self.file = Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(JournalError::Io { path: self.path.clone(), source }),
@@ -177,7 +176,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens a journal, or begins one. A last line that was never finished is cut off. Blocking.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let mut file = private::only_file(private::options().read(true).append(true).create(true).open(path)?)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);

@@ -1,7 +1,6 @@
 //! What is kept of runs that were pruned: each task's latest attempt, so that what passed stays passed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,10 +25,13 @@ pub(super) struct KeptAttempt {
     pub(super) complexity: Option<String>,
 }
 
+/// No file of this kind is longer: some hundred bytes for each task that ever ran.
+const LONGEST: u64 = 256 << 20;
+
 impl Kept {
     /// What the workspace has kept; nothing where no run was pruned, or the file cannot be read. Blocking.
     pub(super) fn read(state_dir: &Path) -> Self {
-        let bytes = fs::read(path(state_dir)).unwrap_or_default();
+        let bytes = private::read(&path(state_dir), LONGEST).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 

@@ -3,12 +3,13 @@
 //! A lock file is never removed: whoever had opened the old one would hold a lock that nobody else can see. The
 //! standard library opens files close-on-exec, so no task inherits a lock.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::private;
 
 /// Somebody who only looks whether a lock is held takes it, shared, for a moment. An owner tries as long as this before
 /// it believes that there is another owner.
@@ -24,7 +25,8 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock; `None` where somebody else holds it. What the file holds stays. Blocking.
     pub(super) fn acquire(path: &Path) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+        let file =
+            private::only_file(private::options().create(true).truncate(false).read(true).write(true).open(path)?)?;
         let give_up = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
@@ -44,7 +46,7 @@ impl Lock {
 
 /// Whether somebody holds this lock.
 pub(super) fn is_held(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = private::open(path) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 

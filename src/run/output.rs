@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::seal::LONGEST_ORDER;
 use super::watch::Watched;
-use super::{Event, FollowError, Follower, Launcher, Order, Outcome, Record, RunId, RunPaths};
+use super::{Event, FollowError, Follower, Launcher, Order, Outcome, Record, RunId, RunPaths, private};
 use crate::task::TaskId;
 
 /// How often a log is looked at that nobody says anything about.
@@ -166,7 +167,8 @@ impl OutputFollower {
 
 /// Half of the limit: behind it the newest output goes elsewhere until the attempt ends.
 fn longest_head(paths: &RunPaths) -> u64 {
-    let order: Option<Order> = std::fs::read(paths.order()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let order: Option<Order> =
+        private::read(&paths.order(), LONGEST_ORDER).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     order.map_or(u64::MAX, |order| order.limits.log_bytes / 2)
 }
 
@@ -186,7 +188,7 @@ impl Log {
     fn read(&mut self) -> io::Result<Vec<u8>> {
         self.watched.register();
         if self.file.is_none() {
-            self.file = Some(File::open(&self.path)?);
+            self.file = Some(private::open(&self.path)?);
         }
         let mut bytes = vec![0; CHUNK];
         let read = self.file.as_mut().map_or(Ok(0), |file| file.read(&mut bytes))?;

@@ -13,6 +13,8 @@ use super::watch::Watched;
 use super::{RunId, RunPaths, private, random, system};
 use crate::task::TaskId;
 
+/// No request is longer: it names tasks.
+const LONGEST_REQUEST: u64 = 8 << 20;
 /// How often requests are looked for that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -129,7 +131,7 @@ pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Asked>) {
 
 /// The requests in the folder. A file that is none is taken away: it would be read again and again.
 fn find(dir: &Path) -> Vec<(PathBuf, Request)> {
-    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = private::entries(dir).map(|entry| entry.path());
     files.filter_map(|path| find_one(&path).map(|request| (path, request))).collect()
 }
 
@@ -141,7 +143,7 @@ fn find_one(path: &Path) -> Option<Request> {
     if ending != "json" {
         return None;
     }
-    let request = serde_json::from_slice(&fs::read(path).ok()?).ok();
+    let request = serde_json::from_slice(&private::read(path, LONGEST_REQUEST).ok()?).ok();
     if request.is_none() {
         let _ = fs::remove_file(path);
     }

@@ -11,7 +11,7 @@ use super::{RunPaths, private};
 use crate::workspace::trust::{Store, Trusted};
 
 /// No order is longer: some hundred bytes for each task.
-const LONGEST_ORDER: u64 = 256 << 20;
+pub(super) const LONGEST_ORDER: u64 = 256 << 20;
 const LONGEST_SEAL: u64 = 1 << 10;
 
 /// Seals the order that was written. Blocking.

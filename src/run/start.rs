@@ -23,6 +23,8 @@ use crate::task::TaskId;
 use crate::workspace::trust::Trusted;
 use crate::workspace::{Config, state_dir};
 
+/// As much of a supervisor's last words as is passed on.
+const LONGEST_WORD: u64 = 64 << 10;
 /// How many tasks run at the same time where nobody says.
 const MAX_PARALLEL: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
@@ -372,7 +374,9 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<T
         return Ok(word);
     }
     if message.is_empty() {
-        message = std::fs::read_to_string(paths.dir().join("supervisor.log")).unwrap_or_default();
+        message = private::read(&paths.dir().join("supervisor.log"), LONGEST_WORD)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default();
     }
     if message.trim().is_empty() {
         message = format!("it ended without a word ({helper})");

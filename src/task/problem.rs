@@ -35,6 +35,8 @@ pub enum Code {
     InvalidConfiguration,
     /// A key of a task file that counts only where the configuration allows it.
     IgnoredKey,
+    /// A value that could become an option or a command where the configuration puts it.
+    UnsafeValue,
 }
 
 /// How much a problem matters.
@@ -89,6 +91,7 @@ impl Code {
             Self::WaveMismatch => "wave-mismatch",
             Self::InvalidConfiguration => "invalid-configuration",
             Self::IgnoredKey => "ignored-key",
+            Self::UnsafeValue => "unsafe-value",
         }
     }
 }

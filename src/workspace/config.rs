@@ -173,6 +173,14 @@ impl Config {
         self.task_commands || self.agent.is_some() || self.run.starts() || self.modes.values().any(Run::starts)
     }
 
+    /// The command of a mode, where it has one of its own, else the one for all; `None` also where an agent comes before.
+    pub fn command_of(&self, mode: Option<&str>) -> Option<&Command> {
+        let of_mode =
+            mode.and_then(|mode| self.modes.get(mode)).filter(|run| run.agent.is_some() || run.command.is_some());
+        let run = of_mode.or_else(|| self.agent.is_none().then_some(&self.run))?;
+        run.command.as_ref().filter(|_| run.agent.is_none())
+    }
+
     /// Reads the configuration of a root; the default one where there is no file. Blocking.
     ///
     /// # Errors

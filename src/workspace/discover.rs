@@ -13,7 +13,7 @@ use ignore::{WalkBuilder, WalkState};
 
 use super::Config;
 use super::config::{FILE_NAME, Glob};
-use super::walk;
+use super::{private, walk};
 use crate::task::{self, Dialect, Extent, FromHead, Task};
 
 /// Enough for the frontmatter of nearly every file; one read.
@@ -194,6 +194,19 @@ impl Places {
 pub(super) const BACKLOG_CONFIG: &str = "backlog/config.yml";
 /// The folders of Backlog.md's milestones.
 pub(super) const MILESTONES: [&str; 2] = ["backlog/milestones", "backlog/archive/milestones"];
+
+/// Reads a file that lies in the root: not through a link, which could lead out of it. Blocking.
+///
+/// # Errors
+/// Where it cannot be read, or a link is on the way.
+pub fn read_inside(root: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    if path.canonicalize()? != *path || !path.starts_with(root) {
+        return Err(io::Error::other("it is reached through a link, or lies outside of the workspace"));
+    }
+    let mut bytes = Vec::new();
+    private::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// Does this path exist, and lead to a place inside the root?
 pub(super) fn is_inside(root: &Path, path: &Path) -> bool {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::config::FILE_NAME;
 use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
-use super::{Config, ConfigError, walk};
+use super::placeholder::{Placeholder, UnsafeValue, fill};
+use super::{Command, Config, ConfigError, walk};
 use crate::plan::{Catalog, Feature, Replanned, Set};
 use crate::task::{
-    self, BacklogFacts, Code, Dialect, FeatureFile, Milestone, Milestones, Problem, RelPath, Severity, Span, Standing,
-    Surroundings, Task, TaskId, Text,
+    self, BacklogFacts, Code, Dialect, FeatureFile, FeatureRef, Milestone, Milestones, OwnCommand, Problem, RelPath,
+    Severity, Span, Standing, Surroundings, Task, TaskId, Text,
 };
 
 /// The problems of one file.
@@ -256,8 +257,11 @@ impl Index {
         let old = std::mem::replace(&mut self.config, Arc::new(config));
         self.places = Places::new(&self.config);
         let now = &self.config;
-        let before = (old.dialect, &old.own, old.task_commands, &old.agents);
-        before != (now.dialect, &now.own, now.task_commands, &now.agents)
+        let reads = |config: &Config| (config.dialect, config.task_commands);
+        let runs = |config: &'_ Config| (config.agent.clone(), config.verify.clone());
+        reads(&old) != reads(now)
+            || runs(&old) != runs(now)
+            || (&old.own, &old.agents, &old.run, &old.modes) != (&now.own, &now.agents, &now.run, &now.modes)
     }
 
     /// Reads everything.
@@ -380,6 +384,7 @@ impl Index {
         } else {
             tell_of_ignored_keys(&mut task);
         }
+        tell_of_unsafe_value(&mut task, &self.config, &self.root);
         Some(task)
     }
 
@@ -440,4 +445,60 @@ fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
     let severity = if task.standing == Standing::Open { Severity::Warning } else { Severity::Information };
     task.problems.push(Problem { code, severity, message: message.into(), span, related: Vec::new() });
     task.problems.sort_by_key(|problem| problem.span);
+}
+
+/// A value that a run would refuse is told before anybody asks for the run.
+fn tell_of_unsafe_value(task: &mut Task, config: &Config, root: &Path) {
+    let Some(refused) = unsafe_value(task, config, root) else { return };
+    let severity = if task.standing == Standing::Open { Severity::Error } else { Severity::Information };
+    let span = match refused.placeholder {
+        Placeholder::Wave => task.wave.as_ref().map(|wave| wave.span),
+        _ => task.id.as_ref().map(|id| id.span),
+    };
+    task.problems.push(Problem {
+        code: Code::UnsafeValue,
+        severity,
+        message: format!("in the command of this task {refused}").into(),
+        span: span.unwrap_or(task.anchor),
+        related: Vec::new(),
+    });
+    task.problems.sort_by_key(|problem| problem.span);
+}
+
+fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<UnsafeValue> {
+    let feature = match &task.feature {
+        FeatureRef::Named(name) => &*name.value,
+        FeatureRef::Folder(name) => name,
+        FeatureRef::Alone | FeatureRef::WholeBacklog => "",
+    };
+    let value = |placeholder| match placeholder {
+        Placeholder::Id => task.id.as_ref().map_or("", |id| &id.value).into(),
+        Placeholder::Title => (&*task.title).into(),
+        Placeholder::File => task.file.to_string_lossy(),
+        Placeholder::Feature => feature.into(),
+        Placeholder::Wave => task.wave.as_ref().map_or("", |wave| wave.value.as_str()).into(),
+        Placeholder::Workspace => root.to_string_lossy(),
+    };
+    commands_of(task, config).iter().filter_map(Command::words).find_map(|words| fill(&words, value).err())
+}
+
+/// What is called for a task: its command, where that is no agent's (those are tried when a run is asked for), and what
+/// verifies it.
+fn commands_of(task: &Task, config: &Config) -> Vec<Command> {
+    let own = |command: &OwnCommand| match command {
+        OwnCommand::Argv(words) => Command::Argv(words.iter().map(ToString::to_string).collect()),
+        OwnCommand::Line(line) => Command::Line(line.to_string()),
+    };
+    let of_task = |task: &Task| task.run.as_ref().map(|run| own(&run.value));
+    let mut commands: Vec<Command> = config.verify.clone();
+    if config.task_commands {
+        commands.extend(task.verify.iter().flat_map(|verify| &verify.value).map(own));
+    }
+    let main = match (config.task_commands, &task.run, &task.agent) {
+        (true, Some(_), _) => of_task(task),
+        (true, None, Some(_)) => None,
+        _ => config.command_of(task.mode.as_ref().map(|mode| &*mode.value)).cloned(),
+    };
+    commands.extend(main);
+    commands
 }

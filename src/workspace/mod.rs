@@ -5,6 +5,7 @@ mod agents;
 mod config;
 mod discover;
 mod index;
+pub mod placeholder;
 pub(crate) mod private;
 mod root;
 pub mod trust;
@@ -15,5 +16,6 @@ pub use config::{
     Backoff, Command, Config, ConfigError, FILE_NAME, Glob, Limits as ResourceLimits, Own, Pattern, Retries, Run, Size,
     Stdin,
 };
+pub use discover::read_inside;
 pub use index::{Changed, FileProblems, Index};
 pub use root::{find_root, state_dir};

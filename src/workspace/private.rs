@@ -54,6 +54,12 @@ fn keep_to_user(dir: &Path) -> io::Result<()> {
     if data.mode() & 0o077 == 0 { Ok(()) } else { fs::set_permissions(dir, Permissions::from_mode(0o700)) }
 }
 
+/// What lies in a folder; nothing where it is none, or a link to one.
+pub(crate) fn entries(dir: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
+    let is_folder = dir.symlink_metadata().is_ok_and(|data| data.is_dir());
+    is_folder.then(|| fs::read_dir(dir).ok()).flatten().into_iter().flatten().flatten()
+}
+
 /// What every file here is opened with, the mode of access left open.
 pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();

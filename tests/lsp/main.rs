@@ -8,6 +8,7 @@ mod init;
 mod lifecycle;
 mod runs;
 mod texts;
+mod trust;
 mod waves;
 
 /// An agent that does what the task's own script says, and passes where it has none.

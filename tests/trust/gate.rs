@@ -1,81 +1,10 @@
 //! The command line's gate, and what hostile folders bring.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_feature-build");
-/// Long enough for a slow machine under load; a test that passes never waits for it.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A workspace whose one task leaves a file behind, and a user who has not seen it yet.
-struct Hostile {
-    dir: tempfile::TempDir,
-}
-
-impl Hostile {
-    fn new() -> Self {
-        let hostile = Self { dir: tempfile::tempdir().unwrap() };
-        hostile.write("feature-build.yaml", "run:\n  command: [touch, \"started-{id}\"]\n");
-        hostile.write("tasks/backlog/f/T-1.md", "---\nid: T-1\ntitle: T\nstatus: backlog\nwave: 1\n---\n");
-        hostile
-    }
-
-    fn root(&self) -> PathBuf {
-        self.dir.path().canonicalize().unwrap().join("workspace")
-    }
-
-    fn state_home(&self) -> PathBuf {
-        self.dir.path().join("state")
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        let path = self.root_or_new().join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn root_or_new(&self) -> PathBuf {
-        fs::create_dir_all(self.dir.path().join("workspace")).unwrap();
-        self.root()
-    }
-
-    fn call_in(&self, root: &Path, arguments: &[&str]) -> Output {
-        Command::new(BINARY)
-            .arg("-C")
-            .arg(root)
-            .args(arguments)
-            .env("XDG_STATE_HOME", self.state_home())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    fn call(&self, arguments: &[&str]) -> Output {
-        self.call_in(&self.root(), arguments)
-    }
-
-    fn has_started(&self) -> bool {
-        self.root().join("started-T-1").exists()
-    }
-
-    /// The folder of the one run that there is.
-    fn run_folder(&self) -> PathBuf {
-        let mut runs = fs::read_dir(self.root().join(".feature-build/runs")).unwrap();
-        let run = runs.next().unwrap().unwrap().path();
-        assert!(runs.next().is_none());
-        run
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn code(output: &Output) -> Option<i32> {
-    output.status.code()
-}
+use crate::hostile::{BINARY, Hostile, code, text, wait_until};
 
 #[test]
 fn without_trust_nothing_starts_whichever_way_it_is_asked_for() {
@@ -258,10 +187,67 @@ fn the_state_folder_is_private_also_where_it_was_there_before() {
     assert!(seen > 6, "only {seen} files were looked at");
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let give_up = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < give_up, "waited too long until {what}");
-        std::thread::sleep(Duration::from_millis(5));
+#[test]
+fn links_in_a_runs_folder_lead_nowhere() {
+    use std::os::unix::fs::symlink;
+    let workspace = Hostile::new();
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    let run = workspace.run_folder();
+    let outside = workspace.dir.path().join("outside");
+    fs::write(&outside, "a secret\n").unwrap();
+    for file in ["T-1.log", "journal.jsonl", "result.json"] {
+        let at = run.join(file);
+        let _ = fs::remove_file(&at);
+        symlink(&outside, &at).unwrap();
     }
+    let log = workspace.call(&["log", "T-1"]);
+    assert!(!text(&log.stdout).contains("secret"), "{}", text(&log.stdout));
+    let status = workspace.call(&["status"]);
+    assert_eq!(text(&status.stdout), "nothing has run in this workspace yet\n", "a journal that is a link is none");
+
+    // A lock that is a link, where the next run needs it.
+    let lock = workspace.root().join(".feature-build/locks/T-1.lock");
+    let _ = fs::remove_file(&lock);
+    symlink(&outside, &lock).unwrap();
+    fs::remove_file(workspace.root().join("started-T-1")).unwrap();
+    assert_eq!(code(&workspace.call(&["run", "--redo"])), Some(1));
+    assert!(!workspace.has_started());
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "a secret\n");
+}
+
+/// A terminal: the user's end of it, and a run that is asked in it. The answer may be typed before the question.
+fn run_in_a_terminal(workspace: &Hostile, answer: &str) -> (Option<i32>, String) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::io::{Read as _, Write as _};
+    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = || fs::File::options().read(true).write(true).open(&name).unwrap();
+    let mut user = fs::File::from(user);
+    user.write_all(answer.as_bytes()).unwrap();
+    let mut run = workspace.command(&workspace.root(), &["run"]);
+    let mut run = run.stdin(terminal()).stderr(terminal()).stdout(Stdio::null()).spawn().unwrap();
+    let mut shown = user.try_clone().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        // The last end of a terminal that is closed is an error here, not an end.
+        let _ = shown.read_to_end(&mut all);
+        text(&all)
+    });
+    let code = run.wait().unwrap().code();
+    (code, reader.join().unwrap())
+}
+
+#[test]
+fn a_terminal_is_asked_and_its_answer_counts() {
+    let workspace = Hostile::new();
+    let (code, shown) = run_in_a_terminal(&workspace, "n\n");
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("run: touch 'started-{id}'") && shown.contains("Trust this and run? [y/N]"), "{shown}");
+    assert!(!workspace.has_started());
+    let (code, shown) = run_in_a_terminal(&workspace, "y\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(workspace.has_started());
+    assert_eq!(text(&workspace.call(&["trust"]).stdout).lines().last(), Some("trusted already"));
 }

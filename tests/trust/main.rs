@@ -1,5 +1,9 @@
-//! Trust from outside: every way to start a process of a workspace is tried before its user has said yes.
+//! Trust from outside: every way to start a process of a workspace is tried before its user has said yes; what its files
+//! may not become; what they may not show.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 mod gate;
+mod hostile;
+mod nasty;
+mod values;

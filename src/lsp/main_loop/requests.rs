@@ -105,7 +105,8 @@ impl State {
         let root_uri = root.uri();
         let lens = |offer: &lenses::Offer| {
             let arguments = serde_json::to_value(offer.target.at(root_uri.clone())).ok().map(|target| vec![target]);
-            let command = LspCommand { title: offer.lens.clone()?, command: offer.command.id().to_string(), arguments };
+            let title = agent::safe::line(offer.lens.as_ref()?.as_bytes());
+            let command = LspCommand { title, command: offer.command.id().to_string(), arguments };
             Some(CodeLens { range, command: Some(command), data: None })
         };
         let _ = answer.send(offers.offers.iter().filter_map(lens).collect());

@@ -177,13 +177,13 @@ impl State {
 
     /// Tells the user.
     pub(super) fn message(&self, kind: MessageType, message: String) {
-        let client = self.client.clone();
+        let (client, message) = (self.client.clone(), agent::safe::text(message.as_bytes()));
         tokio::spawn(async move { client.show_message(kind, message).await });
     }
 
     /// Tells the editor's log.
     pub(super) fn log(&self, kind: MessageType, message: String) {
-        let client = self.client.clone();
+        let (client, message) = (self.client.clone(), agent::safe::text(message.as_bytes()));
         tokio::spawn(async move { client.log_message(kind, message).await });
     }
 }

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::claim::Claim;
 use super::super::stopwatch::Stopwatch;
-use super::super::{Level, Outcome, system};
+use super::super::{Level, Outcome, private, system};
 use super::family::{Exit, Family};
 use super::log::CappedLog;
 use super::orphan::Orphan;
@@ -91,7 +91,7 @@ fn input(job: &Job) -> Result<Stdio, StartError> {
             .map_err(StartError::new(format!("telling what failed, by {}", log.display())));
     }
     match &job.stdin {
-        Some(file) => File::open(file).map(Stdio::from).map_err(StartError::new(format!("opening {}", file.display()))),
+        Some(file) => private::open(file).map(Stdio::from).map_err(StartError::new(format!("opening {}", file.display()))),
         None => Ok(Stdio::null()),
     }
 }

@@ -3,7 +3,6 @@
 //! A task that waits keeps its place in the wave: nobody else starts in its stead, so that a wave which meets a rate limit
 //! does not meet it with more tasks than it may have.
 
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::guard::Ending;
 use super::super::retry::{self, Next};
-use super::super::{Event, Outcome};
+use super::super::{Event, Outcome, private};
 use super::{Input, Supervisor, mark};
 use crate::task::TaskId;
 
@@ -119,7 +118,7 @@ pub(super) fn patterns(retry_on: &[String]) -> io::Result<Option<std::sync::Arc<
 }
 
 fn tail(log: &Path) -> io::Result<Vec<u8>> {
-    let mut log = File::open(log)?;
+    let mut log = private::open(log)?;
     let length = log.seek(SeekFrom::End(0))?;
     log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut tail = Vec::new();

@@ -1,0 +1,158 @@
+//! Trust: what the server does before its user has said yes.
+
+use serde_json::{Value, json};
+
+use crate::SCRIPTED;
+use crate::harness::{Answer, Editor, Workspace, able, eventually};
+
+const ASKED: &str = "window/showMessageRequest";
+
+/// A workspace whose one task leaves `started` behind, not trusted.
+fn untrusted() -> (Workspace, String) {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    workspace.write("tools/TASK-A-001.sh", "touch started\n");
+    workspace.distrust();
+    (workspace, file)
+}
+
+/// An editor whose user chooses this when asked.
+fn editor_that_says(workspace: &Workspace, answer: Option<&'static str>) -> Editor {
+    let mut editor = Editor::open(workspace);
+    editor.answer_with(move |method, _| match (method, answer) {
+        (ASKED, None) => Answer::Silence,
+        (ASKED, Some(title)) => Answer::Result(json!({ "title": title })),
+        ("window/showDocument", _) => Answer::Result(json!({ "success": true })),
+        _ => Answer::Result(Value::Null),
+    });
+    editor
+}
+
+fn run_wave(editor: &mut Editor, workspace: &Workspace) -> Value {
+    editor.command("featureBuild/runWave", workspace.target(json!({ "wave": "1" })))
+}
+
+fn untrusted_answer() -> Value {
+    json!({ "run": null, "reason": "untrusted" })
+}
+
+#[test]
+fn a_yes_records_and_starts_what_was_asked_for() {
+    let (workspace, _) = untrusted();
+    let mut editor = editor_that_says(&workspace, Some("Trust and run"));
+    assert_eq!(run_wave(&mut editor, &workspace), untrusted_answer(), "answered before the user is asked");
+    let question = editor.next(ASKED);
+    let text = question["message"].as_str().unwrap();
+    assert!(text.contains("Run wave 1 of FEAT-1?") && text.contains("run: sh tools/agent.sh '{id}'"), "{text}");
+    let titles: Vec<_> = question["actions"].as_array().unwrap().iter().map(|action| &action["title"]).collect();
+    assert_eq!(titles, ["Trust and run", "Show configuration", "Not now"]);
+    eventually("the task was started", || workspace.path("started").exists());
+    editor.progress(|value| value["kind"] == "end");
+
+    // From now on it is not asked, until the configuration changes: then the difference is shown.
+    assert!(run_wave(&mut editor, &workspace)["reason"].as_str().is_some_and(|reason| reason != "untrusted"));
+    editor.quit();
+}
+
+#[test]
+fn a_no_starts_nothing_and_a_change_is_asked_about_with_its_difference() {
+    let (workspace, _) = untrusted();
+    workspace.trust();
+    let changed = "run:\n  command: [sh, tools/agent.sh, \"{id}\", more]\ngrace_seconds: 1\n";
+    std::fs::write(workspace.path("feature-build.yaml"), changed).unwrap();
+    let mut editor = editor_that_says(&workspace, Some("Not now"));
+    assert_eq!(run_wave(&mut editor, &workspace), untrusted_answer());
+    let text = editor.next(ASKED)["message"].as_str().unwrap().to_string();
+    for line in ["- command: [sh, tools/agent.sh, \"{id}\"]", "+ command: [sh, tools/agent.sh, \"{id}\", more]"] {
+        let squeezed = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed.contains(line), "{text}");
+    }
+    // Asked again when it is wanted again, not by itself.
+    assert_eq!(run_wave(&mut editor, &workspace), untrusted_answer());
+    editor.next(ASKED);
+    assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
+    editor.quit();
+}
+
+#[test]
+fn every_command_a_lens_and_a_code_action_are_held_back_and_one_question_is_asked() {
+    let (workspace, file) = untrusted();
+    let mut editor = editor_that_says(&workspace, None);
+    let uri = editor.open_file(&workspace, &file);
+    let targets = [
+        ("featureBuild/runWave", json!({ "wave": "1" })),
+        ("featureBuild/runTask", json!({ "task": "TASK-A-001" })),
+        ("featureBuild/runFeature", json!({})),
+    ];
+    for (command, more) in targets {
+        assert_eq!(editor.command(command, workspace.target(more)), untrusted_answer(), "{command}");
+    }
+    let asked = editor.request("featureBuild/runWave", workspace.target(json!({ "wave": "1" })));
+    assert_eq!(asked, untrusted_answer(), "the request of the same name");
+    for lens in editor.lenses(&uri) {
+        let (command, arguments) = (&lens["command"]["command"], &lens["command"]["arguments"]);
+        let answer = editor.request("workspace/executeCommand", json!({ "command": command, "arguments": arguments }));
+        assert_eq!(answer, untrusted_answer(), "{lens}");
+    }
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 0 } });
+    let params = json!({ "textDocument": { "uri": uri }, "range": range, "context": { "diagnostics": [] } });
+    let actions = editor.request("textDocument/codeAction", params);
+    assert!(!actions.as_array().unwrap().is_empty());
+    for action in actions.as_array().unwrap() {
+        let (command, arguments) = (&action["command"]["command"], &action["command"]["arguments"]);
+        let answer = editor.request("workspace/executeCommand", json!({ "command": command, "arguments": arguments }));
+        assert_eq!(answer, untrusted_answer(), "{action}");
+    }
+    editor.next(ASKED);
+    let again = editor.heard().into_iter().filter(|message| message["method"] == ASKED).count();
+    assert_eq!(again, 0, "one question at a time");
+    assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
+    editor.quit();
+}
+
+#[test]
+fn what_changes_while_the_user_reads_is_not_trusted() {
+    let (workspace, _) = untrusted();
+    let mut editor = Editor::open(&workspace);
+    let file = workspace.path("feature-build.yaml");
+    editor.answer_with(move |method, _| {
+        if method != ASKED {
+            return Answer::Result(Value::Null);
+        }
+        std::fs::write(&file, "run:\n  command: [touch, started]\n").unwrap();
+        Answer::Result(json!({ "title": "Trust and run" }))
+    });
+    run_wave(&mut editor, &workspace);
+    let said = editor.wait("why not", |message| {
+        message["method"] == "window/showMessage"
+            && message["params"]["message"].as_str().unwrap().contains("has changed meanwhile")
+    });
+    assert_eq!(said["params"]["type"], 1);
+    assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
+    editor.quit();
+}
+
+#[test]
+fn the_configuration_is_shown_when_asked_for() {
+    let (workspace, _) = untrusted();
+    let mut editor = editor_that_says(&workspace, Some("Show configuration"));
+    run_wave(&mut editor, &workspace);
+    let shown = editor.next("window/showDocument");
+    assert_eq!(shown["uri"], workspace.uri("feature-build.yaml"));
+    assert!(!workspace.path("started").exists());
+    editor.quit();
+}
+
+#[test]
+fn a_client_that_cannot_ask_is_told_what_to_call() {
+    let (workspace, _) = untrusted();
+    let mut cannot = able();
+    cannot["window"].as_object_mut().unwrap().remove("showMessage");
+    let mut editor = Editor::start(&[workspace.root()], cannot, json!({}));
+    assert_eq!(run_wave(&mut editor, &workspace), untrusted_answer());
+    let told = editor.next("window/showMessage");
+    let text = told["message"].as_str().unwrap();
+    assert!(text.contains("feature-build -C ") && text.ends_with(" trust"), "{text}");
+    assert!(editor.heard().iter().all(|message| message["method"] != ASKED));
+    editor.quit();
+}

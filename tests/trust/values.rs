@@ -1,0 +1,63 @@
+//! What values of task files must not become: an option, a program, a shell's text, a file elsewhere.
+
+use std::fs;
+
+use crate::hostile::{Hostile, code, text};
+
+#[test]
+fn a_title_that_looks_like_an_option_is_told_and_stops_the_run_before_anything_starts() {
+    let workspace = Hostile::new();
+    workspace.write("feature-build.yaml", "run:\n  command: [touch, \"{title}\"]\n");
+    workspace.write("tasks/backlog/f/T-1.md", "---\nid: T-1\ntitle: fine\nstatus: backlog\nwave: 1\n---\n");
+    workspace.write("tasks/backlog/f/T-2.md", "---\nid: T-2\ntitle: --help\nstatus: backlog\nwave: 1\n---\n");
+    let checked = workspace.call(&["check"]);
+    assert_eq!(code(&checked), Some(1), "an error");
+    let told = text(&checked.stdout);
+    assert!(told.contains("T-2.md:2:5: error[unsafe-value]") || told.contains("unsafe-value"), "{told}");
+    assert!(!told.contains("T-1.md"), "{told}");
+    let refused = workspace.call(&["run", "--trust"]);
+    assert_eq!(code(&refused), Some(2));
+    let message = text(&refused.stderr);
+    assert!(message.contains("task T-2 cannot be started") && message.contains("(unsafe-value)"), "{message}");
+    assert!(!workspace.root().join("fine").exists() && !workspace.root().join(".feature-build").exists());
+
+    workspace.write("feature-build.yaml", "run:\n  command: [touch, --, \"{title}\"]\n");
+    assert_eq!(code(&workspace.call(&["check"])), Some(0));
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    assert!(workspace.root().join("--help").exists());
+}
+
+#[test]
+fn a_tasks_own_keys_count_only_where_the_trusted_configuration_says_so() {
+    let workspace = Hostile::new();
+    let task = "---\nid: T-1\ntitle: T\nstatus: backlog\nwave: 1\nrun: [touch, own]\n---\n";
+    workspace.write("tasks/backlog/f/T-1.md", task);
+    assert!(text(&workspace.call(&["check"]).stdout).contains("ignored-key"));
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    assert!(workspace.has_started() && !workspace.root().join("own").exists());
+    workspace.write("feature-build.yaml", "task_commands: true\n");
+    assert_eq!(code(&workspace.call(&["run", "--redo"])), Some(2), "asked again");
+    assert!(!workspace.root().join("own").exists());
+    assert_eq!(code(&workspace.call(&["run", "--redo", "--trust"])), Some(0));
+    assert!(workspace.root().join("own").exists());
+}
+
+#[test]
+fn ids_that_are_none_and_files_outside_are_no_tasks_that_start() {
+    use std::os::unix::fs::symlink;
+    let workspace = Hostile::new();
+    fs::remove_file(workspace.root().join("tasks/backlog/f/T-1.md")).unwrap();
+    let outside = workspace.dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("T-1.md"), "---\nid: T-1\ntitle: T\nstatus: backlog\nwave: 1\n---\n").unwrap();
+    symlink(outside.join("T-1.md"), workspace.root().join("tasks/backlog/f/T-1.md")).unwrap();
+    symlink(&outside, workspace.root().join("tasks/backlog/g")).unwrap();
+    workspace.write("tasks/backlog/f/T-2.md", "---\nid: ../T-2\ntitle: T\nstatus: backlog\nwave: 1\n---\n");
+    let checked = text(&workspace.call(&["check"]).stdout);
+    assert!(checked.contains("unsafe-id"), "{checked}");
+    assert!(!text(&workspace.call(&["waves"]).stdout).contains("T-1"), "nothing is read through a link");
+    workspace.call(&["run", "--trust"]);
+    assert!(!workspace.has_started());
+    let started: Vec<_> = fs::read_dir(workspace.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!started.iter().any(|name| name.to_string_lossy().starts_with("started")), "{started:?}");
+}
