@@ -289,8 +289,12 @@ fn make_folder(root: &Path, state_dir: &Path) -> Result<(RunId, RunPaths), Start
 
 /// Git shall not see the state of runs.
 fn ignore_itself(state_dir: &Path) -> io::Result<()> {
-    let path = state_dir.join(".gitignore");
-    if path.symlink_metadata().is_ok() { Ok(()) } else { private::write_whole(&path, b"*\n") }
+    // Not by way of a temporary file: runs that start at the same time would take that one away from each other.
+    match private::options().write(true).create_new(true).open(state_dir.join(".gitignore")) {
+        Ok(mut file) => io::Write::write_all(&mut file, b"*\n"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn new_id() -> RunId {

@@ -118,7 +118,7 @@ fn is_shell_script(before: &[&str]) -> bool {
     let is_option = last.starts_with('-') && !last.starts_with("--") && last.ends_with('c');
     let is_shell =
         |word: &&str| Path::new(word).file_name().is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
-    is_option && earlier.iter().any(|word| is_shell(&word))
+    is_option && earlier.iter().any(|word| is_shell(word))
 }
 
 /// Characters that no shell gives a meaning inside a word, quoted or not.
@@ -151,7 +151,7 @@ fn parts(word: &str) -> Vec<Part<'_>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use proptest::prelude::*;
 
     use super::*;

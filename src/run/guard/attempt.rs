@@ -1,7 +1,6 @@
 //! One attempt from its start to its end: a loop over the task's output, the supervisor's word and the clock.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -91,7 +90,9 @@ fn input(job: &Job) -> Result<Stdio, StartError> {
             .map_err(StartError::new(format!("telling what failed, by {}", log.display())));
     }
     match &job.stdin {
-        Some(file) => private::open(file).map(Stdio::from).map_err(StartError::new(format!("opening {}", file.display()))),
+        Some(file) => {
+            private::open(file).map(Stdio::from).map_err(StartError::new(format!("opening {}", file.display())))
+        }
         None => Ok(Stdio::null()),
     }
 }

@@ -156,9 +156,13 @@ impl FromStr for Size {
             let whole: u64 = number.parse().map_err(|_| wrong())?;
             return whole.checked_mul(1 << shift).map(Self).ok_or_else(wrong);
         }
-        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let bytes = number.parse::<f64>().map_err(|_| wrong())? * f64::from(1_u32 << shift);
+        #[allow(clippy::cast_precision_loss)] // a bound, not a count
+        if bytes >= u64::MAX as f64 {
+            return Err(wrong());
+        }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // only digits and a point: never negative
-        Ok(Self((number * f64::from(1_u32 << shift)) as u64))
+        Ok(Self(bytes as u64))
     }
 }
 
