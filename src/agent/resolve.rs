@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::preset;
-use crate::plan::{Schedule, ScheduledTask};
-use crate::task::{self, Extent, OwnCommand, Task, TaskId};
+use crate::plan::{Schedule, ScheduledTask, Skipped};
+use crate::task::{self, Code, Extent, OwnCommand, Task, TaskId};
 use crate::workspace::placeholder::{Placeholder, UnsafeValue, fill};
 use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success};
 
@@ -84,12 +84,12 @@ pub enum Error {
         origin: String,
     },
     /// A value of the task must not stand where the command puts it.
-    #[error("task {task} cannot be started")]
+    #[error("task {task} cannot be started: {message} (unsafe-value)")]
     UnsafeValue {
         /// The task.
         task: TaskId,
         /// Which value, and what it would become.
-        source: UnsafeValue,
+        message: String,
     },
     /// The body that the task's process shall read cannot be read.
     #[error("reading {} for the standard input of task {task}", .file.display())]
@@ -117,6 +117,11 @@ pub fn resolve<'a>(
 ) -> Result<BTreeMap<TaskId, Command>, Error> {
     let mut commands = BTreeMap::new();
     for wave in &schedule.waves {
+        if let Some(refused) =
+            wave.skipped.iter().find_map(|skipped| refused(skipped, task_of(Path::new(&skipped.file))))
+        {
+            return Err(refused);
+        }
         for task in &wave.tasks {
             let file = task_of(Path::new(&task.file));
             let values = Values { task, feature: &schedule.feature, wave: wave.wave.as_deref(), root };
@@ -125,6 +130,15 @@ pub fn resolve<'a>(
         }
     }
     Ok(commands)
+}
+
+/// A value that is already told as a problem stops its task alone: the plan would pass over it. Somebody who asks for
+/// the task shall know before anything starts.
+fn refused(skipped: &Skipped, file: Option<&Task>) -> Option<Error> {
+    let problems = file.filter(|_| !skipped.awaits_person).into_iter().flat_map(|file| &file.problems);
+    let mut unsafe_values = problems.filter(|problem| problem.code == Code::UnsafeValue);
+    let message = unsafe_values.next()?.message.to_string();
+    Some(Error::UnsafeValue { task: skipped.id.clone(), message })
 }
 
 /// Chooses what is started for one task.
@@ -243,7 +257,7 @@ impl Chooser<'_> {
         if words.first().is_none_or(String::is_empty) {
             return Err(Error::Empty { task: task(), origin: origin.into() });
         }
-        let refused = |source| Error::UnsafeValue { task: task(), source };
+        let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: value.to_string() };
         let mut words = fill(&words, |placeholder| self.values.value(placeholder)).map_err(refused)?;
         if let (Some(model), Some(arguments)) = (model, &agent.model_arguments) {
             if model.starts_with('-') {
@@ -374,8 +388,18 @@ mod tests {
 
     #[test]
     fn keys_of_an_agent_are_replaced_and_its_model_stays_one_argument() {
-        let yaml = "agent: guardkit\nagents: {guardkit: {command: [\"my kit\", \"{id}\"], model: \"--danger x\"}}";
-        assert_eq!(argv(&config(yaml), &schedule("t", None)).unwrap(), ["my kit", "T-1", "--model=--danger x"]);
+        let yaml = "agent: guardkit\nagents: {guardkit: {command: [\"my kit\", \"{id}\"], model: \"large x\"}}";
+        assert_eq!(argv(&config(yaml), &schedule("t", None)).unwrap(), ["my kit", "T-1", "--model=large x"]);
+    }
+
+    #[test]
+    fn a_model_that_looks_like_an_option_is_refused() {
+        // Also where it would stay behind a `--model=`: an agent may take its arguments apart in its own way.
+        for agent in ["guardkit", "aider", "claude"] {
+            let yaml = format!("agent: {agent}\nagents: {{{agent}: {{model: --danger}}}}");
+            let refused = argv(&config(&yaml), &schedule("t", None)).unwrap_err().to_string();
+            assert!(refused.ends_with("`--danger` is no model"), "{refused}");
+        }
     }
 
     #[test]

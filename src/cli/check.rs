@@ -12,6 +12,7 @@ use super::format::{self, Position, Range, slashed};
 use super::terminal::{Look, Paint, print_json, shown};
 use super::words::count;
 use super::{Context, NOT_PASSED, print};
+use crate::agent::safe;
 use crate::task::{Problem, RelPath, Severity, Span};
 use crate::workspace::{FileProblems, Index};
 
@@ -185,11 +186,11 @@ fn github(problems: &[format::Problem]) -> String {
         let _ = writeln!(
             text,
             "::{command} file={},line={},endLine={}{columns},title={}::{}",
-            property(&problem.file),
+            property(&shown(&problem.file)),
             start.line + 1,
             end.line + 1,
             problem.code,
-            data(&problem.message),
+            data(&safe::text(problem.message.as_bytes())),
         );
     }
     text

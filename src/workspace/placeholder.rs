@@ -27,7 +27,7 @@ pub enum Placeholder {
 
 /// A value that must not stand where the command puts it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{{{}}}` is {value:?} here, which {why} (unsafe-value)", .placeholder.name())]
+#[error("`{{{}}}` is {value:?} here, which {why}", .placeholder.name())]
 pub struct UnsafeValue {
     /// What was filled in.
     pub placeholder: Placeholder,
@@ -118,7 +118,7 @@ fn is_shell_script(before: &[&str]) -> bool {
     let is_option = last.starts_with('-') && !last.starts_with("--") && last.ends_with('c');
     let is_shell =
         |word: &&str| Path::new(word).file_name().is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
-    is_option && earlier.iter().any(|word| is_shell(word))
+    is_option && earlier.iter().any(is_shell)
 }
 
 /// Characters that no shell gives a meaning inside a word, quoted or not.
@@ -170,7 +170,7 @@ mod tests {
         for words in [&["touch", "{title}"][..], &["touch", "{title}.txt"], &["touch", "{wave}{title}"]] {
             let refused = filled(words, "--force").unwrap_err();
             assert_eq!(refused.placeholder, Placeholder::Title, "{words:?}");
-            assert!(refused.to_string().contains("(unsafe-value)"), "{refused}");
+            assert!(refused.to_string().contains("`{title}` is \"--force\" here, which could be"), "{refused}");
         }
         for words in [&["touch", "--", "{title}"][..], &["touch", "--name={title}"], &["touch", "a {title}"]] {
             assert!(filled(words, "--force").is_ok(), "{words:?}");

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
 
-use crate::hostile::{BINARY, Hostile, code, text, wait_until};
+use crate::hostile::{BINARY, DEADLINE, Hostile, code, text, wait, wait_until};
 
 #[test]
 fn without_trust_nothing_starts_whichever_way_it_is_asked_for() {
@@ -226,17 +227,19 @@ fn run_in_a_terminal(workspace: &Hostile, answer: &str) -> (Option<i32>, String)
     let terminal = || fs::File::options().read(true).write(true).open(&name).unwrap();
     let mut user = fs::File::from(user);
     user.write_all(answer.as_bytes()).unwrap();
-    let mut run = workspace.command(&workspace.root(), &["run"]);
-    let mut run = run.stdin(terminal()).stderr(terminal()).stdout(Stdio::null()).spawn().unwrap();
-    let mut shown = user.try_clone().unwrap();
-    let reader = std::thread::spawn(move || {
+    let mut command = workspace.command(&workspace.root(), &["run"]);
+    let mut run = command.stdin(terminal()).stderr(terminal()).stdout(Stdio::null()).spawn().unwrap();
+    // It holds ends of the terminal, too, which would never be closed.
+    drop(command);
+    let (shows, shown) = mpsc::channel();
+    std::thread::spawn(move || {
         let mut all = Vec::new();
         // The last end of a terminal that is closed is an error here, not an end.
-        let _ = shown.read_to_end(&mut all);
-        text(&all)
+        let _ = user.read_to_end(&mut all);
+        shows.send(text(&all))
     });
-    let code = run.wait().unwrap().code();
-    (code, reader.join().unwrap())
+    let ended = wait(&mut run, "run in a terminal");
+    (ended.code(), shown.recv_timeout(DEADLINE).expect("somebody keeps the terminal"))
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! A workspace from the internet, and a user who has not seen it yet.
 
 use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_feature-build");
 /// Long enough for a slow machine under load; a test that passes never waits for it.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A workspace whose one task leaves a file behind, and a user who has not seen it yet.
 pub struct Hostile {
@@ -42,7 +43,11 @@ impl Hostile {
     }
 
     pub fn call_in(&self, root: &Path, arguments: &[&str]) -> Output {
-        self.command(root, arguments).output().unwrap()
+        let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let mut command = self.command(root, arguments);
+        command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+        let status = wait(&mut command.spawn().unwrap(), &arguments.join(" "));
+        Output { status, stdout: all(&mut stdout), stderr: all(&mut stderr) }
     }
 
     pub fn command(&self, root: &Path, arguments: &[&str]) -> Command {
@@ -74,6 +79,28 @@ pub fn text(bytes: &[u8]) -> String {
 
 pub fn code(output: &Output) -> Option<i32> {
     output.status.code()
+}
+
+/// The end of a process, which is killed where it does not come.
+pub fn wait(process: &mut Child, what: &str) -> ExitStatus {
+    let give_up = Instant::now() + DEADLINE;
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > give_up {
+            process.kill().unwrap();
+            panic!("`{what}` does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn all(file: &mut fs::File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {

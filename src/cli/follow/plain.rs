@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::super::words;
+use super::super::{terminal, words};
 use super::Show;
 use super::causes::causes;
 use crate::run::{Event, Level, Record, View};
@@ -23,8 +23,13 @@ impl Show for Plain {
     }
 }
 
-/// What an event adds to a listing; progress adds nothing: a run of an hour would fill it.
+/// What an event adds to a listing; progress adds nothing: a run of an hour would fill it. Titles and reasons come from
+/// files and outputs: whatever a line quotes, none of it can move a cursor.
 pub(super) fn lines(event: &Event, view: &View) -> Vec<String> {
+    words_of(event, view).iter().map(|line| terminal::shown(line)).collect()
+}
+
+fn words_of(event: &Event, view: &View) -> Vec<String> {
     match event {
         Event::RunStarted { .. } => vec![words::run_title(view)],
         Event::WaveStarted { wave, tasks } => {

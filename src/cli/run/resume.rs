@@ -8,6 +8,7 @@ use anyhow::bail;
 
 use super::super::NOT_PASSED;
 use super::super::follow::{Format, follow_all};
+use super::super::terminal::shown;
 use crate::run::{self, Launcher, Resumed, RunId, RunPaths, Takeover};
 
 /// Goes on with a run that has not finished, or with all of them, and follows them.
@@ -22,7 +23,7 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
         match go_on(state_dir, run) {
             Ok(()) => going.push(run.clone()),
             // One that cannot be taken over keeps nobody from the others.
-            Err(error) if unfinished.len() > 1 => eprintln!("feature-build: {error:#}"),
+            Err(error) if unfinished.len() > 1 => eprintln!("feature-build: {}", shown(&format!("{error:#}"))),
             Err(error) => return Err(error),
         }
     }

@@ -228,7 +228,10 @@ impl State {
             let document = self.documents.get(root.open.get(Path::new(file))?)?;
             document.touched.then(|| (file.to_string(), Arc::clone(document.text())))
         });
-        let tasks = files.filter_map(|file| index.task(Path::new(file)).map(|task| (file.to_string(), task.clone())));
+        // Also what does not start: a value that stops a task is a reason to refuse the run.
+        let skipped = schedule.waves.iter().flat_map(|wave| &wave.skipped).map(|task| task.file.as_str());
+        let tasks = files.chain(skipped);
+        let tasks = tasks.filter_map(|file| index.task(Path::new(file)).map(|task| (file.to_string(), task.clone())));
         Ok(Start { root: path.to_path_buf(), asked, touched: touched.collect(), tasks: tasks.collect(), schedule })
     }
 
