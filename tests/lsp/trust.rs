@@ -156,3 +156,25 @@ fn a_client_that_cannot_ask_is_told_what_to_call() {
     assert!(editor.heard().iter().all(|message| message["method"] != ASKED));
     editor.quit();
 }
+
+#[test]
+fn a_value_that_would_become_an_option_refuses_the_run_and_says_why() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.write("feature-build.yaml", "run:\n  command: [touch, \"{title}\"]\n");
+    let task = |id: &str, title: &str| {
+        let text = format!(
+            "---\nid: {id}\ntitle: {title}\nstatus: backlog\nfeature_id: FEAT-1\nwave: 1\nimplementation_mode: task-work\n---\n"
+        );
+        workspace.write(&format!("tasks/backlog/{id}.md"), &text);
+    };
+    task("TASK-A-001", "started");
+    task("TASK-A-002", "--help");
+    workspace.trust();
+    let mut editor = Editor::open(&workspace);
+    let answer = run_wave(&mut editor, &workspace);
+    assert_eq!(answer["run"], Value::Null);
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.contains("task TASK-A-002 cannot be started") && reason.ends_with("(unsafe-value)"), "{reason}");
+    assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
+    editor.quit();
+}
