@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::{Context, find_id, print};
-use crate::run::{self, Level, RunId, RunPaths, RunState, TaskState, View};
+use crate::run::{self, Launcher, Level, RunId, RunPaths, RunState, RunSummary, Takeover, TaskState, View};
 use crate::task::TaskId;
 
 /// End a run in progress, or some of its tasks.
@@ -46,8 +46,9 @@ impl Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let running = run::unfinished(&state_dir).into_iter().filter(|run| run.state == RunState::Running);
-    let named = named(args, running.map(|run| run.run).collect())?;
+    let unfinished = run::unfinished(&state_dir);
+    let died = |run: &RunId| unfinished.iter().any(|other| other.run == *run && other.state == RunState::Died);
+    let named = named(args, in_progress(args, &unfinished))?;
     let targets = if args.task.is_empty() {
         named.into_iter().map(|run| Target { run, tasks: None }).collect()
     } else {
@@ -56,10 +57,23 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     for target in only_one(args, targets)? {
         run::cancel(&state_dir, &target.run, target.tasks.as_deref(), args.level())
             .with_context(|| format!("cancelling {target}"))?;
+        if died(&target.run) {
+            // Its tasks may live without their supervisor; there has to be one that hears of the end.
+            run::resume(RunPaths::of(&state_dir, &target.run).dir(), Takeover::Settle, &Launcher::default())
+                .with_context(|| format!("cancelling {target}"))?;
+        }
         let doing = if args.finish_wave { "ending after its present wave:" } else { "cancelling" };
         print(&format!("{doing} {target}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The runs that live. One whose supervisor died counts where it is named or nothing else is there: runs that a power
+/// failure left must not make "the" run one of several.
+fn in_progress(args: &Args, unfinished: &[RunSummary]) -> Vec<RunId> {
+    let lives = |run: &&RunSummary| run.state == RunState::Running;
+    let all = args.all || args.run.is_some() || !unfinished.iter().any(|run| lives(&run));
+    unfinished.iter().filter(|run| all || lives(run)).map(|run| run.run.clone()).collect()
 }
 
 /// A run, or some of its tasks.

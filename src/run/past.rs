@@ -31,6 +31,8 @@ pub(super) struct Past {
     /// What the attempts that ended took, added up; not those that another one still has to follow.
     pub(super) serial_ms: u64,
     paused_since: Option<Timestamp>,
+    /// The time of the last record.
+    last: Option<Timestamp>,
 }
 
 /// A task that got its outcome.
@@ -90,12 +92,18 @@ impl Past {
             paused_ms += past.take(record);
         }
         // Where the run stands still its clocks do, too.
-        let last = past.paused_since.or_else(|| records.last().and_then(time));
+        past.last = records.last().and_then(time);
+        let last = past.paused_since.or(past.last);
         past.wall_ms = between(began, last).saturating_sub(paused_ms);
         for wave in past.waves.iter_mut().filter(|wave| !wave.ended) {
             wave.wall_ms = between(wave.began, last).saturating_sub(wave.paused_ms);
         }
         Some(past)
+    }
+
+    /// How long nobody has told anything until now: time of the run, where something of it went on meanwhile.
+    pub(super) fn silent_ms(&self, now: Timestamp) -> u64 {
+        if self.paused { 0 } else { between(self.last, Some(now)) }
     }
 
     /// How hard a task is being ended.

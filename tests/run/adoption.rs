@@ -140,6 +140,41 @@ fn a_result_of_the_time_without_a_supervisor_is_taken() {
 }
 
 #[test]
+fn the_time_without_a_supervisor_is_time_of_the_run() {
+    let mut bench = Bench::new();
+    let works_alone = "touch on-A; until [ -e alone ]; do sleep 0.01; done; sleep 1; touch worked; \
+                       until [ -e go-A ]; do sleep 0.01; done";
+    bench.wave("1").task("A", works_alone);
+    let run = bench.start();
+    bench.wait_for_event(&run, "A runs", |event| matches!(event, Event::TaskStarted { .. }));
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    bench.write("alone");
+    bench.wait_for_file("worked");
+    assert_eq!(bench.resume(&run, Takeover::Settle), Resumed::TakenOver);
+    bench.write("go-A");
+    let summary = bench.follow(&run).finished();
+    // A little less is no error: the one is told by the wall clock, the other is not.
+    assert!(summary.wall_ms + 500 >= summary.serial_ms, "{summary:?}");
+}
+
+#[test]
+fn a_run_that_lost_its_supervisor_is_cancelled_from_the_command_line() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).wave("2").task("B", "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    wait_until("the run is known to have died", || run::runs(&bench.state())[0].state == RunState::Died);
+    let cancel = std::process::Command::new(binary()).arg("-C").arg(bench.root()).arg("cancel").output().unwrap();
+    assert!(cancel.status.success(), "{}", String::from_utf8_lossy(&cancel.stderr));
+    let ended = bench.follow(&run);
+    assert_eq!((ended.outcome("A"), ended.outcome("B"), ended.exit_code()), (Cancelled, Skipped, 130));
+    assert!(!bench.path("never").exists());
+    bench.check_nothing_left(&run);
+}
+
+#[test]
 fn after_a_power_failure_what_ran_is_lost_and_the_rest_is_not_started_unasked() {
     let mut bench = Bench::new();
     bench.wave("1").task("A", &patient("A")).task("OK", "true").wave("2").task("B", "touch never");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -36,6 +37,7 @@ impl Supervisor {
             self.order.asked_ms = system::now_ms();
         }
         self.recall(past);
+        let silent_ms = past.silent_ms(Timestamp::now());
         let open = self.open_attempts(past);
         let looked = tokio::task::spawn_blocking(move || -> io::Result<Vec<(Open, Found)>> {
             open.into_iter().map(|open| adoption::look(&open.job).map(|found| (open, found))).collect()
@@ -43,7 +45,12 @@ impl Supervisor {
         let found = looked.await.map_err(io::Error::other)??;
         let alive = found.iter().filter(|(_, found)| matches!(found, Found::Alive));
         let adopted: Vec<TaskId> = alive.map(|(open, _)| open.task.clone()).collect();
-        let goes_on = takeover == Takeover::Continue || !adopted.is_empty() || self.waits_for_another(past);
+        let went_on = !adopted.is_empty() || self.waits_for_another(past);
+        if went_on {
+            self.whole.before_ms += silent_ms;
+            self.wave.before_ms += silent_ms;
+        }
+        let goes_on = takeover == Takeover::Continue || went_on;
         self.recorder.record(Event::RunResumed { adopted }).await;
         self.recall_level(past, goes_on);
         let tried_again: BTreeSet<TaskId> = found.iter().map(|(open, _)| open.task.clone()).collect();
