@@ -159,6 +159,21 @@ fn the_time_without_a_supervisor_is_time_of_the_run() {
 }
 
 #[test]
+fn what_ended_without_a_supervisor_took_its_time_in_the_run_too() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "touch on-A; until [ -e alone ]; do sleep 0.01; done; sleep 1");
+    let run = bench.start();
+    bench.wait_for_event(&run, "A runs", |event| matches!(event, Event::TaskStarted { .. }));
+    bench.kill_supervisor(&run);
+    bench.write("alone");
+    let result = bench.paths(&run).dir().join("A.1.result");
+    wait_until("A has ended", || result.exists());
+    assert_eq!(bench.resume(&run, Takeover::Settle), Resumed::TakenOver);
+    let summary = bench.follow(&run).finished();
+    assert!(summary.wall_ms + 500 >= summary.serial_ms, "{summary:?}");
+}
+
+#[test]
 fn a_run_that_lost_its_supervisor_is_cancelled_from_the_command_line() {
     let mut bench = Bench::new();
     bench.wave("1").task("A", &patient("A")).wave("2").task("B", "touch never");

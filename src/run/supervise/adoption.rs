@@ -23,6 +23,16 @@ pub(super) enum Found {
     Over(Ending),
 }
 
+impl Found {
+    /// How long it took; 0 while it is alive.
+    pub(super) fn duration_ms(&self) -> u64 {
+        match self {
+            Self::Alive => 0,
+            Self::Over(ending) => ending.duration_ms,
+        }
+    }
+}
+
 /// Looks at an attempt of the supervisor before; one that has neither guard nor result becomes `lost`. Blocking.
 pub(super) fn look(job: &Job) -> io::Result<Found> {
     let reason = "its supervisor and its guard died; what they left was ended";

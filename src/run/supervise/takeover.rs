@@ -46,10 +46,11 @@ impl Supervisor {
         let alive = found.iter().filter(|(_, found)| matches!(found, Found::Alive));
         let adopted: Vec<TaskId> = alive.map(|(open, _)| open.task.clone()).collect();
         let went_on = !adopted.is_empty() || self.waits_for_another(past);
-        if went_on {
-            self.whole.before_ms += silent_ms;
-            self.wave.before_ms += silent_ms;
-        }
+        // What ended meanwhile went on for no longer than it took; nobody knows when the machine was off.
+        let ended_ms = found.iter().map(|(_, found)| found.duration_ms()).max().unwrap_or_default();
+        let went_on_ms = if went_on { silent_ms } else { silent_ms.min(ended_ms) };
+        self.whole.before_ms += went_on_ms;
+        self.wave.before_ms += went_on_ms;
         let goes_on = takeover == Takeover::Continue || went_on;
         self.recorder.record(Event::RunResumed { adopted }).await;
         self.recall_level(past, goes_on);
