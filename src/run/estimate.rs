@@ -51,7 +51,8 @@ pub struct Durations {
 #[derive(Debug, Clone, Default)]
 struct OfFeature {
     all: Newest,
-    by_complexity: HashMap<String, Newest>,
+    /// Those that say no complexity are of one, too.
+    by_complexity: HashMap<Option<String>, Newest>,
 }
 
 /// Durations, the oldest first, no more of them than tell something.
@@ -64,19 +65,18 @@ impl Durations {
         self.by_task.entry(passed.task.clone()).or_default().push(passed.duration_ms, OWN);
         let feature = self.by_feature.entry(passed.feature.clone()).or_default();
         feature.all.push(passed.duration_ms, OTHERS);
-        if let Some(complexity) = &passed.complexity {
-            feature.by_complexity.entry(complexity.clone()).or_default().push(passed.duration_ms, OTHERS);
-        }
+        feature.by_complexity.entry(passed.complexity.clone()).or_default().push(passed.duration_ms, OTHERS);
     }
 
     /// How long a task will probably take, in milliseconds: what it took itself, else what tasks of its feature and
-    /// complexity took, else those of its feature, else what its file says; `None` where nothing tells.
+    /// complexity took, else what its file says, else what other tasks of its feature took: a small one tells less of a
+    /// large one than its author does. `None` where nothing tells.
     pub fn estimate(&self, hint: &Hint) -> Option<u64> {
         let feature = self.by_feature.get(hint.feature);
         let own = self.by_task.get(hint.task).and_then(Newest::median);
-        own.or_else(|| feature?.by_complexity.get(hint.complexity?)?.median())
-            .or_else(|| feature?.all.median())
+        own.or_else(|| feature?.by_complexity.get(&hint.complexity.map(String::from))?.median())
             .or_else(|| minutes(hint.minutes?))
+            .or_else(|| feature?.all.median())
     }
 }
 
@@ -160,7 +160,15 @@ mod tests {
         durations.add(&passed("C", "F", Some("8"), 900));
         assert_eq!(durations.estimate(&hint("A", "F", None, Some(1.0))), Some(100), "its own attempt");
         assert_eq!(durations.estimate(&hint("N", "F", Some("3"), None)), Some(300), "its feature and complexity");
+        assert_eq!(
+            durations.estimate(&hint("N", "F", Some("1"), Some(0.5))),
+            Some(30_000),
+            "its file, not other sizes"
+        );
+        assert_eq!(durations.estimate(&hint("N", "F", None, Some(0.5))), Some(30_000), "its file, not other sizes");
         assert_eq!(durations.estimate(&hint("N", "F", Some("1"), None)), Some(300), "its feature");
+        durations.add(&passed("D", "F", None, 70));
+        assert_eq!(durations.estimate(&hint("N", "F", None, Some(0.5))), Some(70), "those that say no complexity");
         assert_eq!(durations.estimate(&hint("N", "G", Some("3"), Some(0.5))), Some(30_000), "its file");
         assert_eq!(durations.estimate(&hint("N", "G", None, None)), None);
         for no_time in [0.0, -1.0, f64::NAN, f64::INFINITY] {
