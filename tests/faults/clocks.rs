@@ -54,8 +54,13 @@ fn a_wall_clock_that_jumps_moves_no_duration_and_no_time_out() {
     fs::write(&clock, "+0").unwrap();
     bench.options.launcher = Launcher::At(with_clock(&bench, &library, &clock));
     bench.config.timeout_seconds = Some(3.0);
-    bench.config.retries =
-        Retries { count: 1, backoff: Backoff::Fixed, delay_seconds: Some(0.5), ..Retries::default() };
+    bench.config.retries = Retries {
+        count: 1,
+        backoff: Backoff::Fixed,
+        delay_seconds: Some(0.5),
+        jitter: Some(0.0),
+        ..Retries::default()
+    };
     bench.wave("1");
     bench.task("A", "touch on-A; until [ -e go ]; do sleep 0.01; done");
     bench.task("B", "touch on-B; exec sleep 600");
