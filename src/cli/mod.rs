@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::agent::safe;
-use crate::run::{History, Keep, Outcome, history as run_history};
+use crate::run::{History, Keep, Outcome, RunSummary, history as run_history, unreadable};
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
 
@@ -122,6 +122,13 @@ impl Context {
 fn find_id<'a>(ids: impl Iterator<Item = &'a TaskId> + Clone, wanted: &str) -> Option<&'a TaskId> {
     let to_the_letter = ids.clone().find(|id| id.as_str() == wanted);
     to_the_letter.or_else(|| ids.into_iter().find(|id| id.as_str().eq_ignore_ascii_case(wanted)))
+}
+
+/// Says which runs cannot be shown, and why: a run must not look as if it had never been.
+fn say_unreadable(state_dir: &Path, known: &[RunSummary]) {
+    for error in unreadable(state_dir, known) {
+        eprintln!("feature-build: {}", terminal::shown(&format!("{:#}", anyhow::Error::from(error))));
+    }
 }
 
 /// Prints to standard output. A reader that is gone, as in `| head`, has seen what it wanted: no error.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::format::Format;
 use super::terminal::{Look, Paint, print_json};
-use super::{Context, print, words};
+use super::{Context, print, say_unreadable, words};
 use crate::run::{self, Counts, RunPaths, RunState, RunSummary, View};
 
 /// List the runs of the workspace, the newest first; those that have not finished on top.
@@ -59,8 +59,10 @@ struct Run {
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
     let now = Timestamp::now();
+    let all = run::runs(&state_dir);
+    say_unreadable(&state_dir, &all);
     let (mut runs, finished): (Vec<RunSummary>, Vec<RunSummary>) =
-        run::runs(&state_dir).into_iter().partition(|run| run.state != RunState::Finished);
+        all.into_iter().partition(|run| run.state != RunState::Finished);
     runs.extend(finished);
     runs.truncate(args.limit.unwrap_or(usize::MAX));
     let remaining = |run: &RunSummary| {

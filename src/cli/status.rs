@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::format::Format;
 use super::terminal::{print_json, shown};
-use super::{Context, print, words};
+use super::{Context, print, say_unreadable, words};
 use crate::run::{self, Counts, Level, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
 
 /// Show the runs in progress, and how the last one ended.
@@ -128,8 +128,9 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn chosen(state_dir: &Path) -> Vec<RunSummary> {
-    let (mut running, over): (Vec<_>, Vec<_>) =
-        run::runs(state_dir).into_iter().partition(|run| run.state == RunState::Running);
+    let all = run::runs(state_dir);
+    say_unreadable(state_dir, &all);
+    let (mut running, over): (Vec<_>, Vec<_>) = all.into_iter().partition(|run| run.state == RunState::Running);
     running.extend(over.into_iter().next());
     running
 }
@@ -139,7 +140,7 @@ impl Shown {
         let paths = RunPaths::of(state_dir, &summary.run);
         let mut view = View::of(&run::read_journal(&paths.journal()).unwrap_or_default());
         if summary.state == RunState::Died {
-            view.supervisor_died();
+            view.supervisor_died(|task, attempt| run::fate(&paths, task, attempt));
         }
         let is_running = summary.state == RunState::Running;
         Self {

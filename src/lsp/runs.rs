@@ -303,7 +303,13 @@ impl Following {
                 }
                 Err(error @ FollowError::SupervisorDied { .. }) => {
                     self.client.log_message(MessageType::WARNING, error.to_string()).await;
-                    view.supervisor_died();
+                    let paths = paths.clone();
+                    let looked = tokio::task::spawn_blocking(move || {
+                        view.supervisor_died(|task, attempt| run::fate(&paths, task, attempt));
+                        view
+                    });
+                    let Ok(looked) = looked.await else { return };
+                    view = looked;
                     break;
                 }
                 Err(FollowError::Journal(_)) => break,

@@ -9,12 +9,39 @@ use std::io;
 use std::path::Path;
 
 use super::guard::{Ending, read_result, write_result};
-use super::lock::Lock;
-use super::system;
+use super::lock::{self, Lock};
+use super::{Outcome, RunPaths, TaskState, system};
+use crate::task::TaskId;
 
 /// How many times in a row somebody who seals the attempt may keep its guard waiting, 1.5 seconds each: killing what is
 /// left takes a second or two.
 const PATIENCE: u32 = 20;
+
+/// Where an attempt stands whose supervisor died.
+#[derive(Debug)]
+pub enum Fate {
+    /// Its guard lives.
+    Alive,
+    /// It has ended so.
+    Over(TaskState),
+    /// Neither.
+    Lost,
+}
+
+/// Only looks: what is lost stays as it is. Blocking.
+pub fn fate(paths: &RunPaths, task: &TaskId, attempt: u32) -> Fate {
+    // The lock first: a guard holds it until the result is there.
+    if lock::is_held(&paths.log(task, attempt)) {
+        return Fate::Alive;
+    }
+    let Some(ending) = read_result(&paths.result(task, attempt)) else { return Fate::Lost };
+    Fate::Over(TaskState::Finished {
+        outcome: ending.outcome,
+        exit_code: ending.exit_code,
+        duration_ms: ending.duration_ms,
+        reason: ending.reason.filter(|_| ending.outcome != Outcome::Passed),
+    })
+}
 
 /// An attempt that belongs to this process.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::kept::{Kept, KeptAttempt};
 use super::prune::size_of;
 use super::{
-    Counts, Durations, Event, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal, runs_dir,
+    Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal,
+    runs_dir,
 };
 use crate::task::TaskId;
 
@@ -87,6 +88,13 @@ pub struct History {
 /// All runs of a workspace, the newest first. Blocking; a finished run costs one small file.
 pub fn runs(state_dir: &Path) -> Vec<RunSummary> {
     digests(state_dir).map(|digest| digest.summary).collect()
+}
+
+/// Why runs are missing in `known`, which [`runs`] answered: their journals cannot be read. Blocking.
+pub fn unreadable(state_dir: &Path, known: &[RunSummary]) -> Vec<JournalError> {
+    let missing = run_ids(state_dir).into_iter().filter(|run| known.iter().all(|known| known.run != *run));
+    let journals = missing.map(|run| RunPaths::of(state_dir, &run).journal()).filter(|journal| journal.exists());
+    journals.filter_map(|journal| read_journal(&journal).err()).collect()
 }
 
 /// The runs that have not finished, the newest first: those that live, and those whose supervisor died. Blocking.

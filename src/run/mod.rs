@@ -38,12 +38,13 @@ mod watch;
 use crate::workspace::private;
 
 pub use arrivals::NextRun;
+pub use claim::{Fate, fate};
 pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
 pub use health::{Checkups, Degraded, degraded};
 pub use history::{
-    History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished,
+    History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished, unreadable,
 };
 pub use journal::{JournalError, read_journal};
 pub use order::{Budget, Limits, Order};

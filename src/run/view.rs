@@ -4,9 +4,13 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::claim::Fate;
 use super::{Counts, Event, Level, Outcome, Record, RunId, WaveRef};
 use crate::agent::Told;
 use crate::task::TaskId;
+
+/// Why a task has no attempt in a run that lost its supervisor and in which nothing lived any more.
+pub(super) const NOT_STARTED: &str = "its supervisor died before it was started";
 
 /// A run as its records tell so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -248,23 +252,33 @@ impl View {
         }
     }
 
-    /// Takes in that the supervisor died: what has no outcome by now is `lost`.
-    pub fn supervisor_died(&mut self) {
-        let mut lost = 0;
+    /// Takes in that the supervisor died. Attempts may go on, or may have ended since: `fate` knows, from the task and the
+    /// number of its attempt. What had not started is `skipped`, the rest `lost`.
+    pub fn supervisor_died(&mut self, fate: impl Fn(&TaskId, u32) -> Fate) {
         for task in self.waves.iter_mut().flat_map(|wave| &mut wave.tasks) {
-            if matches!(task.state, TaskState::Finished { .. }) {
-                continue;
-            }
-            lost += 1;
-            task.state = TaskState::Finished {
-                outcome: Outcome::Lost,
-                exit_code: None,
-                duration_ms: 0,
-                reason: Some("its supervisor died".into()),
+            let state = match task.state {
+                TaskState::Finished { .. } => continue,
+                TaskState::Pending => TaskState::Finished {
+                    outcome: Outcome::Skipped,
+                    exit_code: None,
+                    duration_ms: 0,
+                    reason: Some(NOT_STARTED.into()),
+                },
+                TaskState::Running { .. } | TaskState::Retrying { .. } => match fate(&task.id, task.attempt) {
+                    Fate::Alive => continue,
+                    Fate::Over(state) => state,
+                    Fate::Lost => TaskState::Finished {
+                        outcome: Outcome::Lost,
+                        exit_code: None,
+                        duration_ms: 0,
+                        reason: Some("its supervisor died".into()),
+                    },
+                },
             };
-        }
-        if lost > 0 {
-            *self.summary.entry(Outcome::Lost).or_default() += lost;
+            if let TaskState::Finished { outcome, .. } = &state {
+                *self.summary.entry(*outcome).or_default() += 1;
+            }
+            task.state = state;
         }
     }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use feature_build::run::Outcome::{Cancelled, Failed, Lost, Passed, Skipped};
-use feature_build::run::{self, Event, FollowError, Follower, Launcher, Level, Resumed, RunId, RunState, Takeover};
+use feature_build::run::{
+    self, Event, FollowError, Follower, Launcher, Level, Resumed, RunId, RunState, Takeover, TaskState, View,
+};
 use feature_build::workspace::Retries;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -557,4 +559,31 @@ fn a_cancel_that_nobody_obeyed_yet_is_obeyed_by_the_next_supervisor() {
     let run = bench.follow(&run);
     assert_eq!((run.outcome("A"), run.exit_code()), (Cancelled, 130));
     wait_until("its file is gone", || std::fs::read_dir(&requests).unwrap().next().is_none());
+}
+
+#[test]
+fn without_a_supervisor_each_task_is_shown_as_it_stands() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A")).task("B", "touch on-B; until [ -e go-B ]; do sleep 0.01; done; exit 3");
+    bench.wave("2").task("C", "true");
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.wait_for_file("on-B");
+    bench.kill_supervisor(&run);
+    bench.write("go-B");
+    let paths = bench.paths(&run);
+    wait_until("B has ended", || paths.dir().join("B.1.result").exists());
+    let mut view = View::of(&run::read_journal(&paths.journal()).unwrap());
+    // The guard of B lets go of its lock a moment after its result is there.
+    wait_until("B is known to have ended", || {
+        view.supervisor_died(|task, attempt| run::fate(&paths, task, attempt));
+        matches!(view.task("B").unwrap().state, TaskState::Finished { outcome: Failed, exit_code: Some(3), .. })
+    });
+    assert!(matches!(view.task("A").unwrap().state, TaskState::Running { .. }), "{:?}", view.task("A"));
+    assert!(
+        matches!(view.task("C").unwrap().state, TaskState::Finished { outcome: Skipped, .. }),
+        "{:?}",
+        view.task("C")
+    );
+    bench.write("go-A");
 }

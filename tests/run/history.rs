@@ -359,3 +359,17 @@ fn status_says_what_is_not_as_usual() {
     workspace.write("go", "");
     workspace.wait_for_end();
 }
+
+#[test]
+fn a_run_of_a_newer_format_is_not_passed_over_in_silence() {
+    let workspace = Workspace::new();
+    old_run(&workspace.state(), "20200101-000000-aaaa", 1, &[("T", "passed")]);
+    let folder = workspace.state().join("runs/20200101-000000-aaaa");
+    let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    fs::write(folder.join("journal.jsonl"), journal.replace("\"v\":\"1.", "\"v\":\"7.")).unwrap();
+    let _ = fs::remove_file(folder.join("result.json"));
+    for command in ["runs", "status"] {
+        let said = text(&workspace.call(&[command]).stderr).to_string();
+        assert!(said.contains("its format is 7.") && said.contains("use a newer one"), "{command}: {said}");
+    }
+}

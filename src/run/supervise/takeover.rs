@@ -11,14 +11,13 @@ use tokio::time::Instant;
 use super::super::course::{Recalled, Told};
 use super::super::guard::{Ending, Job, Report, Wanted};
 use super::super::past::{Past, Retrying, Stand};
+use super::super::view::NOT_STARTED;
 use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
 use super::adoption::{self, Adoption, Found};
 use super::again::Waiting;
 use super::asked::{CANCELLED, FINISHED_WAVE};
 use super::{Clock, Supervisor};
 use crate::task::TaskId;
-
-const NOT_STARTED: &str = "its supervisor died before it was started";
 
 /// An attempt of the supervisor before that has no outcome in the journal.
 struct Open {
