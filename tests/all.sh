@@ -32,9 +32,9 @@ bash tests/faults/install-languageclient.sh || say "no npm, or no network: how V
 
 cargo test --all-targets --no-fail-fast "$@"
 cargo test --doc
-cargo bench --bench instructions
 
 if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
+    cargo bench --bench instructions
     bash tests/editors/vscode.sh
 else
     say "VS Code's tests run in the long form only: FEATURE_BUILD_TESTS=long bash tests/all.sh"

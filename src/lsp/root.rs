@@ -40,6 +40,8 @@ pub(super) struct Root {
     pub(super) asking: bool,
     /// The runs that are or were followed.
     pub(super) followed: HashSet<RunId>,
+    /// The runs of which news have come.
+    pub(super) heard: HashSet<RunId>,
     /// The tasks that the index was told to have passed.
     pub(super) passed: BTreeSet<TaskId>,
     /// Open files, with the editor's URI for each.
@@ -130,6 +132,7 @@ impl Root {
             starting: HashMap::new(),
             asking: false,
             followed: HashSet::new(),
+            heard: HashSet::new(),
             passed: BTreeSet::new(),
             open: BTreeMap::new(),
             lines: HashMap::new(),

@@ -256,7 +256,12 @@ impl State {
             }
         };
         if let Some(root) = self.roots.get_mut(path) {
-            root.starting.extend(tasks.iter().map(|task| (task.clone(), Some(run.clone()))));
+            // A short run may have been noticed, followed and over before its start is told here: no news would come that
+            // take its tasks out again.
+            root.starting.retain(|task, _| !tasks.contains(task));
+            if !root.heard.contains(&run) {
+                root.starting.extend(tasks.iter().map(|task| (task.clone(), Some(run.clone()))));
+            }
         }
         self.follow(path, run.clone());
         let _ = answer.send(json!(Started::run(run)));

@@ -39,6 +39,7 @@ impl State {
         }
         let Some(root) = self.roots.get_mut(path) else { return };
         root.starting.retain(|_, of| of.as_ref() != Some(run));
+        root.heard.insert(run.clone());
         let news = root.runs.update(path, run, Arc::clone(view), over);
         self.read_logs(path, run, &news);
         self.tell_passed(path);
