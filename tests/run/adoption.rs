@@ -569,9 +569,13 @@ fn without_a_supervisor_each_task_is_shown_as_it_stands() {
     let run = bench.start();
     bench.wait_for_file("on-A");
     bench.wait_for_file("on-B");
+    let paths = bench.paths(&run);
+    wait_until("the journal tells that both run", || {
+        let records = run::read_journal(&paths.journal()).unwrap();
+        records.iter().filter(|record| matches!(record.event, Event::TaskStarted { .. })).count() == 2
+    });
     bench.kill_supervisor(&run);
     bench.write("go-B");
-    let paths = bench.paths(&run);
     wait_until("B has ended", || paths.dir().join("B.1.result").exists());
     let mut view = View::of(&run::read_journal(&paths.journal()).unwrap());
     // The guard of B lets go of its lock a moment after its result is there.
