@@ -13,7 +13,7 @@ use crate::task::TaskId;
 /// End a run in progress, or some of its tasks.
 ///
 /// Each task is asked to end (SIGTERM), and killed when it has not ended within the grace period. What was asked for only
-/// gets harder: after `--finish-wave` come the plain form and `--now`. Of single tasks `--finish-wave` says that they are
+/// gets harder: after `--finish-wave` come the plain form and `--kill`. Of single tasks `--finish-wave` says that they are
 /// not started, nor tried again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  feature-build cancel --task TASK-7")]
@@ -27,16 +27,16 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "run")]
     all: bool,
     /// Let what runs come to its end, and the present wave with it; start no later wave.
-    #[arg(long, conflicts_with = "now")]
+    #[arg(long, conflicts_with = "kill")]
     finish_wave: bool,
     /// Kill at once instead of asking first.
     #[arg(long)]
-    now: bool,
+    kill: bool,
 }
 
 impl Args {
     fn level(&self) -> Level {
-        match (self.finish_wave, self.now) {
+        match (self.finish_wave, self.kill) {
             (true, _) => Level::FinishWave,
             (false, true) => Level::Kill,
             (false, false) => Level::Terminate,
@@ -62,7 +62,12 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             run::resume(RunPaths::of(&state_dir, &target.run).dir(), Takeover::Settle, &Launcher::default())
                 .with_context(|| format!("cancelling {target}"))?;
         }
-        let doing = if args.finish_wave { "ending after its present wave:" } else { "cancelling" };
+        let doing = match (args.level(), &target.tasks) {
+            (Level::FinishWave, None) => "ending after its present wave:",
+            (Level::FinishWave, Some(_)) => "not starting, nor trying again,",
+            (Level::Terminate, _) => "cancelling",
+            (Level::Kill, _) => "killing",
+        };
         print(&format!("{doing} {target}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -96,7 +101,7 @@ impl fmt::Display for Target {
 fn named(args: &Args, running: Vec<RunId>) -> anyhow::Result<Vec<RunId>> {
     let Some(name) = &args.run else { return Ok(running) };
     let Some(run) = running.into_iter().find(|run| run.0.as_str() == name) else {
-        bail!("no run \"{name}\" is in progress here");
+        bail!("no run \"{name}\" is in progress here (`--task {name}` ends a task)");
     };
     Ok(vec![run])
 }

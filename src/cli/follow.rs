@@ -173,6 +173,16 @@ fn stop_here() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
 }
 
+const GOES_ON: &str = "the run goes on: `feature-build watch` shows it again, `cancel` ends it";
+const ENDS_BY_ITSELF: &str = "the run comes to its end by itself: `feature-build watch` shows it";
+
+/// The user has seen enough.
+fn leave(shown: &mut dyn Show, words: &str) -> u8 {
+    shown.leave();
+    let _ = shown.say(words);
+    INTERRUPTED
+}
+
 async fn follow(
     state_dir: &Path,
     run: &RunId,
@@ -220,15 +230,14 @@ async fn follow(
                     stop_by = Some(Instant::now() + PAUSING);
                     shown.say("pausing: `fg` or `bg` lets the tasks go on")
                 }
-                (Asked::End, Interrupt::EndsView) => {
-                    shown.leave();
-                    let _ = shown.say("the run goes on: `feature-build watch` shows it again, `cancel` ends it");
-                    return Ok(INTERRUPTED);
-                }
+                (Asked::End, Interrupt::EndsView) => return Ok(leave(&mut *shown, GOES_ON)),
                 (Asked::End, Interrupt::CancelsRun) => {
-                    let (level, words) = match asked {
-                        None => (Level::Terminate, "cancelling: each task is asked to end; once more ends them at once"),
-                        Some(_) => (Level::Kill, "ending every task at once"),
+                    let (level, words) = match asked.max(view.cancelling) {
+                        None | Some(Level::FinishWave) => {
+                            (Level::Terminate, "cancelling: each task is asked to end; once more kills them")
+                        }
+                        Some(Level::Terminate) => (Level::Kill, "killing every task; once more ends only this view"),
+                        Some(Level::Kill) => return Ok(leave(&mut *shown, ENDS_BY_ITSELF)),
                     };
                     asked = Some(level);
                     run::cancel(state_dir, run, None, level).with_context(|| format!("cancelling run {run}"))?;

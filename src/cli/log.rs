@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{Context, find_id, is_lost_output};
+use super::{Context, find_id, is_lost_output, run_named};
 use crate::agent::safe;
 use crate::run::{self, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
@@ -43,7 +43,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return follow::follow(&root, &state_dir, &run, &task);
     }
     let path = match &args.run {
-        Some(run) => of_run(&state_dir, &RunId(TaskId::new(run)?), args)?,
+        Some(run) => of_run(&state_dir, &run_named(&state_dir, run)?, args)?,
         None => latest(&state_dir, args)?,
     };
     let path = root.join(path);

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::agent::safe;
-use crate::run::{History, Keep, Outcome, RunSummary, history as run_history, unreadable};
+use crate::run::{History, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, unreadable};
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
 
@@ -116,6 +116,13 @@ impl Context {
         index.set_passed(passed.map(|(id, _)| id.clone()).collect());
         Ok((index, history))
     }
+}
+
+/// The run with this id, where there is one.
+fn run_named(state_dir: &Path, name: &str) -> anyhow::Result<RunId> {
+    let run = RunId(TaskId::new(name)?);
+    anyhow::ensure!(RunPaths::of(state_dir, &run).journal().exists(), "no run \"{name}\" here");
+    Ok(run)
 }
 
 /// The id that is meant: to the letter, else without case, as `run --task` finds it.

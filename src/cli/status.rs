@@ -3,19 +3,22 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::format::Format;
 use super::terminal::{print_json, shown};
-use super::{Context, print, say_unreadable, words};
+use super::{Context, print, run_named, say_unreadable, words};
 use crate::run::{self, Counts, Level, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
 
-/// Show the runs in progress, and how the last one ended.
+/// Show the runs in progress, and how the last one ended; or one run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  feature-build status --format json")]
 pub(super) struct Args {
+    /// The run.
+    run: Option<String>,
     /// How to show them.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -24,7 +27,8 @@ pub(super) struct Args {
 /// What `status --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Status {
-    /// The runs in progress, the newest first, and behind them the newest of those that are over.
+    /// The run that was named; else the runs in progress, the newest first, and behind them the newest of those that are
+    /// over.
     runs: Vec<Run>,
 }
 
@@ -91,6 +95,8 @@ struct Task {
     attempt: u32,
     /// It passed after it had failed.
     flaky: bool,
+    /// How hard it is being ended, alone or with its run; `null` while nobody wants that, and where it has ended.
+    cancelling: Option<Level>,
     /// How long its attempt had taken when it was told that this is long.
     slow_ms: Option<u64>,
     /// Its process's exit code.
@@ -115,7 +121,11 @@ struct Shown {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let shown: Vec<Shown> = chosen(&state_dir).into_iter().map(|run| Shown::of(&state_dir, run)).collect();
+    let chosen = match &args.run {
+        Some(name) => vec![named(&state_dir, name)?],
+        None => chosen(&state_dir),
+    };
+    let shown: Vec<Shown> = chosen.into_iter().map(|run| Shown::of(&state_dir, run)).collect();
     match args.format {
         Format::Json => return print_json(&Status { runs: shown.iter().map(describe).collect() }),
         Format::Text if shown.is_empty() => print("nothing has run in this workspace yet\n")?,
@@ -125,6 +135,16 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn named(state_dir: &Path, name: &str) -> anyhow::Result<RunSummary> {
+    let wanted = run_named(state_dir, name)?;
+    let found = run::runs(state_dir).into_iter().find(|run| run.run == wanted);
+    // It has a journal: that one is broken, or has no line yet.
+    found.ok_or_else(|| match run::read_journal(&RunPaths::of(state_dir, &wanted).journal()) {
+        Err(error) => error.into(),
+        Ok(_) => anyhow!("run \"{name}\" has not begun yet"),
+    })
 }
 
 fn chosen(state_dir: &Path) -> Vec<RunSummary> {
@@ -159,8 +179,8 @@ impl Shown {
         }
         let cancelling = view.cancelling.map(|level| match level {
             Level::FinishWave => "no later wave will start".into(),
-            Level::Terminate => "cancelling".into(),
-            Level::Kill => "ending every task at once".into(),
+            Level::Terminate => "terminating".into(),
+            Level::Kill => "killing".into(),
         });
         let taken_over = (view.resumed > 0).then(|| "taken over from a supervisor that died".into());
         let degraded = self.degraded.as_ref();
@@ -188,12 +208,15 @@ fn describe(run: &Shown) -> Run {
         resumed: view.resumed,
         degraded: degraded.clone(),
         waves: waves
-            .map(|wave| Wave { wave: wave.wave.clone(), tasks: wave.tasks.iter().map(describe_task).collect() })
+            .map(|wave| Wave {
+                wave: wave.wave.clone(),
+                tasks: wave.tasks.iter().map(|task| describe_task(view, task)).collect(),
+            })
             .collect(),
     }
 }
 
-fn describe_task(task: &TaskView) -> Task {
+fn describe_task(view: &View, task: &TaskView) -> Task {
     let mut described = Task {
         id: task.id.to_string(),
         title: task.title.clone(),
@@ -204,6 +227,7 @@ fn describe_task(task: &TaskView) -> Task {
         outcome: None,
         attempt: task.attempt,
         flaky: task.flaky,
+        cancelling: view.ending(task),
         slow_ms: task.slow_ms,
         exit_code: None,
         duration_ms: None,
@@ -247,23 +271,24 @@ fn lines(run: &Shown) -> Vec<String> {
     lines.extend(run.remarks().into_iter().map(|remark| format!("  {remark}")));
     for wave in &view.waves {
         lines.push(words::wave_name(wave.wave.as_deref()));
-        lines.extend(wave.tasks.iter().map(task_line));
+        lines.extend(wave.tasks.iter().map(|task| task_line(view, task)));
     }
     lines
 }
 
-fn task_line(task: &TaskView) -> String {
+fn task_line(view: &View, task: &TaskView) -> String {
+    let (id, ending) = (&task.id, words::ending(task.cancelling.and(view.ending(task))));
     match &task.state {
-        TaskState::Pending => format!("    {} waits", task.id),
+        TaskState::Pending => format!("    {id} waits{ending}"),
         TaskState::Finished { .. } => words::finished_task(task),
         TaskState::Retrying { since, delay_ms, outcome, rate_limited } => {
-            let how = if *rate_limited { "met a rate limit" } else { outcome.as_str() };
-            format!("  ↻ {} {how} at {since}, tries again after {}", task.id, words::duration(*delay_ms))
+            let how = words::not_passed(*outcome, *rate_limited);
+            format!("  ↻ {id} {how} at {since}, tries again after {}{ending}", words::duration(*delay_ms))
         }
         TaskState::Running { since } => {
             let said = task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
             let long = if task.slow_ms.is_some() { ", takes long" } else { "" };
-            format!("  ▶ {} runs since {since}{long}{said}", task.id)
+            format!("  ▶ {id} runs since {since}{long}{ending}{said}")
         }
     }
 }

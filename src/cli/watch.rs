@@ -2,12 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
-
-use super::Context;
 use super::follow::{self, Format};
-use crate::run::{self, RunId, RunPaths, RunState};
-use crate::task::TaskId;
+use super::{Context, run_named};
+use crate::run::{self, RunState};
 
 /// Follow a run as `run` shows it, whoever started it. Ctrl-C ends the view, not the run.
 ///
@@ -24,15 +21,10 @@ pub(super) struct Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
+    let newest = || run::unfinished(&state_dir).into_iter().find(|run| run.state == RunState::Running);
     let run = match &args.run {
-        Some(name) => {
-            let run = RunId(TaskId::new(name)?);
-            if !RunPaths::of(&state_dir, &run).journal().exists() {
-                bail!("no run \"{name}\" here");
-            }
-            Some(run)
-        }
-        None => run::unfinished(&state_dir).into_iter().find(|run| run.state == RunState::Running).map(|run| run.run),
+        Some(name) => Some(run_named(&state_dir, name)?),
+        None => newest().map(|run| run.run),
     };
     follow::watch(&state_dir, run, args.format)
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::terminal::{Look, Paint};
 use crate::agent::{Usage, safe};
-use crate::run::{self, Counts, Finished, Outcome, RunState, TaskState, TaskView, View, WaveView};
+use crate::run::{self, Counts, Finished, Level, Outcome, RunState, TaskState, TaskView, View, WaveView};
 
 /// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
 pub(super) fn duration(milliseconds: u64) -> String {
@@ -102,6 +102,21 @@ pub(super) fn feature_name(id: &str, title: &str) -> String {
     if title.is_empty() || id == title { id } else { format!("{id} ({title})") }
 }
 
+/// How an attempt ended that another one follows: an outcome, or `met a rate limit`, which is no failure of the task.
+pub(super) fn not_passed(outcome: Outcome, rate_limited: bool) -> &'static str {
+    if rate_limited { "met a rate limit" } else { outcome.as_str() }
+}
+
+/// What is said of a task that is being ended: `, terminating`; nothing where nobody wants that.
+pub(super) fn ending(level: Option<Level>) -> &'static str {
+    match level {
+        None => "",
+        Some(Level::FinishWave) => ", not tried again",
+        Some(Level::Terminate) => ", terminating",
+        Some(Level::Kill) => ", killing",
+    }
+}
+
 /// A task that is over, with its outcome, duration, title and cause.
 pub(super) fn finished_task(task: &TaskView) -> String {
     let TaskState::Finished { outcome, duration_ms, reason, .. } = &task.state else {
@@ -145,18 +160,18 @@ pub(super) fn run_summary(view: &View) -> Vec<String> {
     }
     let run = view.run.as_ref().map(ToString::to_string).unwrap_or_default();
     let used = view.tasks().filter_map(|task| task.told.usage).reduce(Usage::plus);
-    lines.push(format!("run {run}: {}{}", ending(finished), used.map(spent).unwrap_or_default()));
+    lines.push(format!("run {run}: {}{}", ended(finished), used.map(spent).unwrap_or_default()));
     lines
 }
 
 fn summary_of(wave: &WaveView) -> Vec<String> {
-    let how = wave.finished.as_ref().map_or_else(|| "not started".into(), ending);
+    let how = wave.finished.as_ref().map_or_else(|| "not started".into(), ended);
     let headline = format!("{}: {how}", wave_name(wave.wave.as_deref()));
     std::iter::once(headline).chain(wave.tasks.iter().map(finished_task)).collect()
 }
 
 /// `2 passed, 1 failed in 12 m 03 s, 2.7 times faster than one after another`.
-fn ending(finished: &Finished) -> String {
+fn ended(finished: &Finished) -> String {
     let mut words = format!("{} in {}", counts(&finished.summary), duration(finished.wall_ms));
     if let Some(times) = times_faster(finished) {
         words.push_str(&format!(", {times} times faster than one after another"));
@@ -174,9 +189,14 @@ fn spent(usage: Usage) -> String {
     }
 }
 
-/// `None` where there is nothing to compare: less than two tasks' worth of time was saved.
+/// `None` where there is nothing to compare: less than two tasks' worth of time was saved, or something did not pass, and
+/// a run that ends early is no fast one.
 #[allow(clippy::cast_precision_loss)] // milliseconds of a run are far below 2^52
 fn times_faster(finished: &Finished) -> Option<String> {
+    let has = |outcome: &Outcome| finished.summary.get(outcome).is_some_and(|count| *count > 0);
+    if Outcome::ALL.iter().filter(|outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped)).any(has) {
+        return None;
+    }
     let times = finished.serial_ms as f64 / finished.wall_ms.max(1) as f64;
     (times >= 1.05).then(|| format!("{times:.1}"))
 }
@@ -227,9 +247,18 @@ mod tests {
 
     #[test]
     fn only_what_is_faster_is_called_so() {
-        let finished = |wall_ms, serial_ms| Finished { summary: Counts::new(), wall_ms, serial_ms, exit_code: 0 };
+        let ended = |outcome, wall_ms, serial_ms| Finished {
+            summary: Counts::from([(Outcome::Passed, 2), (Outcome::Lost, 0), (outcome, 1)]),
+            wall_ms,
+            serial_ms,
+            exit_code: 0,
+        };
+        let finished = |wall_ms, serial_ms| ended(Outcome::Skipped, wall_ms, serial_ms);
         assert_eq!(times_faster(&finished(1_000, 2_700)).as_deref(), Some("2.7"));
         assert_eq!(times_faster(&finished(1_000, 1_000)), None);
         assert_eq!(times_faster(&finished(0, 0)), None);
+        for outcome in [Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled, Outcome::Lost] {
+            assert_eq!(times_faster(&ended(outcome, 1_000, 2_700)), None, "{outcome}");
+        }
     }
 }

@@ -44,7 +44,8 @@ pub(super) struct Target {
     /// How hard to cancel; where it is missing, `terminate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<Level>,
-    /// The run whose failures are run again; without it each task's latest attempt counts.
+    /// The run that is cancelled, or whose failures are run again; without it the runs that have what is named, and each
+    /// task's latest attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<TaskId>,
 }
@@ -92,7 +93,7 @@ impl Target {
         }
         let argument = arguments.pop().unwrap_or_default();
         let target: Self = serde_json::from_value(argument)
-            .map_err(|error| format!("a command's argument is {{root, feature, wave, task, level}}: {error}"))?;
+            .map_err(|error| format!("a command's argument is {{root, feature, wave, task, level, run}}: {error}"))?;
         if target.root.is_empty() {
             Err("a command's argument names the root of its workspace".into())
         } else {
@@ -115,7 +116,8 @@ impl Target {
     pub(super) fn words(&self) -> String {
         let of_feature = self.feature.as_ref().map(|feature| format!(" of {feature}")).unwrap_or_default();
         if let Some(run) = &self.run {
-            return format!("run {run}");
+            let task = self.task.as_ref().map(|task| format!("{task} of ")).unwrap_or_default();
+            return format!("{task}run {run}");
         }
         match (&self.task, &self.wave) {
             (Some(task), _) => task.clone(),
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn a_wrong_argument_is_told() {
         assert!(Target::of(vec![]).unwrap_err().contains("one object"));
-        assert!(Target::of(vec![json!({"root": 3})]).unwrap_err().contains("{root, feature, wave, task, level}"));
+        assert!(Target::of(vec![json!({"root": 3})]).unwrap_err().contains("{root, feature, wave, task, level, run}"));
         assert!(Target::of(vec![json!({})]).unwrap_err().contains("root"));
         let target = Target::of(vec![json!({"root": "file:///w", "feature": "F", "wave": "1"})]).unwrap();
         assert_eq!(target.words(), "wave 1 of F");

@@ -6,7 +6,7 @@ use super::commands::{Command, Target};
 use super::proto::duration;
 use super::runs::RunBook;
 use crate::plan::{self, Feature, PlannedTask, State, Wave};
-use crate::run::{Level, Outcome};
+use crate::run::{Level, Outcome, TaskState};
 use crate::task::Span;
 use crate::workspace::Index;
 
@@ -72,12 +72,12 @@ fn of_wave(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
     let label = wave.label.as_ref()?.as_str();
     let target = About { feature: feature.id.to_string(), wave: Some(label.to_string()), ..About::default() };
     if let Some((done, total)) = runs.wave_progress(&feature.id, label) {
-        let (word, level) = end_words(runs.cancelling(&feature.id, label));
+        let end = End::after(runs.cancelling(&feature.id, label));
         return Some(Offer {
-            lens: Some(format!("\u{23f3} {done}/{total} done \u{b7} {word}")),
-            action: format!("{word}: wave {label} ({done}/{total} done)"),
+            lens: Some(end.lens_of_wave(done, total)),
+            action: format!("{}: wave {label} ({done}/{total} done)", end.word()),
             command: Command::Cancel,
-            target: About { level, ..target },
+            target: About { level: Some(end.level), ..target },
         });
     }
     let tasks = match startable(feature, &target, Command::RunWave) {
@@ -93,9 +93,46 @@ fn of_wave(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
     })
 }
 
-/// What a click on a run in progress does next: the level only goes up.
-fn end_words(cancelling: Option<Level>) -> (&'static str, Option<Level>) {
-    if cancelling >= Some(Level::Terminate) { ("Kill now", Some(Level::Kill)) } else { ("Cancel", None) }
+/// What a click on something in progress does next: the level only goes up.
+struct End {
+    level: Level,
+    /// What is being done to it already.
+    doing: Option<&'static str>,
+    /// There is no harder level.
+    last: bool,
+}
+
+impl End {
+    fn after(asked: Option<Level>) -> Self {
+        let level = if asked < Some(Level::Terminate) { Level::Terminate } else { Level::Kill };
+        Self { level, doing: asked.and_then(Level::doing), last: asked == Some(Level::Kill) }
+    }
+
+    fn word(&self) -> &'static str {
+        if self.level == Level::Kill { "Kill" } else { "Cancel" }
+    }
+
+    /// ` · Cancel task`; nothing where all that can be done is being done.
+    fn click(&self, what: &str) -> String {
+        if self.last { String::new() } else { format!(" \u{b7} {}{what}", self.word()) }
+    }
+
+    /// `⏳ 2/3 done · Cancel`, `⏳ 2/3 done, terminating… · Kill`, `⏳ 2/3 done, killing…`.
+    fn lens_of_wave(&self, done: usize, total: usize) -> String {
+        let doing = self.doing.map(|doing| format!(", {doing}\u{2026}")).unwrap_or_default();
+        format!("\u{23f3} {done}/{total} done{doing}{}", self.click(""))
+    }
+
+    /// `⏳ running · Cancel task`, `⏳ terminating… · Kill task`, `⏳ killing…`.
+    fn lens_of_task(&self, state: &TaskState) -> String {
+        let state = match state {
+            TaskState::Running { .. } => "running",
+            TaskState::Retrying { .. } => "tries again",
+            TaskState::Pending | TaskState::Finished { .. } => "waits",
+        };
+        let now = self.doing.map_or_else(|| state.to_string(), |doing| format!("{doing}\u{2026}"));
+        format!("\u{23f3} {now}{}", self.click(" task"))
+    }
 }
 
 /// `Stop after this wave`, while a run goes on that would start later ones.
@@ -114,22 +151,16 @@ fn of_later_waves(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offe
     })
 }
 
-/// `▶ Run task`, where it would start now; while it runs outside every wave, the way to cancel it.
+/// `▶ Run task`, where it would start now; in a run, inside and outside of its wave, the way to end this task alone.
 fn of_task(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Option<Offer> {
     let target = About { feature: feature.id.to_string(), task: Some(task.id.to_string()), ..About::default() };
-    if let Some((run, _)) = runs.live_task(&task.id) {
-        let (word, level) = end_words(runs.level_of(run));
-        let in_wave = |label: &str| runs.wave_progress(&feature.id, label).is_some();
-        let has_wave_lens = feature
-            .waves
-            .iter()
-            .filter(|wave| wave.tasks.iter().any(|other| other.id == task.id))
-            .any(|wave| wave.label.as_ref().is_some_and(|label| in_wave(label.as_str())));
+    if let Some((run, view)) = runs.live_task(&task.id) {
+        let end = End::after(runs.ending(run, view));
         return Some(Offer {
-            lens: (!has_wave_lens).then(|| format!("\u{23f3} 0/1 done \u{b7} {word}")),
-            action: format!("{word}: {}", task.id),
+            lens: Some(end.lens_of_task(&view.state)),
+            action: format!("{}: {}", end.word(), task.id),
             command: Command::Cancel,
-            target: About { level, ..target },
+            target: About { level: Some(end.level), ..target },
         });
     }
     (startable(feature, &target, Command::RunTask) > 0).then(|| Offer {

@@ -74,15 +74,23 @@ fn message(view: &View, last: Option<&str>, left_ms: Option<u64>) -> String {
     if view.paused {
         parts.push("paused".into());
     }
-    if view.cancelling == Some(Level::FinishWave) {
-        parts.push("stops after this wave".into());
-    }
-    let failed: u32 = counted(&view.summary, |outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped)).sum();
+    parts.extend(ending(view));
+    let well = [Outcome::Passed, Outcome::Skipped, Outcome::Cancelled];
+    let failed: u32 = counted(&view.summary, |outcome| !well.contains(&outcome)).sum();
     if failed > 0 {
         parts.push(format!("{failed} failed"));
     }
     parts.extend(left_ms.map(run::about));
     parts.join(" \u{b7} ")
+}
+
+/// `stops after this wave`, `terminating`, `killing TASK-2`.
+fn ending(view: &View) -> Option<String> {
+    match view.cancelling {
+        Some(Level::FinishWave) => Some("stops after this wave".into()),
+        Some(level) => level.doing().map(Into::into),
+        None => view.tasks().find_map(|task| Some(format!("{} {}", view.ending(task)?.doing()?, task.id))),
+    }
 }
 
 /// `TASK-2 tries again in 5 s`.

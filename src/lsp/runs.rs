@@ -217,9 +217,14 @@ impl RunBook {
         self.running(feature, Some(wave)).map(|(_, view)| view.cancelling).min().flatten()
     }
 
-    /// How hard a run is being ended.
-    pub(super) fn level_of(&self, run: &RunId) -> Option<Level> {
-        self.live.get(run)?.cancelling
+    /// How hard a task of a run in progress is being ended, alone or with its run.
+    pub(super) fn ending(&self, run: &RunId, task: &TaskView) -> Option<Level> {
+        self.live.get(run)?.ending(task)
+    }
+
+    /// Whether all tasks of a run are being ended.
+    pub(super) fn is_ending(&self, run: &RunId) -> bool {
+        self.live.get(run).is_some_and(|view| view.cancelling > Some(Level::FinishWave))
     }
 
     /// Whether a run in which this wave goes on would start later ones.

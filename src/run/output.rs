@@ -25,7 +25,12 @@ pub enum Piece {
     /// An attempt starts, the first or a later one.
     Attempt(u32),
     /// An attempt did not pass; another one follows.
-    Retrying(Outcome),
+    Retrying {
+        /// How it ended.
+        outcome: Outcome,
+        /// It met a rate limit: no failure of the task.
+        rate_limited: bool,
+    },
     /// The task runs in another run: its output follows.
     Elsewhere(RunId),
     /// The log has as much as is written while the attempt goes on; its newest part comes with the end.
@@ -127,7 +132,9 @@ impl OutputFollower {
                 self.log = Some(Log::new(&self.root.join(log)));
                 Some(Piece::Attempt(attempt))
             }
-            Event::TaskRetrying { task, outcome, .. } if task == self.task => Some(Piece::Retrying(outcome)),
+            Event::TaskRetrying { task, outcome, rate_limited, .. } if task == self.task => {
+                Some(Piece::Retrying { outcome, rate_limited })
+            }
             Event::TaskAttached { task, run } if task == self.task => {
                 let paths = RunPaths::of(&self.state_dir, &run);
                 self.follower = Follower::recovering(paths.dir(), self.launcher.clone());

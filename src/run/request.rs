@@ -30,6 +30,17 @@ pub enum Level {
     Kill,
 }
 
+impl Level {
+    /// What happens to tasks that run, in a word; `None`: they come to their own end.
+    pub fn doing(self) -> Option<&'static str> {
+        match self {
+            Self::FinishWave => None,
+            Self::Terminate => Some("terminating"),
+            Self::Kill => Some("killing"),
+        }
+    }
+}
+
 /// What is asked for. A cancel looks as it always did: a supervisor of an earlier version still reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

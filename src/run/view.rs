@@ -106,6 +106,8 @@ pub struct TaskView {
     pub left_out: bool,
     /// How long its attempt had taken when it was told that this is long.
     pub slow_ms: Option<u64>,
+    /// How hard this task alone is being ended; [`View::ending`] counts in what is asked of its run.
+    pub cancelling: Option<Level>,
     /// It passed after it had failed.
     pub flaky: bool,
     /// It left processes behind, which were killed.
@@ -207,7 +209,14 @@ impl View {
             Event::RunCancelling { level, tasks: None } => self.cancelling = self.cancelling.max(Some(*level)),
             Event::RunPaused => self.pause(&record.time),
             Event::RunContinued => self.go_on(&record.time),
-            Event::RunCancelling { tasks: Some(_), .. } | Event::RunDegraded { .. } | Event::TaskAttached { .. } => {}
+            Event::RunCancelling { level, tasks: Some(tasks) } => {
+                for task in tasks {
+                    if let Some(view) = self.task_mut(task.as_str()) {
+                        view.cancelling = view.cancelling.max(Some(*level));
+                    }
+                }
+            }
+            Event::RunDegraded { .. } | Event::TaskAttached { .. } => {}
             Event::TaskProgress { task, text } => {
                 if let Some(view) = self.task_mut(task.as_str()) {
                     view.progress = Some(text.clone());
@@ -293,6 +302,14 @@ impl View {
         self.waves.iter().flat_map(|wave| &wave.tasks)
     }
 
+    /// How hard a task is being ended, alone or with its run; `None` where nobody wants that, and where it has ended.
+    pub fn ending(&self, task: &TaskView) -> Option<Level> {
+        if matches!(task.state, TaskState::Finished { .. }) {
+            return None;
+        }
+        self.cancelling.max(task.cancelling)
+    }
+
     /// How many milliseconds what began then has taken until now, as the run's clocks count: without its pauses.
     pub fn elapsed_ms(&self, since: &str, now: Timestamp) -> u64 {
         let time = |text: &str| text.parse::<Timestamp>().map_or(now, |time| time.min(now));
@@ -343,6 +360,7 @@ impl View {
                     complexity: task.complexity.clone(),
                     left_out: task.left_out,
                     slow_ms: None,
+                    cancelling: None,
                     flaky: false,
                     leaked: false,
                     told: Told::default(),

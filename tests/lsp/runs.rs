@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, BINARY, Editor, Workspace, able, eventually};
+use crate::harness::{Answer, BINARY, Editor, Workspace, able, eventually, uri as uri_of};
 use crate::{SCRIPTED, wait_for};
 
 const RUN_WAVE: &str = "featureBuild/runWave";
@@ -194,10 +194,67 @@ fn the_lens_offers_each_level_of_ending_a_run() {
     editor.titles_until(&uri, |titles| !titles.contains(&stop) && titles[0].ends_with("Cancel"));
     eventually("the task ignores SIGTERM", || workspace.path("deaf").exists());
     click(&mut editor, "Cancel");
-    editor.titles_until(&uri, |titles| titles[0].ends_with("Kill now"));
-    click(&mut editor, "Kill now");
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 2/3 done, terminating\u{2026} \u{b7} Kill");
+    assert!(
+        editor.progress(|value| value["message"].as_str().is_some_and(|text| text.contains("terminating"))).is_object()
+    );
+    click(&mut editor, "Kill");
     let end = editor.progress(|value| value["kind"] == "end");
     assert!(end["value"]["message"].as_str().unwrap().contains("3 cancelled, 1 skipped"), "{end}");
+    editor.quit();
+}
+
+/// One task of a wave, by its own lens; then the rest of that run alone, by its name.
+#[test]
+fn a_task_and_a_run_are_ended_level_by_level() {
+    let (workspace, file) = waiting_wave();
+    workspace.write("feature-build.yaml", "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\ngrace_seconds: 100000\n");
+    workspace.write("tools/TASK-A-001.sh", "trap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let run = run_wave(&mut editor, &workspace);
+    let lens = |editor: &mut Editor, title: &str| {
+        editor.titles_until(&uri, |titles| titles.iter().any(|shown| shown == title));
+        let lenses = editor.lenses(&uri);
+        let lens = lenses.into_iter().find(|lens| lens["command"]["title"] == title);
+        lens.unwrap_or_else(|| panic!("the lens {title}"))["command"].clone()
+    };
+    let click = |editor: &mut Editor, lens: &Value| {
+        let answer = editor.command(lens["command"].as_str().unwrap(), lens["arguments"][0].clone());
+        assert_eq!(answer["cancelled"], json!([run]), "{answer}");
+    };
+    let cancel = lens(&mut editor, "\u{23f3} running \u{b7} Cancel task");
+    eventually("the task ignores SIGTERM", || workspace.path("deaf").exists());
+    click(&mut editor, &cancel);
+    let kill = lens(&mut editor, "\u{23f3} terminating\u{2026} \u{b7} Kill task");
+    assert_eq!(kill["arguments"][0]["level"], "kill");
+    assert_eq!(editor.titles(&uri)[0], "\u{23f3} 0/3 done \u{b7} Cancel", "the others go on");
+    let actions = editor.request(
+        "textDocument/codeAction",
+        json!({ "textDocument": { "uri": uri }, "context": { "diagnostics": [] },
+                "range": { "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 0 } } }),
+    );
+    let titles: Vec<&str> = actions.as_array().unwrap().iter().filter_map(|action| action["title"].as_str()).collect();
+    assert!(titles.contains(&"Kill: TASK-A-001") && titles.contains(&"Cancel: wave 1 (0/3 done)"), "{titles:?}");
+    click(&mut editor, &kill);
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 1/3 done \u{b7} Cancel");
+
+    // What an editor's own menu sends: the run by its name, or one task of it.
+    let target = |more: Value| {
+        let mut target = json!({ "root": uri_of(workspace.root()), "run": run });
+        target.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        target
+    };
+    let answer = editor.command("featureBuild/cancel", target(json!({ "task": "TASK-A-002" })));
+    assert_eq!(answer["cancelled"], json!([run]), "{answer}");
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 2/3 done \u{b7} Cancel");
+    let unknown = json!({ "root": uri_of(workspace.root()), "run": "20200101-000000-aaaa" });
+    let answer = editor.command("featureBuild/cancel", unknown);
+    assert_eq!(answer["cancelled"], json!([]), "no other run: {answer}");
+    assert_eq!(answer["reason"], "nothing of run 20200101-000000-aaaa runs");
+    editor.command("featureBuild/cancel", target(json!({ "level": "kill" })));
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().contains("3 cancelled"), "{end}");
     editor.quit();
 }
 

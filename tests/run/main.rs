@@ -8,6 +8,7 @@ mod bench;
 mod cancel;
 mod ends;
 mod history;
+mod levels;
 mod output;
 mod pausing;
 mod retries;

@@ -94,7 +94,7 @@ impl Workspace {
 impl Drop for Workspace {
     /// A test that fails half-way leaves no process behind.
     fn drop(&mut self) {
-        let _ = self.call(&["cancel", "--all", "--now"]);
+        let _ = self.call(&["cancel", "--all", "--kill"]);
         let deadline = Instant::now() + Duration::from_secs(10);
         let running = || run::runs(&self.state()).iter().any(|run| run.state == RunState::Running);
         while running() && Instant::now() < deadline {

@@ -119,7 +119,8 @@ impl Live {
             wave.bar.set_message(format!("{}{}", wave.clock.show(view), wave.left));
         }
         for (task, line) in &self.tasks {
-            line.bar.set_prefix(format!("{task} {:>4}", line.clock.show(view)));
+            let ending = view.task(task.as_str()).and_then(|task| view.ending(task));
+            line.bar.set_prefix(format!("{task} {:>4}{}", line.clock.show(view), words::ending(ending)));
         }
     }
 

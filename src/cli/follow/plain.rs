@@ -6,6 +6,7 @@ use super::super::{terminal, words};
 use super::Show;
 use super::causes::causes;
 use crate::run::{Event, Level, Record, View};
+use crate::task::TaskId;
 
 pub(super) struct Plain;
 
@@ -44,7 +45,7 @@ fn words_of(event: &Event, view: &View) -> Vec<String> {
             vec![format!("  … {task} takes long: {} so far", words::duration(*after_ms))]
         }
         Event::TaskRetrying { task, outcome, reason, delay_ms, rate_limited, .. } => {
-            let how = if *rate_limited { "met a rate limit" } else { outcome.as_str() };
+            let how = words::not_passed(*outcome, *rate_limited);
             let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             vec![format!("  ↻ {task} {how}{why}, tries again in {}", words::duration(*delay_ms))]
         }
@@ -56,11 +57,7 @@ fn words_of(event: &Event, view: &View) -> Vec<String> {
                 words::count(adopted.len(), "task")
             )]
         }
-        Event::RunCancelling { level: Level::FinishWave, tasks: None } => vec!["no later wave will start".into()],
-        Event::RunCancelling { tasks: None, .. } => vec!["cancelling".into()],
-        Event::RunCancelling { tasks: Some(tasks), .. } => {
-            vec![format!("cancelling {}", tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
-        }
+        Event::RunCancelling { level, tasks } => vec![cancelling(*level, tasks.as_deref())],
         Event::RunPaused => vec!["paused".into()],
         Event::RunContinued => vec!["going on".into()],
         Event::RunDegraded { reason, for_ms } => {
@@ -73,4 +70,18 @@ fn words_of(event: &Event, view: &View) -> Vec<String> {
             lines
         }
     }
+}
+
+/// `terminating`, `killing TASK-1, TASK-2`.
+fn cancelling(level: Level, tasks: Option<&[TaskId]>) -> String {
+    match (level.doing(), tasks) {
+        (Some(doing), None) => doing.into(),
+        (None, None) => "no later wave will start".into(),
+        (Some(doing), Some(tasks)) => format!("{doing} {}", names(tasks)),
+        (None, Some(tasks)) => format!("not started, nor tried again: {}", names(tasks)),
+    }
+}
+
+fn names(tasks: &[TaskId]) -> String {
+    tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::super::is_lost_output;
+use super::super::{is_lost_output, words};
 use crate::agent::safe;
 use crate::run::{Launcher, OutputFollower, Piece, RunId};
 use crate::task::TaskId;
@@ -44,7 +44,9 @@ impl Printer {
             Piece::Bytes(bytes) => self.bytes(bytes),
             Piece::Attempt(1) => Ok(()),
             Piece::Attempt(attempt) => self.note(&format!("attempt {attempt} of {task}")),
-            Piece::Retrying(outcome) => self.note(&format!("{task} {outcome}; another attempt follows")),
+            Piece::Retrying { outcome, rate_limited } => {
+                self.note(&format!("{task} {}; another attempt follows", words::not_passed(*outcome, *rate_limited)))
+            }
             Piece::Elsewhere(run) => self.note(&format!("{task} runs in run {run}; its output follows")),
             Piece::Full => self.note(&format!(
                 "the log of {task} is as long as it may be; the newest part of it comes when the attempt ends"

@@ -275,15 +275,16 @@ impl State {
         let _ = answer.send(json!(Started::nothing(reason)));
     }
 
-    /// Cancels the runs of the wave or feature, or the one task.
+    /// Cancels the named run, or the runs of the wave or feature; where a task is named, that one alone.
     fn cancel(&self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
         let Some(root) = self.roots.get(path) else { return };
-        let mut runs: HashSet<RunId> = match (&target.task, &target.feature) {
-            (Some(task), _) => root.runs.live_task(task).map(|(run, _)| run.clone()).into_iter().collect(),
-            (None, Some(feature)) => {
+        let mut runs: HashSet<RunId> = match (&target.run, &target.task, &target.feature) {
+            (Some(run), ..) => root.runs.live().map(|(live, _)| live).filter(|live| live.0 == *run).cloned().collect(),
+            (None, Some(task), _) => root.runs.live_task(task).map(|(run, _)| run.clone()).into_iter().collect(),
+            (None, None, Some(feature)) => {
                 root.runs.running(feature, target.wave.as_deref()).map(|(run, _)| run.clone()).collect()
             }
-            (None, None) => root.runs.live().map(|(run, _)| run.clone()).collect(),
+            (None, None, None) => root.runs.live().map(|(run, _)| run.clone()).collect(),
         };
         runs.extend(just_started(root, target));
         let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
@@ -298,11 +299,12 @@ impl State {
         });
     }
 
-    /// The second click means it.
+    /// The second click means it; so does the first one on a run that is being ended already.
     pub(super) fn progress_cancelled(&mut self, token: &ProgressToken) {
         let Some(bar) = self.tokens.get_mut(token) else { return };
-        let level = if std::mem::replace(&mut bar.cancelled, true) { Level::Kill } else { Level::Terminate };
         let Some(root) = self.roots.get(&bar.root) else { return };
+        let asked = std::mem::replace(&mut bar.cancelled, true) || root.runs.is_ending(&bar.run);
+        let level = if asked { Level::Kill } else { Level::Terminate };
         let (state_dir, run, client) = (root.state_dir.clone(), bar.run.clone(), self.client.clone());
         tokio::spawn(async move {
             let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, level));
@@ -357,12 +359,13 @@ fn just_started(root: &Root, target: &Target) -> Vec<RunId> {
         let mut tasks = features.flat_map(|feature| &feature.waves).filter(is_of_wave).flat_map(|wave| &wave.tasks);
         tasks.any(|task| task.runnable_id.as_ref() == Some(id))
     };
-    let is_of_target = |id: &TaskId| match (&target.task, &target.feature) {
-        (Some(task), _) => id.as_str() == task,
-        (None, Some(feature)) => is_of_feature(feature, id),
-        (None, None) => true,
+    let is_of_target = |id: &TaskId| match (&target.run, &target.task, &target.feature) {
+        (Some(_), ..) | (None, None, None) => true,
+        (None, Some(task), _) => id.as_str() == task,
+        (None, None, Some(feature)) => is_of_feature(feature, id),
     };
-    root.starting.iter().filter(|(id, _)| is_of_target(id)).filter_map(|(_, run)| run.clone()).collect()
+    let of_target = root.starting.iter().filter(|(id, _)| is_of_target(id)).filter_map(|(_, run)| run.as_ref());
+    of_target.filter(|run| target.run.as_ref().is_none_or(|named| run.0 == *named)).cloned().collect()
 }
 
 /// A run that is about to be started, with all that another thread needs for it.

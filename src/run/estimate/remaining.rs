@@ -71,6 +71,11 @@ fn jobs(view: &View, now: Timestamp) -> Option<Vec<Job>> {
         let will_not_start = wave > last_wave || task.left_out || task.after.iter().any(|id| blocks(view, &doomed, id));
         let stage = match &task.state {
             TaskState::Finished { .. } => Stage::Over,
+            // It will end within its grace period, which nobody here knows; what waits for it does not start.
+            _ if task.cancelling > Some(Level::FinishWave) => {
+                doomed.insert(&task.id);
+                Stage::Over
+            }
             TaskState::Pending if will_not_start => {
                 doomed.insert(&task.id);
                 Stage::Over

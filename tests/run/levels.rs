@@ -1,0 +1,125 @@
+//! The levels of ending a task or a run, as a terminal asks for them and shows them.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::bench::{kill, processes_where, wait_until};
+use crate::terminal::{Workspace, text};
+
+/// Tasks `A` and `B` that do not want to end, in a run of their own terminal's.
+fn deaf() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write(
+        "feature-build.yaml",
+        "task_commands: true\ngrace_seconds: 100000\nrun:\n  command: [cat, \"{file}\"]\n",
+    );
+    for id in ["A", "B"] {
+        workspace.task(id, 1, &format!("trap 'touch asked-{id}' TERM; touch on-{id}; while :; do sleep 0.02; done"));
+    }
+    workspace.task("C", 2, "true");
+    workspace
+}
+
+fn status(workspace: &Workspace) -> Value {
+    let told = serde_json::from_slice(&workspace.call(&["status", "--format", "json"]).stdout).unwrap();
+    let schema = serde_json::from_slice(&workspace.call(&["schema", "status"]).stdout).unwrap();
+    assert!(jsonschema::is_valid(&schema, &told), "{told}");
+    told
+}
+
+fn wait_for_status(workspace: &Workspace, words: &str) {
+    wait_until(&format!("status says {words}"), || text(&workspace.call(&["status"]).stdout).contains(words));
+}
+
+#[test]
+fn a_terminal_ends_a_task_then_its_run_level_by_level() {
+    let workspace = deaf();
+    let run = workspace.spawn(&["run"]);
+    workspace.wait_for_file("on-A");
+    workspace.wait_for_file("on-B");
+
+    workspace.call(&["cancel", "--task", "A", "--finish-wave"]);
+    wait_for_status(&workspace, "A runs since");
+    wait_for_status(&workspace, ", not tried again");
+    workspace.call(&["cancel", "--task", "A"]);
+    workspace.wait_for_file("asked-A");
+    wait_for_status(&workspace, ", terminating");
+    let told = status(&workspace);
+    assert_eq!(told["runs"][0]["cancelling"], Value::Null, "the run goes on");
+    let tasks = &told["runs"][0]["waves"][0]["tasks"];
+    assert_eq!((&tasks[0]["cancelling"], &tasks[1]["cancelling"]), (&json!("terminate"), &Value::Null));
+    workspace.call(&["cancel", "--task", "A", "--kill"]);
+    wait_for_status(&workspace, "A cancelled");
+
+    workspace.call(&["cancel", "--finish-wave"]);
+    wait_for_status(&workspace, "no later wave will start");
+    workspace.call(&["cancel"]);
+    workspace.wait_for_file("asked-B");
+    wait_for_status(&workspace, "  terminating");
+    assert_eq!(status(&workspace)["runs"][0]["waves"][0]["tasks"][1]["cancelling"], "terminate");
+    workspace.call(&["cancel", "--kill"]);
+
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let shown = text(&output.stdout);
+    let said = [
+        "not started, nor tried again: A",
+        "terminating A",
+        "killing A",
+        "no later wave will start",
+        "terminating\n",
+        "killing\n",
+    ];
+    let places: Vec<usize> =
+        said.iter().map(|words| shown.find(words).unwrap_or_else(|| panic!("{words}: {shown}"))).collect();
+    assert!(places.is_sorted(), "{shown}");
+    assert!(!shown.contains("faster"), "a run that was cancelled is no fast one: {shown}");
+    let told = status(&workspace);
+    assert_eq!(told["runs"][0]["waves"][0]["tasks"][0]["cancelling"], Value::Null, "it has ended");
+}
+
+/// A task that cannot be killed must not keep the terminal.
+#[test]
+fn the_third_interrupt_ends_the_view() {
+    let workspace = deaf();
+    let run = workspace.spawn(&["run"]);
+    workspace.wait_for_file("on-A");
+    let interrupt = || kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    // What obeys does not: the requests stay where they are, as with a supervisor that hangs.
+    let folder = workspace.state().join("runs").join(workspace.only_run().to_string());
+    let wanted = [b"feature-build\0__supervise\0".as_slice(), folder.as_os_str().as_encoded_bytes()].concat();
+    let supervisors = processes_where(|pid| {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|arguments| arguments.starts_with(&wanted))
+    });
+    let [supervisor] = supervisors[..] else { panic!("one supervisor: {supervisors:?}") };
+    kill(supervisor, Signal::STOP);
+    let requests = folder.join("requests");
+    let asked = || std::fs::read_dir(&requests).unwrap().count();
+    for times in 1..=2 {
+        interrupt();
+        wait_until("it is asked for", || asked() == times);
+    }
+    interrupt();
+    let output = run.wait_with_output().unwrap();
+    kill(supervisor, Signal::CONT);
+    assert_eq!(output.status.code(), Some(130));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("once more kills them") && shown.contains("comes to its end by itself"), "{shown}");
+    workspace.wait_for_end();
+}
+
+#[test]
+fn status_shows_the_run_that_is_named() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "exit 3");
+    workspace.call(&["run"]);
+    let first = workspace.only_run().to_string();
+    workspace.task("A", 1, "true");
+    workspace.call(&["run"]);
+    let shown = text(&workspace.call(&["status", &first]).stdout);
+    assert!(shown.starts_with(&format!("run {first} of FEAT-1: finished, 1 failed")), "{shown}");
+    assert_eq!(shown.matches("run 2").count(), 1, "no other run: {shown}");
+    let unknown = workspace.call(&["status", "20200101-000000-aaaa"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("no run \"20200101-000000-aaaa\" here"), "{unknown:?}");
+}
