@@ -65,7 +65,15 @@ pub(super) struct Retrying {
     pub(super) duration_ms: u64,
     pub(super) reason: Option<String>,
     /// How long until the next one starts, counted from the record.
-    pub(super) delay_ms: u64,
+    delay_ms: u64,
+    told: Option<Timestamp>,
+}
+
+impl Retrying {
+    /// How long until the next one starts, counted from now.
+    pub(super) fn left_ms(&self, now: Timestamp) -> u64 {
+        self.delay_ms.saturating_sub(between(self.told, Some(now)))
+    }
 }
 
 /// A wave that was told of.
@@ -153,6 +161,7 @@ impl Past {
                     duration_ms: *duration_ms,
                     reason: reason.clone(),
                     delay_ms: *delay_ms,
+                    told: time(record),
                 };
                 self.begun.insert(task.clone(), Stand::Retrying(retrying));
             }

@@ -113,8 +113,9 @@ pub enum StartError {
 /// What becomes of the tasks that a run whose supervisor died had not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Takeover {
-    /// They start where an attempt of the run is still alive: then the run goes on as if nothing had happened. Where
-    /// nothing lives any more they are skipped: nobody spends an agent's money unasked after a restart of the machine.
+    /// They start where an attempt of the run is still alive, or the run was interrupted a moment ago: then it goes on as
+    /// if nothing had happened. Else they are skipped: nobody spends an agent's money unasked after a restart of the
+    /// machine.
     #[default]
     Settle,
     /// They start: the user asked for it.

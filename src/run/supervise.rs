@@ -11,6 +11,7 @@ mod attachment;
 mod attempts;
 mod attendance;
 mod listen;
+mod pulse;
 mod takeover;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -87,7 +88,7 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
         // Under the lock: nobody else writes any more.
         Some(takeover) => match read_past(&paths)? {
             None => return Word::Finished.say(),
-            Some(past) => Some((past, takeover)),
+            Some(past) => Some(Taken { past, takeover, interrupted: pulse::was_felt(&lock) }),
         },
     };
     let prepared = prepare(paths, lock, past)?;
@@ -113,21 +114,32 @@ struct Prepared {
     health: Health,
     lock: Lock,
     /// The run had a supervisor before.
-    past: Option<(Past, Takeover)>,
+    past: Option<Taken>,
 }
 
-fn prepare(paths: RunPaths, lock: Lock, past: Option<(Past, Takeover)>) -> io::Result<Prepared> {
+/// What a supervisor takes over.
+struct Taken {
+    past: Past,
+    takeover: Takeover,
+    /// The supervisor before lived a moment ago.
+    interrupted: bool,
+}
+
+fn prepare(paths: RunPaths, lock: Lock, past: Option<Taken>) -> io::Result<Prepared> {
     let order: Order = serde_json::from_slice(&seal::read_order(&paths)?)?;
     // Descendants of a guard that is killed come to this process.
     system::become_subreaper()?;
     let journal = Journal::open(&paths.journal())?;
     let health = Health::open(&paths.health());
+    pulse::begin(&lock);
     Ok(Prepared { order, paths, journal, health, lock, past })
 }
 
 /// What comes to the loop.
 enum Input {
     Guard(TaskId, Report),
+    /// An attempt of the supervisor before turned out to have started nothing.
+    NotBegun(TaskId),
     /// This run does not wait any more for another one's task.
     Detached(TaskId, Detached),
     /// The user's word.
@@ -230,8 +242,9 @@ impl Supervisor {
         let (state_dir, keep) = (supervisor.order.state_dir.clone(), supervisor.order.keep);
         match past {
             None => supervisor.announce().await,
-            Some((past, takeover)) => supervisor.take_over(&past, takeover).await?,
+            Some(taken) => supervisor.take_over(&taken).await?,
         }
+        tokio::spawn(pulse::beat(supervisor.paths.lock()));
         Word::Ready.say()?;
         supervisor.steer().await;
         let journal = supervisor.finish().await;
@@ -391,6 +404,7 @@ impl Supervisor {
     async fn hear(&mut self, input: Input) {
         match input {
             Input::Guard(task, report) => self.hear_guard(task, report).await,
+            Input::NotBegun(task) => self.begin_again(task).await,
             Input::Detached(task, detached) => self.detach(task, detached).await,
             Input::Asked(asked) => {
                 self.obey(asked.request.clone()).await;

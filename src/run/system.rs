@@ -168,6 +168,12 @@ pub(super) fn is_no_room(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| causes.contains(&errno))
 }
 
+/// The name of the present boot of the system; `None` where it has none.
+pub(super) fn boot() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty())
+}
+
 /// Milliseconds since 1970, as the system's clock has it.
 pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -7,9 +7,10 @@ use feature_build::run::{
     self, Event, FollowError, Follower, Launcher, Level, Resumed, RunId, RunState, Takeover, TaskState, View,
 };
 use feature_build::workspace::Retries;
+use feature_build::workspace::trust::Store;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench::{Bench, Run, binary, id, kill, processes_of, processes_where, rendezvous, wait_until};
+use crate::bench::{self, Bench, Run, binary, id, kill, processes_of, processes_where, rendezvous, wait_until};
 
 impl Bench {
     fn supervisors(&self, run: &RunId) -> Vec<i32> {
@@ -50,6 +51,11 @@ impl Bench {
             left.iter().filter_map(|pid| Pid::from_raw(*pid)).for_each(|pid| _ = kill_process(pid, Signal::KILL));
             left.is_empty()
         });
+    }
+
+    /// As the run sees it: it began under another boot of the system.
+    fn restart_the_machine(&self, run: &RunId) {
+        std::fs::write(self.paths(run).lock(), "another boot").unwrap();
     }
 
     fn resume(&self, run: &RunId, takeover: Takeover) -> Resumed {
@@ -139,6 +145,113 @@ fn a_result_of_the_time_without_a_supervisor_is_taken() {
     assert_eq!(started_times(&bench, "A"), 1);
     let summary = run.finished();
     assert!(summary.serial_ms >= 1 && summary.wall_ms >= 1, "{summary:?}");
+}
+
+/// A has ended while the run had no supervisor, and nothing of the run lives.
+fn ended_alone(bench: &mut Bench) -> RunId {
+    bench.wave("1").task("A", &patient("A")).wave("2").task("B", &patient("B"));
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    bench.write("go-A");
+    let result = bench.paths(&run).dir().join("A.1.result");
+    wait_until("A has ended", || result.exists() && bench.guards(&run, "A").is_empty());
+    bench.write("go-B");
+    run
+}
+
+#[test]
+fn a_run_goes_on_where_all_that_ran_has_ended_before_the_takeover() {
+    let mut bench = Bench::new();
+    let run = ended_alone(&mut bench);
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B"), run.exit_code()), (Passed, Passed, 0));
+    assert_eq!((started_times(&bench, "A"), started_times(&bench, "B")), (1, 1));
+}
+
+#[test]
+fn after_a_restart_or_a_long_time_nothing_more_starts_unasked() {
+    let hours_ago = |bench: &Bench, run: &RunId| {
+        let lock = std::fs::File::options().write(true).open(bench.paths(run).lock()).unwrap();
+        lock.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7200)).unwrap();
+    };
+    for what in [Bench::restart_the_machine as fn(&Bench, &RunId), hours_ago] {
+        let mut bench = Bench::new();
+        let run = ended_alone(&mut bench);
+        what(&bench, &run);
+        bench.resume(&run, Takeover::Settle);
+        let run = bench.follow(&run);
+        assert_eq!((run.outcome("A"), run.outcome("B")), (Passed, Skipped));
+        assert_eq!(run.reason("B"), "its supervisor died before it was started");
+        assert_eq!(started_times(&bench, "B"), 0);
+    }
+}
+
+/// Promise 7: what lives goes on to its end, but nothing is started by a configuration that is not trusted any more.
+#[test]
+fn a_run_that_is_taken_over_starts_nothing_that_is_not_trusted_any_more() {
+    let revoked = |bench: &Bench| assert!(Store::of_user().unwrap().revoke(&bench.root()).unwrap());
+    let changed = |bench: &Bench| {
+        let file = bench.path("feature-build.yaml");
+        std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "\n").unwrap();
+    };
+    let another = move |bench: &Bench| {
+        changed(bench);
+        bench::trust(&bench.root());
+    };
+    type Happens<'a> = &'a dyn Fn(&Bench);
+    let ways: [(Happens, Takeover); 4] = [
+        (&revoked, Takeover::Settle),
+        (&revoked, Takeover::Continue),
+        (&changed, Takeover::Continue),
+        (&another, Takeover::Settle),
+    ];
+    for (what, takeover) in ways {
+        let mut bench = Bench::new();
+        bench.config.retries = Retries { count: 5, delay_seconds: Some(0.0), ..Retries::default() };
+        let fails = format!("{}; exit 3", patient("F"));
+        bench.wave("1").task("A", &patient("A")).task("F", &fails).wave("2").task("B", "touch never");
+        bench.options.keep_going = true;
+        let run = bench.start();
+        bench.wait_for_file("on-A");
+        bench.wait_for_file("on-F");
+        bench.kill_supervisor(&run);
+        what(&bench);
+        bench.resume(&run, takeover);
+        bench.write("go-A");
+        bench.write("go-F");
+        let run = bench.follow(&run);
+        assert_eq!((run.outcome("A"), run.outcome("F"), run.outcome("B")), (Passed, Failed, Skipped));
+        assert!(run.reason("B").contains("`feature-build trust`"), "{}", run.reason("B"));
+        assert_eq!(started_times(&bench, "F"), 1, "it is not tried again");
+        assert!(!bench.path("never").exists());
+    }
+}
+
+/// Its guard still asks for a task that another run has.
+#[test]
+fn what_a_run_had_not_begun_when_its_supervisor_died_is_not_lost() {
+    for guard_lives in [true, false] {
+        let mut bench = Bench::new();
+        bench.wave("1").task("A", &patient("A"));
+        let first = bench.start();
+        bench.wait_for_file("on-A");
+        let second = bench.start();
+        let log = bench.paths(&second).log(&id("A"), 1);
+        wait_until("its guard asks", || log.exists());
+        bench.kill_supervisor(&second);
+        if !guard_lives {
+            wait_until("its guard has ended", || bench.guards(&second, "A").is_empty());
+        }
+        assert_eq!(bench.resume(&second, Takeover::Settle), Resumed::TakenOver);
+        let follows = |event: &Event| matches!(event, Event::TaskAttached { .. });
+        bench.wait_for_event(&second, "it waits for the other run", follows);
+        bench.write("go-A");
+        let (first, second) = (bench.follow(&first), bench.follow(&second));
+        assert_eq!((first.outcome("A"), second.outcome("A")), (Passed, Passed));
+        assert_eq!((starts(&second, "A"), started_times(&bench, "A")), (0, 1));
+    }
 }
 
 #[test]
@@ -533,13 +646,46 @@ fn a_task_that_waited_to_be_tried_again_is_tried_again() {
 }
 
 #[test]
-fn where_nothing_lives_any_more_nothing_is_tried_again() {
+fn a_run_that_only_waits_to_try_again_goes_on() {
+    let mut bench = Bench::new();
+    bench.config.retries = Retries { count: 1, delay_seconds: Some(1.0), ..Retries::default() };
+    bench.wave("1").task("A", "echo start >> starts-A; [ $(wc -l < starts-A) -gt 1 ]").wave("2").task("B", "true");
+    let run = bench.start();
+    bench.wait_for_event(&run, "A waits", |event| matches!(event, Event::TaskRetrying { .. }));
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B"), started_times(&bench, "A")), (Passed, Passed, 2));
+}
+
+#[test]
+fn a_wait_goes_on_while_there_is_no_supervisor() {
+    let mut bench = Bench::new();
+    bench.config.retries = Retries { count: 1, delay_seconds: Some(600.0), ..Retries::default() };
+    bench.wave("1").task("A", "echo start >> starts-A; [ $(wc -l < starts-A) -gt 1 ]");
+    let run = bench.start();
+    bench.wait_for_event(&run, "A waits", |event| matches!(event, Event::TaskRetrying { .. }));
+    bench.kill_supervisor(&run);
+    // The attempt ended an hour ago.
+    let journal = bench.paths(&run).journal();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let time = run::read_journal(&journal).unwrap().last().unwrap().time.clone();
+    let before = (time.parse::<jiff::Timestamp>().unwrap() - jiff::SignedDuration::from_hours(1)).to_string();
+    std::fs::write(&journal, text.replace(&time, &before)).unwrap();
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), started_times(&bench, "A")), (Passed, 2));
+}
+
+#[test]
+fn after_a_restart_nothing_is_tried_again_unasked() {
     let mut bench = Bench::new();
     bench.config.retries = Retries { count: 1, delay_seconds: Some(600.0), ..Retries::default() };
     bench.wave("1").task("A", "echo start >> starts-A; exit 3");
     let run = bench.start();
     bench.wait_for_event(&run, "A waits", |event| matches!(event, Event::TaskRetrying { .. }));
     bench.kill_supervisor(&run);
+    bench.restart_the_machine(&run);
     bench.resume(&run, Takeover::Settle);
     let run = bench.follow(&run);
     assert_eq!((run.outcome("A"), run.exit_code_of("A"), started_times(&bench, "A")), (Failed, Some(3), 1));

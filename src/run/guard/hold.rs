@@ -2,21 +2,36 @@
 //!
 //! While a guard holds the lock, the first line is its attempt's mark. Other lines are marks of guards that did not come
 //! to a proper end: what carries them is killed by the next holder before it starts anything. After a proper end there
-//! is one line, `ended`, the mark and the time. So the ordinary way costs no search through all processes.
+//! is one line, `ended`, the mark and the time. So the ordinary way costs no search through all processes. An attempt
+//! whose mark never stood there has started nothing.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use super::super::lock::Lock;
+use super::super::private;
 use super::super::system::{self, now_ms};
 
 const ENDED: &str = "ended";
+/// No lock's text is longer: a line for each attempt in a row that did not come to a proper end.
+const LONGEST: u64 = 1 << 20;
 
 /// The task belongs to this process.
 #[derive(Debug)]
 pub(super) struct Hold {
     lock: Lock,
     mark: String,
+    /// What stood in the lock.
+    before: String,
+}
+
+/// Whether the attempt with this mark holds this lock of its task, or held it and came to no proper end. Where that
+/// cannot be read it may have. Blocking.
+pub(in crate::run) fn has_mark(lock: &Path, mark: &str) -> bool {
+    match private::read(lock, LONGEST) {
+        Ok(text) => String::from_utf8_lossy(&text).lines().any(|line| line == mark),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// What came of asking for a task.
@@ -28,25 +43,39 @@ pub(super) enum Taken {
 }
 
 impl Hold {
-    /// Takes the task for the attempt with this mark. `asked_ms`: when its run was asked for the task; an attempt of
-    /// another run that ended later is what was asked for. Blocking.
+    /// Takes the task for the attempt with this mark, which begins with [`Self::begin`]. `asked_ms`: when its run was
+    /// asked for the task; an attempt of another run that ended later is what was asked for. Blocking.
     pub(super) fn take(path: &Path, mark: &str, asked_ms: u64) -> io::Result<Taken> {
         let lock = loop {
             if let Some(lock) = Lock::acquire(path)? {
                 break lock;
             }
             // Empty for the moment between taking the lock and writing the mark.
-            if let Some(holder) = std::fs::read_to_string(path)?.lines().next().filter(|line| is_mark(line)) {
+            let text = private::read(path, LONGEST)?;
+            if let Some(holder) = String::from_utf8_lossy(&text).lines().next().filter(|line| is_mark(line)) {
                 return Ok(Taken::ByAnother(holder.to_string()));
             }
         };
-        let mut hold = Self { lock, mark: mark.to_string() };
-        let before = hold.read()?;
-        if let Some(ended) = ended_since(&before, asked_ms).filter(|ended| run_of(ended) != run_of(mark)) {
+        let mut hold = Self { lock, mark: mark.to_string(), before: String::new() };
+        hold.before = hold.read()?;
+        if let Some(ended) = ended_since(&hold.before, asked_ms).filter(|ended| run_of(ended) != run_of(mark)) {
             return Ok(Taken::ByAnother(ended.to_string()));
         }
-        hold.clean_up_after(&before)?;
         Ok(Taken::Held(hold))
+    }
+
+    /// The attempt begins: what those left that held the task before is ended first. One's own mark before that: whoever
+    /// finds this process dead kills what it started, and what it had to kill. Blocking.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        let own = format!("{}\n", self.mark);
+        let before = std::mem::take(&mut self.before);
+        let left: Vec<&str> = before.lines().filter(|line| is_mark(line)).collect();
+        self.write(&left.iter().fold(own.clone(), |text, mark| text + mark + "\n"))?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        left.iter().for_each(|mark| system::kill_all_marked(mark));
+        self.write(&own)
     }
 
     /// The task is free and nothing of the attempt is left. `counts`: the attempt ended by itself, so that who asked
@@ -57,18 +86,6 @@ impl Hold {
             return self.write(&line);
         }
         self.write("")
-    }
-
-    /// One's own mark first: whoever finds this process dead kills what it started, and what it had to kill.
-    fn clean_up_after(&mut self, before: &str) -> io::Result<()> {
-        let own = format!("{}\n", self.mark);
-        let left: Vec<&str> = before.lines().filter(|line| is_mark(line)).collect();
-        self.write(&left.iter().fold(own.clone(), |text, mark| text + mark + "\n"))?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        left.iter().for_each(|mark| system::kill_all_marked(mark));
-        self.write(&own)
     }
 
     fn read(&mut self) -> io::Result<String> {
@@ -111,7 +128,10 @@ mod tests {
 
     fn held(path: &Path, mark: &str, asked_ms: u64) -> Hold {
         match Hold::take(path, mark, asked_ms).unwrap() {
-            Taken::Held(hold) => hold,
+            Taken::Held(mut hold) => {
+                hold.begin().unwrap();
+                hold
+            }
             Taken::ByAnother(by) => panic!("held by {by}"),
         }
     }
@@ -144,6 +164,18 @@ mod tests {
         drop(held(&path, "a-much-longer-name/T/1", 0));
         drop(held(&path, "two/T/1", 0));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two/T/1\n", "the first one was cleaned up after");
+    }
+
+    #[test]
+    fn who_does_not_begin_leaves_no_mark_and_all_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("T.lock");
+        drop(held(&path, "one/T/1", 0));
+        drop(Hold::take(&path, "two/T/1", 0).unwrap());
+        assert!(has_mark(&path, "one/T/1") && !has_mark(&path, "two/T/1"));
+        drop(held(&path, "two/T/1", 0));
+        assert!(!has_mark(&path, "one/T/1") && has_mark(&path, "two/T/1"));
+        assert!(!has_mark(&dir.path().join("other.lock"), "one/T/1"));
     }
 
     #[test]

@@ -19,15 +19,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
 use super::{Level, Limits, Outcome, private, system};
 use crate::agent::{Handling, RateLimit, Told};
 use attempt::Done;
+pub(super) use hold::has_mark;
 use hold::{Hold, Taken};
 use log::CappedLog;
-pub(super) use orphan::Link;
+pub(super) use orphan::{LONGEST_WORD, Link};
 use rest::Rest;
 
 /// What a guard is told to do: the first line of its input.
@@ -189,13 +191,22 @@ fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::R
         return supervisor.say(&Report::Ended(ending));
     }
     if control.wanted.level.is_some() {
-        let reason = "cancelled before it was started".to_string();
-        return conclude(job, supervisor, None, &Ending::not_started(Outcome::Skipped, reason), None);
+        return conclude(job, supervisor, None, &cancelled_before(), None);
     }
-    let hold = match Hold::take(&job.lock, &job.mark, job.asked_ms)? {
+    let mut hold = match Hold::take(&job.lock, &job.mark, job.asked_ms)? {
         Taken::Held(hold) => hold,
         Taken::ByAnother(mark) => return supervisor.say(&Report::Held(mark)),
     };
+    // Taking both may have lasted. Behind this an attempt that has not begun never begins under a next supervisor, which
+    // knows by the mark in the lock whether it has.
+    control.look()?;
+    if control.closed {
+        return Ok(());
+    }
+    if control.wanted.level.is_some() {
+        return conclude(job, supervisor, None, &cancelled_before(), None);
+    }
+    hold.begin()?;
     match attempt::run(job, &claim, control, supervisor) {
         Done::Ended { ending, all_gone, log } => {
             // What could not be killed is left to whoever takes the task next.
@@ -206,6 +217,10 @@ fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::R
             supervisor.say(&Report::Busy(why))
         }
     }
+}
+
+fn cancelled_before() -> Ending {
+    Ending::not_started(Outcome::Skipped, "cancelled before it was started".into())
 }
 
 /// Log and result are in their files before the task is free and before anybody hears of it. Where there is no room for
@@ -290,6 +305,21 @@ impl Control {
     /// Reads what is there; waits for a first byte. Call when the input is readable.
     fn update(&mut self) -> io::Result<()> {
         self.read()?;
+        self.take_wishes();
+        Ok(())
+    }
+
+    /// Takes in what has come, and whether the supervisor lives; waits for nothing.
+    fn look(&mut self) -> io::Result<()> {
+        while !self.closed {
+            let mut fds = [PollFd::new(&self.input, PollFlags::IN)];
+            match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+                Ok(0) => break,
+                Ok(_) => self.read()?,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         self.take_wishes();
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! A guard without a supervisor: it looks for the next one, and speaks with that one through files.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,8 @@ use super::Wanted;
 
 /// How often to look for a supervisor, and for its word.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// No word is longer, neither the supervisor's nor the guard's.
+pub(in crate::run) const LONGEST_WORD: u64 = 64 << 10;
 
 /// Where a guard and a supervisor that did not start it find each other.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ impl Orphan {
         } else {
             self.alone_since.get_or_insert(now);
         }
-        serde_json::from_slice(&fs::read(&link.wanted).ok()?).ok()
+        serde_json::from_slice(&private::read(&link.wanted, LONGEST_WORD).ok()?).ok()
     }
 
     pub(super) fn look_at(&self) -> Instant {

@@ -1,13 +1,12 @@
 //! The supervisor's side of a guard that another supervisor started: no pipe leads to it, so they speak through files.
 
-use std::fs;
 use std::io;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use super::super::claim::Claim;
-use super::super::guard::{Ending, Job, Report, Wanted};
+use super::super::guard::{Ending, Job, LONGEST_WORD, Report, Wanted, has_mark, read_result};
 use super::super::{Outcome, lock, private};
 use super::Input;
 use crate::task::TaskId;
@@ -19,34 +18,55 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(super) enum Found {
     /// Its guard lives.
     Alive,
-    /// It is over, now at the latest.
+    /// Its guard lives, and has not begun: it may wait for another run's attempt, and will probably not begin any more.
+    Waiting,
+    /// Its guard saw its end.
     Over(Ending),
+    /// Its guard died, too; what was left of it has been ended.
+    Died(Ending),
+    /// It started nothing and never will.
+    NotBegun,
 }
 
 impl Found {
     /// How long it took; 0 while it is alive.
     pub(super) fn duration_ms(&self) -> u64 {
         match self {
-            Self::Alive => 0,
-            Self::Over(ending) => ending.duration_ms,
+            Self::Alive | Self::Waiting | Self::NotBegun => 0,
+            Self::Over(ending) | Self::Died(ending) => ending.duration_ms,
         }
+    }
+
+    pub(super) fn lives(&self) -> bool {
+        matches!(self, Self::Alive | Self::Waiting)
     }
 }
 
-/// Looks at an attempt of the supervisor before; one that has neither guard nor result becomes `lost`. Blocking.
-pub(super) fn look(job: &Job) -> io::Result<Found> {
+/// Looks at an attempt of the supervisor before; one that has neither guard nor result becomes `lost`. `told`: the journal
+/// says that it was started. Blocking.
+pub(super) fn look(job: &Job, told: bool) -> io::Result<Found> {
+    let alive = || if told || has_mark(&job.lock, &job.mark) { Found::Alive } else { Found::Waiting };
+    if lock::is_held(&job.log) {
+        return Ok(alive());
+    }
+    let Some(claim) = Claim::take(&job.log)? else { return Ok(alive()) };
+    if let Some(ending) = read_result(&job.result) {
+        return Ok(Found::Over(ending));
+    }
+    if !told && !has_mark(&job.lock, &job.mark) {
+        return Ok(Found::NotBegun);
+    }
     let reason = "its supervisor and its guard died; what they left was ended";
     let lost = Ending { started: true, ..Ending::not_started(Outcome::Lost, reason.into()) };
-    Ok(match Claim::take(&job.log)? {
-        Some(claim) => Found::Over(claim.seal(&job.result, &job.mark, lost)),
-        None => Found::Alive,
-    })
+    Ok(Found::Died(claim.seal(&job.result, &job.mark, lost)))
 }
 
 /// An adopted attempt.
 pub(super) struct Adoption {
     pub(super) task: TaskId,
     pub(super) job: Job,
+    /// It has started its process, or is just about to.
+    pub(super) begun: bool,
     pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) mail: mpsc::Sender<Input>,
 }
@@ -55,7 +75,11 @@ pub(super) struct Adoption {
 enum Look {
     /// It goes on; this is its newest progress.
     Alive(Option<String>),
+    /// It has begun since the last look.
+    Begun,
     Over(Ending),
+    /// It started nothing and never will.
+    NotBegun,
 }
 
 impl Adoption {
@@ -71,18 +95,23 @@ impl Adoption {
                     self.pass_on().await;
                 }
             }
-            let job = self.job.clone();
-            let report = match tokio::task::spawn_blocking(move || look_again(&job)).await {
-                Ok(Ok(Look::Over(ending))) => Report::Ended(ending),
+            let (job, begun) = (self.job.clone(), self.begun);
+            let task = self.task.clone();
+            let (input, over) = match tokio::task::spawn_blocking(move || look_again(&job, begun)).await {
+                Ok(Ok(Look::Over(ending))) => (Input::Guard(task, Report::Ended(ending)), true),
+                Ok(Ok(Look::NotBegun)) => (Input::NotBegun(task), true),
+                Ok(Ok(Look::Begun)) => {
+                    self.begun = true;
+                    (Input::Guard(task, Report::Started), false)
+                }
                 Ok(Ok(Look::Alive(Some(text)))) if said.as_ref() != Some(&text) => {
                     said = Some(text.clone());
-                    Report::Progress(text)
+                    (Input::Guard(task, Report::Progress(text)), false)
                 }
                 // No room for a look is no reason to give the attempt up.
                 Ok(Ok(Look::Alive(_)) | Err(_)) | Err(_) => continue,
             };
-            let over = matches!(report, Report::Ended(_));
-            if self.mail.send(Input::Guard(self.task.clone(), report)).await.is_err() || over {
+            if self.mail.send(input).await.is_err() || over {
                 return;
             }
         }
@@ -97,12 +126,17 @@ impl Adoption {
 }
 
 /// The shared look comes first: an owner's would take the lock away from nobody, but wait for a second and a half.
-fn look_again(job: &Job) -> io::Result<Look> {
+fn look_again(job: &Job, begun: bool) -> io::Result<Look> {
     if lock::is_held(&job.log) {
-        return Ok(Look::Alive(fs::read_to_string(&job.link.progress).ok()));
+        if !begun && has_mark(&job.lock, &job.mark) {
+            return Ok(Look::Begun);
+        }
+        let progress = private::read(&job.link.progress, LONGEST_WORD).ok();
+        return Ok(Look::Alive(progress.and_then(|text| String::from_utf8(text).ok())));
     }
-    Ok(match Claim::take(&job.log)? {
-        Some(claim) => Look::Over(claim.seal(&job.result, &job.mark, Ending::guard_was_killed())),
-        None => Look::Alive(None),
-    })
+    let Some(claim) = Claim::take(&job.log)? else { return Ok(Look::Alive(None)) };
+    if !begun && read_result(&job.result).is_none() && !has_mark(&job.lock, &job.mark) {
+        return Ok(Look::NotBegun);
+    }
+    Ok(Look::Over(claim.seal(&job.result, &job.mark, Ending::guard_was_killed())))
 }

@@ -12,9 +12,8 @@ use crate::task::TaskId;
 impl Supervisor {
     /// The attempt with this mark has the task: its run's outcome will be this one's.
     pub(super) async fn attach(&mut self, task: TaskId, mark: &str) {
-        self.attempts.take_back(&task);
-        let asked_to_end = self.guards.remove(&task).is_some_and(|guard| guard.borrow().level.is_some());
-        if self.is_ending() || asked_to_end {
+        let asked_to_end = self.give_back(&task);
+        if asked_to_end {
             return self.end(&task, Ending::not_started(Outcome::Skipped, CANCELLED.into())).await;
         }
         let Some(other) = mark.split('/').next().and_then(|run| TaskId::new(run).ok()).map(RunId) else {
@@ -29,6 +28,20 @@ impl Supervisor {
         let paths = RunPaths::of(&self.order.state_dir, &other);
         let attachment = Attachment { task, other, paths, since: journal::now(), wanted, mail: self.mail.clone() };
         tokio::spawn(attachment.attend());
+    }
+
+    /// The newest attempt of this task started nothing: the next one gets its place.
+    pub(super) async fn begin_again(&mut self, task: TaskId) {
+        if self.give_back(&task) {
+            return self.end(&task, Ending::not_started(Outcome::Skipped, CANCELLED.into())).await;
+        }
+        self.course.again(&task);
+    }
+
+    /// Takes back an attempt that has not begun; says whether the task is to end.
+    fn give_back(&mut self, task: &TaskId) -> bool {
+        self.attempts.take_back(task);
+        self.guards.remove(task).is_some_and(|guard| guard.borrow().level.is_some()) || self.is_ending()
     }
 
     /// Waiting for another run's task is over.

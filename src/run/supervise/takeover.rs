@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,8 +17,14 @@ use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
 use super::adoption::{self, Adoption, Found};
 use super::again::Waiting;
 use super::asked::{CANCELLED, FINISHED_WAVE};
-use super::{Clock, Supervisor};
+use super::{Clock, Supervisor, Taken};
 use crate::task::TaskId;
+use crate::workspace::trust::{Standing, Store, Subject};
+
+/// Why nothing more starts in a run that was taken over.
+const NOT_TRUSTED: &str = "its supervisor died, and the workspace's configuration is not trusted any more as it was when \
+                           the run began; look at it with `feature-build trust`, then start what is left with \
+                           `feature-build run --rerun`";
 
 /// An attempt of the supervisor before that has no outcome in the journal.
 struct Open {
@@ -30,7 +37,9 @@ struct Open {
 
 impl Supervisor {
     /// Goes on where the supervisor before ended.
-    pub(super) async fn take_over(&mut self, past: &Past, takeover: Takeover) -> io::Result<()> {
+    pub(super) async fn take_over(&mut self, taken: &Taken) -> io::Result<()> {
+        let Taken { past, takeover, interrupted } = taken;
+        let takeover = *takeover;
         if takeover == Takeover::Continue {
             // Asked for anew: what other runs came to meanwhile is not what is meant.
             self.order.asked_ms = system::now_ms();
@@ -39,25 +48,31 @@ impl Supervisor {
         let silent_ms = past.silent_ms(Timestamp::now());
         let open = self.open_attempts(past);
         let looked = tokio::task::spawn_blocking(move || -> io::Result<Vec<(Open, Found)>> {
-            open.into_iter().map(|open| adoption::look(&open.job).map(|found| (open, found))).collect()
+            open.into_iter().map(|open| adoption::look(&open.job, open.told).map(|found| (open, found))).collect()
         });
-        let found = looked.await.map_err(io::Error::other)??;
+        let mut found = looked.await.map_err(io::Error::other)??;
+        found.retain(|(open, found)| self.is_attempt(open, found));
         let alive = found.iter().filter(|(_, found)| matches!(found, Found::Alive));
         let adopted: Vec<TaskId> = alive.map(|(open, _)| open.task.clone()).collect();
-        let went_on = !adopted.is_empty() || self.waits_for_another(past);
+        let went_on = outlived(&found, *interrupted) || self.waits_for_another(past);
         // What ended meanwhile went on for no longer than it took; nobody knows when the machine was off.
         let ended_ms = found.iter().map(|(_, found)| found.duration_ms()).max().unwrap_or_default();
         let went_on_ms = if went_on { silent_ms } else { silent_ms.min(ended_ms) };
         self.whole.before_ms += went_on_ms;
         self.wave.before_ms += went_on_ms;
-        let goes_on = takeover == Takeover::Continue || went_on;
+        let (root, hash) = (self.order.root.clone(), self.order.trusted.clone());
+        let is_trusted = tokio::task::spawn_blocking(move || is_trusted(&root, &hash)).await.unwrap_or(false);
+        let goes_on = is_trusted && (takeover == Takeover::Continue || went_on);
         self.recorder.record(Event::RunResumed { adopted }).await;
-        self.recall_level(past, goes_on);
-        let tried_again: BTreeSet<TaskId> = found.iter().map(|(open, _)| open.task.clone()).collect();
+        self.recall_level(past);
+        if !goes_on {
+            self.course.halt(if is_trusted { NOT_STARTED } else { NOT_TRUSTED });
+        }
+        let begun: BTreeSet<TaskId> = found.iter().map(|(open, _)| open.task.clone()).collect();
         for (open, found) in found {
             self.take_attempt_over(past, open, found, goes_on).await;
         }
-        for (task, stand) in past.begun.iter().filter(|(task, _)| !tried_again.contains(*task)) {
+        for (task, stand) in past.begun.iter().filter(|(task, _)| !begun.contains(*task)) {
             if let Stand::Retrying(before) = stand {
                 self.take_wait_over(task, before, goes_on).await;
             }
@@ -93,15 +108,12 @@ impl Supervisor {
         }
     }
 
-    /// Whether anything still starts. Behind [`Self::recall`]: it depends on which wave is the present one.
-    fn recall_level(&mut self, past: &Past, goes_on: bool) {
+    /// Whether the user wants anything more to start. Behind [`Self::recall`]: it depends on which wave is the present one.
+    fn recall_level(&mut self, past: &Past) {
         match past.level {
             Some(Level::Terminate | Level::Kill) => self.course.halt(CANCELLED),
             Some(Level::FinishWave) => self.course.finish_wave(FINISHED_WAVE),
             None => {}
-        }
-        if !goes_on {
-            self.course.halt(NOT_STARTED);
         }
     }
 
@@ -129,21 +141,27 @@ impl Supervisor {
     fn open_attempt(&mut self, past: &Past, task: TaskId) -> Option<Open> {
         let (attempt, told) = match past.begun.get(&task) {
             Some(Stand::Started(attempt)) => (*attempt, true),
-            // Its guard left the log behind and started nothing.
-            Some(Stand::Attached { attempts, .. }) => {
-                self.attempts.recall(&task, *attempts);
-                return None;
-            }
             // Its next attempt may have been about to start.
+            Some(Stand::Attached { attempts, .. }) => (attempts + 1, false),
             Some(Stand::Retrying(before)) => (before.attempt + 1, false),
             None => (1, false),
         };
+        self.attempts.recall(&task, attempt);
         if !told && !self.paths.log(&task, attempt).exists() {
+            self.attempts.take_back(&task);
             return None;
         }
-        self.attempts.recall(&task, attempt);
         let job = self.job(&task, attempt);
         Some(Open { task, attempt, told, job })
+    }
+
+    /// False for what started nothing and never will: the task stands where it stood before.
+    fn is_attempt(&mut self, open: &Open, found: &Found) -> bool {
+        let is_none = matches!(found, Found::NotBegun);
+        if is_none {
+            self.attempts.take_back(&open.task);
+        }
+        !is_none
     }
 
     /// Whether a task waits for another run that lives.
@@ -163,25 +181,28 @@ impl Supervisor {
         }
         let started = match &found {
             Found::Alive => true,
-            Found::Over(ending) => ending.started,
+            Found::Over(ending) | Found::Died(ending) => ending.started,
+            Found::Waiting | Found::NotBegun => false,
         };
         if started && !told {
             let log = self.shown_log(&task, attempt);
             self.recorder.record(Event::TaskStarted { task: task.clone(), attempt, log }).await;
         }
         match found {
-            Found::Over(ending) => self.hear_guard(task, Report::Ended(ending)).await,
-            Found::Alive => self.adopt(past, task, job),
+            Found::Over(ending) | Found::Died(ending) => self.hear_guard(task, Report::Ended(ending)).await,
+            Found::Alive => self.adopt(past, task, job, true),
+            Found::Waiting => self.adopt(past, task, job, false),
+            Found::NotBegun => self.begin_again(task).await,
         }
     }
 
-    fn adopt(&mut self, past: &Past, task: TaskId, job: Job) {
+    fn adopt(&mut self, past: &Past, task: TaskId, job: Job, begun: bool) {
         let (guard, wanted) = watch::channel(Wanted::default());
         // What was asked for before has not reached its guard where the supervisor died in between.
         let level = past.level_of(&task).filter(|level| *level >= Level::Terminate);
         guard.send_replace(Wanted { level, paused: past.paused });
         self.guards.insert(task.clone(), guard);
-        tokio::spawn(Adoption { task, job, wanted, mail: self.mail.clone() }.attend());
+        tokio::spawn(Adoption { task, job, begun, wanted, mail: self.mail.clone() }.attend());
     }
 
     /// A task that was to be tried again: it waits for the rest of its time, or has had its last attempt.
@@ -197,9 +218,28 @@ impl Supervisor {
         if !goes_on || self.is_ending() || self.attempts.is_last(task) {
             return self.end(task, ending).await;
         }
-        let until = Instant::now() + Duration::from_millis(before.delay_ms);
+        let until = Instant::now() + Duration::from_millis(before.left_ms(Timestamp::now()));
         self.waiting.insert(task.clone(), Waiting { until, ending });
     }
+}
+
+/// Whether something of the run went on when its supervisor had died: then it is as if nothing had happened. Where all
+/// that ran died with the supervisor, somebody wanted that, or the machine was restarted.
+fn outlived(found: &[(Open, Found)], interrupted: bool) -> bool {
+    let lives = found.iter().any(|(_, found)| found.lives());
+    let saw_an_end = found.iter().any(|(_, found)| matches!(found, Found::Over(_)));
+    let died = found.iter().any(|(_, found)| matches!(found, Found::Died(_)));
+    lives || (interrupted && (saw_an_end || !died))
+}
+
+/// Whether the user trusts the workspace's configuration as it stands, and it is the one with this hash, which the order
+/// was made from. Another one that was trusted since does not count: it took the place of what the order runs. Blocking.
+fn is_trusted(root: &Path, hash: &str) -> bool {
+    let standing = Store::of_user().map_err(io::Error::other).and_then(|store| {
+        let subject = Subject::read(root).map_err(io::Error::other)?;
+        store.standing(subject).map_err(io::Error::other)
+    });
+    matches!(standing, Ok(Standing::Trusted(trusted)) if trusted.hash() == hash)
 }
 
 fn recalled(outcome: Outcome) -> Recalled {

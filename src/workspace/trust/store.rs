@@ -117,14 +117,6 @@ impl Store {
         }
     }
 
-    /// The hash under which a workspace is trusted, whatever its disk has now. Blocking.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn trusted_hash(&self, root: &Path) -> Result<Option<String>, StoreError> {
-        Ok(self.record(root)?.map(|record| record.hash))
-    }
-
     /// A seal that only who has this user's key can make. Blocking.
     ///
     /// # Errors
