@@ -3,7 +3,7 @@ import type { Client } from "./client";
 import { configure } from "./configure";
 import { followOutput } from "./followOutput";
 import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
-import { isBad, type RunView } from "./runs";
+import { harder, isBad, nextLevel, type RunView, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
@@ -72,10 +72,11 @@ class Commands {
     await execute(ServerCommand.runWave, { root: root.root, feature: feature.id, wave: wave.wave });
   }
 
-  /** Cancels what a row stands for; without one the only run, or the one that the user picks. */
+  /** Ends what a row stands for, once more harder; without one the only run, or the one that the user picks. */
   async cancel(row: Row | undefined): Promise<void> {
     const target = row === undefined ? await this.#pickLive() : rowTarget(row);
-    if (target !== undefined) await execute(ServerCommand.cancel, target);
+    if (target === undefined) return;
+    await execute(ServerCommand.cancel, { ...target, level: nextLevel(this.#store.runs.asked(target)) });
   }
 
   async rerunFailed(): Promise<void> {
@@ -121,19 +122,10 @@ class Commands {
     const failures = this.#store.failures();
     const live = this.#store.runs.live();
     const choices: Choice<() => Promise<unknown>>[] = [
-      ...live.flatMap((run) => {
-        const description = text.progress([run], this.#store.estimate.bind(this.#store), Date.now());
-        const end = (label: string, level: Level) => ({
-          label,
-          description,
-          value: () => execute(ServerCommand.cancel, { root: run.root, feature: run.feature, level }),
-        });
-        return [
-          end(`$(debug-stop) Cancel ${run.title}`, "terminate"),
-          end(`$(debug-step-over) Stop ${run.title} after its present wave`, "finish-wave"),
-          end(`$(flame) Kill ${run.title} now`, "kill"),
-        ];
-      }),
+      ...live.flatMap((run) => this.#endsOf(run)),
+      ...(live.some((run) => openTasks(run).length > 0)
+        ? [{ label: "$(debug-stop) End a task…", value: () => this.#endTask(live) }]
+        : []),
       ...failures.map((placed) => ({
         label: `$(error) Open failed task ${placed.task.id}`,
         description: placed.task.title,
@@ -147,6 +139,39 @@ class Commands {
     ];
     const choice = await pickAlways(choices, "Feature Build");
     await choice?.();
+  }
+
+  /** The ways to end a run that are left: the most usual one first. */
+  #endsOf(run: RunView): Choice<() => Promise<unknown>>[] {
+    const description = text.progress([run], this.#store.estimate.bind(this.#store), Date.now());
+    return usualFirst(harder(run.cancelling)).map((level) => ({
+      label: text.endOf("run", run.title, level),
+      description,
+      value: () => execute(ServerCommand.cancel, { root: run.root, run: run.id, level }),
+    }));
+  }
+
+  /** Ends one task of these runs, at a level that the user picks. */
+  async #endTask(runs: readonly RunView[]): Promise<void> {
+    const choices = runs.flatMap((run) =>
+      openTasks(run).map((task) => ({
+        label: task.id,
+        description: text.ending(task.cancelling) ?? task.progress ?? task.state,
+        detail: task.title,
+        value: { run, task },
+      })),
+    );
+    const chosen = await pickAlways(choices, "End which task?");
+    if (chosen === undefined) return;
+    const { run, task } = chosen;
+    const levels = usualFirst(harder(task.cancelling)).map((level) => ({
+      label: text.endOf("task", task.id, level),
+      value: level,
+    }));
+    const level = await pickAlways(levels, `End ${task.id}: how?`);
+    if (level !== undefined) {
+      await execute(ServerCommand.cancel, { root: run.root, run: run.id, task: task.id, level });
+    }
   }
 
   /** The features and waves that have something to start, with their states. */
@@ -186,7 +211,7 @@ class Commands {
     const choices = this.#store.runs.live().map((run: RunView) => ({
       label: run.title,
       description: text.progress([run], this.#store.estimate.bind(this.#store), Date.now()),
-      value: { root: run.root, feature: run.feature },
+      value: { root: run.root, run: run.id },
     }));
     return pick(choices, "Cancel which run?");
   }
@@ -236,6 +261,16 @@ class Commands {
     const placed = await pickAlways(choices, "Open the log of which task?");
     if (placed !== undefined) await execute(ServerCommand.openLog, targetOf(placed));
   }
+}
+
+/** The tasks of a run that can still be ended: nothing is harder than a kill. */
+function openTasks(run: RunView): TaskView[] {
+  return [...run.tasks.values()].filter((task) => task.state !== "finished" && harder(task.cancelling).length > 0);
+}
+
+/** What is meant by "Cancel" stands on top. */
+function usualFirst(levels: readonly Level[]): Level[] {
+  return [...levels].sort((a, b) => Number(b === "terminate") - Number(a === "terminate"));
 }
 
 const STARTS = {

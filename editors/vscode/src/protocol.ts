@@ -38,7 +38,7 @@ export interface Target {
   readonly task?: string;
   /** How hard to cancel. */
   readonly level?: Level;
-  /** The run whose failures are run again; without it each task's latest attempt counts. */
+  /** The run that is cancelled, or whose failures are run again. */
   readonly run?: string;
 }
 
@@ -82,6 +82,8 @@ export type RunEvent =
       readonly title: string;
       readonly waves: readonly WaveRef[];
     }
+  /** No tasks named: the whole run. */
+  | { readonly event: "run-cancelling"; readonly level: Level; readonly tasks: readonly string[] | null }
   | { readonly event: "wave-started"; readonly wave: string | null; readonly tasks: readonly string[] }
   | { readonly event: "task-started"; readonly task: string; readonly attempt: number; readonly log: string }
   | { readonly event: "task-progress"; readonly task: string; readonly text: string }

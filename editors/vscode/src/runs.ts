@@ -1,4 +1,4 @@
-import type { Counts, EventParams, Outcome, RunInfo } from "./protocol";
+import type { Counts, EventParams, Level, Outcome, RunInfo, Target } from "./protocol";
 
 /** A task of a run as it stands. */
 export interface TaskView {
@@ -11,6 +11,8 @@ export interface TaskView {
   since?: number;
   /** What it said last. */
   progress?: string;
+  /** How hard it is being ended, alone or with its run. */
+  cancelling?: Level;
   /** Relative to the root where it lies below it, else absolute. */
   log?: string;
   outcome?: Outcome;
@@ -30,6 +32,8 @@ export interface RunView {
   readonly tasks: ReadonlyMap<string, TaskView>;
   /** The number of the last record that was taken in. */
   seq: number;
+  /** How hard the whole run is being ended. */
+  cancelling?: Level;
   finished?: { readonly at: number; readonly exitCode: number; readonly summary: Counts; readonly wallMs: number };
 }
 
@@ -38,6 +42,23 @@ export const BAD: readonly Outcome[] = ["failed", "timed-out", "lost"];
 
 export function isBad(outcome: Outcome | null | undefined): boolean {
   return outcome != null && BAD.includes(outcome);
+}
+
+/** The levels of ending something, the softest first. */
+const LEVELS: readonly Level[] = ["finish-wave", "terminate", "kill"];
+
+/** The levels that can still be asked for: what was asked for only gets harder. */
+export function harder(asked: Level | undefined): readonly Level[] {
+  return asked === undefined ? LEVELS : LEVELS.slice(LEVELS.indexOf(asked) + 1);
+}
+
+/** The level that a plain "Cancel" asks for: the next one, and to terminate at least. */
+export function nextLevel(asked: Level | undefined): Level {
+  return asked === "terminate" || asked === "kill" ? "kill" : "terminate";
+}
+
+function raise(view: { cancelling?: Level }, level: Level): void {
+  if (harder(view.cancelling).includes(level)) view.cancelling = level;
 }
 
 /** How many finished runs are kept: the server remembers every task's latest attempt. */
@@ -87,6 +108,18 @@ export class Runs {
     return [...this.#runs.values()].filter((run) => run.finished === undefined);
   }
 
+  /** How hard the runs in progress are being ended that have something of a target; the softest where they differ. */
+  asked({ root, run: id, feature, wave, task }: Target): Level | undefined {
+    const levels = this.live().flatMap((run) => {
+      if (run.root !== root || (id ?? run.id) !== run.id || (feature ?? run.feature) !== run.feature) return [];
+      const named = [...run.tasks.values()].filter((view) => (task ?? view.id) === view.id);
+      const open = named.filter((view) => view.state !== "finished" && (wave === undefined || view.wave === wave));
+      return open.slice(0, 1).map((view) => (task === undefined ? run.cancelling : view.cancelling));
+    });
+    if (levels.includes(undefined)) return undefined;
+    return LEVELS.find((level) => levels.includes(level));
+  }
+
   /** The run that ended last. */
   lastFinished(): RunView | undefined {
     const finished = [...this.#runs.values()].filter((run) => run.finished !== undefined);
@@ -121,6 +154,12 @@ function begin(record: EventParams & { event: "run-started" }): RunView {
 
 function advance(run: RunView, record: EventParams): void {
   switch (record.event) {
+    case "run-cancelling": {
+      if (record.tasks === null) raise(run, record.level);
+      const named = record.tasks ?? [...run.tasks.keys()];
+      for (const task of named.map((id) => run.tasks.get(id))) if (task !== undefined) raise(task, record.level);
+      return;
+    }
     case "task-started": {
       const task = run.tasks.get(record.task);
       if (task === undefined) return;

@@ -78,6 +78,8 @@ function tooltip(runs: readonly RunView[]): vscode.MarkdownString {
 
 function taskLine(task: TaskView): string {
   if (task.state === "finished") return `${task.outcome === "passed" ? "✓" : "✗"} ${task.id} ${text.outcome(task)}`;
+  const ending = text.ending(task.cancelling);
   if (task.state === "pending") return `· ${task.id}`;
-  return `▶ ${task.id}${task.progress === undefined ? "" : `: ${task.progress}`}`;
+  const said = ending ?? task.progress;
+  return `▶ ${task.id}${said === undefined ? "" : `: ${said}`}`;
 }

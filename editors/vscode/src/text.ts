@@ -1,7 +1,7 @@
 /** Words for numbers. No editor type here. */
 
 import { BAD, type RunView, type TaskView, type Tally, minutesLeft, tally } from "./runs";
-import type { Counts, Outcome } from "./protocol";
+import type { Counts, Level, Outcome } from "./protocol";
 
 /** `850 ms`, `12 s`, `12 m 03 s`, `2 h 05 m`. */
 export function duration(milliseconds: number): string {
@@ -48,6 +48,8 @@ export function progress(runs: readonly RunView[], estimate: Estimate, now: numb
   const known = left.filter((minutes) => minutes !== undefined);
   const parts = [`▶ ${finished}/${total}`];
   if (failed > 0) parts.push(`${failed} failed`);
+  const doing = new Set(runs.map((run) => ending(run.cancelling)));
+  if (doing.size === 1) parts.push(...[...doing].filter((word) => word !== undefined));
   if (known.length > 0 && known.length === left.length) parts.push(remaining(Math.max(...known)));
   return parts.join(" · ");
 }
@@ -72,6 +74,25 @@ export function ended(run: RunView): string {
   const { total, passed, failed }: Tally = tally([run]);
   if (run.finished?.exitCode === 0) return `✓ ${passed}/${total}`;
   return failed > 0 ? `✗ ${passed}/${total} · ${failed} failed` : `✗ ${passed}/${total}`;
+}
+
+/** What is being done to a task or run that has to end; nothing while it may come to its own end. */
+export function ending(level: Level | undefined): string | undefined {
+  return level === "terminate" ? "terminating" : level === "kill" ? "killing" : undefined;
+}
+
+/** A level of ending, as a choice. */
+export function endOf(what: "run" | "task", name: string, level: Level): string {
+  switch (level) {
+    case "finish-wave":
+      return what === "run"
+        ? `$(debug-step-over) Stop ${name} after its present wave`
+        : `$(debug-step-over) Do not start ${name}, nor try it again`;
+    case "terminate":
+      return `$(debug-stop) Cancel ${name}`;
+    case "kill":
+      return `$(flame) Kill ${name} now`;
+  }
 }
 
 /** How many tasks of these runs did not pass. */

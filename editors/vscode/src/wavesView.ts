@@ -185,7 +185,8 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   #standing({ task }: TaskRow, attempt: TaskView | undefined): { icon: vscode.ThemeIcon; words: string } {
     if (attempt?.state === "running") {
       const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
-      return { icon: RUNNING, words: [since, attempt.progress ?? "running"].filter(Boolean).join(" · ") };
+      const says = text.ending(attempt.cancelling) ?? attempt.progress ?? "running";
+      return { icon: RUNNING, words: [since, says].filter(Boolean).join(" · ") };
     }
     if (attempt?.state === "pending") return { icon: icon("clock"), words: "waits for its turn" };
     if (attempt?.outcome === "passed") return { icon: DONE, words: text.outcome(attempt) };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { EventParams, Outcome, RunEvent } from "../src/protocol";
-import { Runs, minutesLeft } from "../src/runs";
+import type { EventParams, Level, Outcome, RunEvent } from "../src/protocol";
+import { Runs, harder, minutesLeft, nextLevel } from "../src/runs";
 import { counts, duration, ended, outcome, progress } from "../src/text";
 
 const ROOT = "/w";
@@ -76,6 +76,29 @@ test("a run as its records tell", () => {
   const last = runs.lastFinished();
   assert.ok(last);
   assert.equal(ended(last), "✗ 2/3 · 1 failed");
+});
+
+test("ending a task or a run only gets harder", () => {
+  const story = new Story();
+  const cancelling = (level: Level, tasks: string[] | null): EventParams =>
+    story.tell({ event: "run-cancelling", level, tasks });
+  const runs = fold([story.started({ "1": ["A", "B"], "2": ["C"] }), story.task("A"), story.task("B")]);
+  const asked = (more: object): Level | undefined => runs.asked({ root: ROOT, feature: "F", ...more });
+  assert.equal(asked({}), undefined);
+  runs.apply(cancelling("terminate", ["A"]));
+  runs.apply(cancelling("finish-wave", ["A"]));
+  assert.equal(asked({ task: "A" }), "terminate", "a softer word changes nothing");
+  assert.equal(asked({ wave: "1" }), undefined, "the run goes on");
+  assert.deepEqual(harder("terminate"), ["kill"]);
+  runs.apply(cancelling("finish-wave", null));
+  assert.deepEqual([asked({ task: "B" }), asked({ wave: "2" }), asked({ run: "r1" })], Array(3).fill("finish-wave"));
+  assert.equal(asked({ run: "r2" }), undefined);
+  runs.apply(cancelling("terminate", null));
+  assert.deepEqual([asked({}), nextLevel(asked({})), nextLevel(undefined)], ["terminate", "kill", "terminate"]);
+  assert.equal(
+    progress(runs.live(), () => undefined, START),
+    "▶ 0/3 · terminating",
+  );
 });
 
 test("a story that is told twice changes nothing", () => {
