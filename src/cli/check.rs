@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use line_index::{LineIndex, TextSize, WideEncoding};
 
-use super::format::{self, Position, Range, slashed};
+use super::format::{self, Format, Position, ProblemFormat, Range, slashed};
 use super::terminal::{Look, Paint, print_json, shown};
 use super::words::count;
 use super::{Context, NOT_PASSED, print};
@@ -25,18 +25,7 @@ pub(super) struct Args {
     paths: Vec<PathBuf>,
     /// How to print the problems.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object; see `feature-build schema check`.
-    Json,
-    /// Annotations of GitHub Actions.
-    Github,
+    format: ProblemFormat,
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
@@ -52,9 +41,9 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let has_error = problems.iter().any(|problem| problem.severity == Severity::Error);
     match args.format {
-        Format::Text => print(&text(&problems, Paint::of_stdout()))?,
-        Format::Json => drop(print_json(&format::Check { problems })?),
-        Format::Github => print(&github(&problems))?,
+        ProblemFormat::As(Format::Text) => print(&text(&problems, Paint::of_stdout()))?,
+        ProblemFormat::As(Format::Json) => drop(print_json(&format::Check { problems })?),
+        ProblemFormat::Github => print(&github(&problems))?,
     }
     Ok(if has_error { ExitCode::from(NOT_PASSED) } else { ExitCode::SUCCESS })
 }

@@ -14,9 +14,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::NOT_PASSED;
+use super::format::Format;
 use crate::agent::safe;
 use crate::run::{
-    self, Checkups, Event, FollowError, Follower, Launcher, Level, NextRun, Record, RunId, RunPaths, StartError, View,
+    self, Checkups, Event, FollowError, Follower, Launcher, Level, NewRuns, Record, RunId, RunPaths, StartError, View,
 };
 
 /// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
@@ -26,15 +27,6 @@ const PAUSING: Duration = Duration::from_secs(2);
 
 /// What a shell answers for a program that Ctrl-C ended: 128 and SIGINT.
 const INTERRUPTED: u8 = 130;
-
-/// How a run is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// Live lines in a terminal, else plain ones.
-    Text,
-    /// One event a line, as the journal has it.
-    Json,
-}
 
 /// What Ctrl-C does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,9 +101,10 @@ pub(super) fn watch(state_dir: &Path, run: Option<RunId>, format: Format) -> any
         let run = match run {
             Some(run) => run,
             None => {
+                let mut next = NewRuns::after_now(state_dir);
                 eprintln!("feature-build: no run is in progress; waiting for the next one");
                 tokio::select! {
-                    run = NextRun::after_now(state_dir).wait() => run,
+                    run = next.next() => run,
                     () = signals.end() => return Ok(ExitCode::from(INTERRUPTED)),
                 }
             }

@@ -2,19 +2,47 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::task::{Code, Dialect, Severity};
 
 /// How a command prints what it has to say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs: one JSON object; see `feature-build schema`.
+    /// For programs, on one line: an object, or of a run each event as it comes; see `feature-build schema`.
     Json,
+}
+
+/// How problems are printed: as everything else, or for a build server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProblemFormat {
+    As(Format),
+    Github,
+}
+
+impl Default for ProblemFormat {
+    fn default() -> Self {
+        Self::As(Format::default())
+    }
+}
+
+impl ValueEnum for ProblemFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::As(Format::Text), Self::As(Format::Json), Self::Github]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::As(format) => format.to_possible_value(),
+            Self::Github => Some(PossibleValue::new("github").help("Annotations of GitHub Actions")),
+        }
+    }
 }
 
 /// What `waves --format json` prints.
@@ -81,6 +109,8 @@ pub(super) enum StateName {
     Done,
     /// Given up.
     Dropped,
+    /// A run is at it.
+    Running,
     /// Nothing stands in the way.
     Ready,
     /// Others have to be done before.
@@ -89,6 +119,21 @@ pub(super) enum StateName {
     NeedsPerson,
     /// A problem stops it.
     Unrunnable,
+}
+
+impl StateName {
+    /// The name that is printed, here and in JSON.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Dropped => "dropped",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Waiting => "waiting",
+            Self::NeedsPerson => "needs-person",
+            Self::Unrunnable => "unrunnable",
+        }
+    }
 }
 
 /// What `check --format json` prints.

@@ -8,7 +8,8 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use super::Context;
-use super::follow::{Format, start_and_follow};
+use super::follow::start_and_follow;
+use super::format::Format;
 use super::terminal::shown;
 use super::trust::gate;
 use crate::agent;
@@ -65,7 +66,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<f64>,
     /// How to show the run.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Start the run, print its id, and do not follow it.
     #[arg(long, conflicts_with = "format")]

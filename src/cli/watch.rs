@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::follow::{self, Format};
-use super::{Context, run_named};
+use super::format::Format;
+use super::{Context, follow, run_named};
 use crate::run::{self, RunState};
 
 /// Follow a run as `run` shows it, whoever started it. Ctrl-C ends the view, not the run.
@@ -15,7 +15,7 @@ pub(super) struct Args {
     /// The run.
     run: Option<String>,
     /// How to show it.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 

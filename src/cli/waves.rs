@@ -1,6 +1,6 @@
 //! `feature-build waves`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use super::words::count;
 use super::{Context, print};
 use crate::plan::{Feature, PlannedTask, State, Wave};
 use crate::run::{Durations, about, max_parallel};
+use crate::task::TaskId;
 
 /// Show features, waves and tasks with their states.
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,12 @@ pub(super) struct Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let (index, history) = context.index_with_history()?;
-    let times = Times { past: history.durations, max_parallel: max_parallel(index.config()).get() };
+    let running = history.latest.iter().filter(|(_, attempt)| attempt.outcome.is_none()).map(|(id, _)| id.clone());
+    let runs = Runs {
+        running: running.collect(),
+        durations: history.durations,
+        max_parallel: max_parallel(index.config()).get(),
+    };
     let all: Vec<&Feature> = index.features().collect();
     let features = match &args.feature {
         Some(name) => vec![crate::plan::feature_named(&all, name)?],
@@ -38,7 +44,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_json(&format::Waves {
-            features: features.into_iter().map(|feature| feature_json(feature, &times)).collect(),
+            features: features.into_iter().map(|feature| feature_json(feature, &runs)).collect(),
         }),
         Format::Text if features.is_empty() && args.open && index.features().next().is_some() => {
             print("no task is open\n")?;
@@ -46,23 +52,47 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         }
         Format::Text if features.is_empty() => bail!("no task files in {}", index.root().display()),
         Format::Text => {
-            print(&text(&features, &times, Paint::of_stdout()))?;
+            print(&text(&features, &runs, Paint::of_stdout()))?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-/// How long things will probably take.
-struct Times {
-    past: Durations,
+/// What runs tell of the tasks: which of them run, and how long things will probably take.
+struct Runs {
+    running: HashSet<TaskId>,
+    durations: Durations,
     max_parallel: u32,
 }
 
-impl Times {
+impl Runs {
+    /// Where a task stands: whatever the plan says of one that runs, it runs.
+    fn state(&self, task: &PlannedTask) -> StateName {
+        if task.runnable_id.as_ref().is_some_and(|id| self.running.contains(id)) {
+            return StateName::Running;
+        }
+        match &task.state {
+            State::Done => StateName::Done,
+            State::Dropped => StateName::Dropped,
+            State::Ready => StateName::Ready,
+            State::Waiting(_) => StateName::Waiting,
+            State::NeedsPerson(_) => StateName::NeedsPerson,
+            State::Unrunnable(_) => StateName::Unrunnable,
+        }
+    }
+
+    fn reason(&self, wave: &Wave, task: &PlannedTask) -> Option<String> {
+        match self.state(task) {
+            StateName::Running => None,
+            StateName::Ready if wave.label.is_none() => Some("no wave: runs only by --task".into()),
+            _ => task.state.reason(),
+        }
+    }
+
     fn of_wave(&self, feature: &Feature, wave: &Wave) -> Option<u64> {
         // What runs only one by one has no time together.
         wave.label.as_ref()?;
-        self.past.of_wave(&feature.id, wave, self.max_parallel)
+        self.durations.of_wave(&feature.id, wave, self.max_parallel)
     }
 }
 
@@ -70,61 +100,45 @@ fn is_left(feature: &Feature) -> bool {
     feature.tasks().any(|task| !matches!(task.state, State::Done | State::Dropped))
 }
 
-fn feature_json(feature: &Feature, times: &Times) -> format::Feature {
+fn feature_json(feature: &Feature, runs: &Runs) -> format::Feature {
     format::Feature {
         id: feature.id.to_string(),
         title: feature.title.to_string(),
         dialect: feature.dialect,
-        waves: feature.waves.iter().map(|wave| wave_json(feature, wave, times)).collect(),
+        waves: feature.waves.iter().map(|wave| wave_json(feature, wave, runs)).collect(),
     }
 }
 
-fn wave_json(feature: &Feature, wave: &Wave, times: &Times) -> format::Wave {
+fn wave_json(feature: &Feature, wave: &Wave, runs: &Runs) -> format::Wave {
     format::Wave {
         wave: wave.label.as_ref().map(ToString::to_string),
-        estimate_ms: times.of_wave(feature, wave),
-        tasks: wave.tasks.iter().map(|task| task_json(feature, wave, task, times)).collect(),
+        estimate_ms: runs.of_wave(feature, wave),
+        tasks: wave.tasks.iter().map(|task| task_json(feature, wave, task, runs)).collect(),
     }
 }
 
-fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, times: &Times) -> format::Task {
+fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) -> format::Task {
     format::Task {
         id: task.id.to_string(),
         title: task.title.to_string(),
         file: slashed(&task.file),
         status: task.status.to_string(),
-        state: state_name(&task.state),
-        reason: reason(wave, task),
-        estimate_ms: times.past.of_task(&feature.id, task),
+        state: runs.state(task),
+        reason: runs.reason(wave, task),
+        estimate_ms: runs.durations.of_task(&feature.id, task),
         depends_on: task.depends_on.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn state_name(state: &State) -> StateName {
-    match state {
-        State::Done => StateName::Done,
-        State::Dropped => StateName::Dropped,
-        State::Ready => StateName::Ready,
-        State::Waiting(_) => StateName::Waiting,
-        State::NeedsPerson(_) => StateName::NeedsPerson,
-        State::Unrunnable(_) => StateName::Unrunnable,
-    }
-}
-
-fn reason(wave: &Wave, task: &PlannedTask) -> Option<String> {
-    let outside = wave.label.is_none() && task.state == State::Ready;
-    if outside { Some("no wave: runs only by --task".into()) } else { task.state.reason() }
-}
-
-fn text(features: &[&Feature], times: &Times, paint: Paint) -> String {
+fn text(features: &[&Feature], runs: &Runs, paint: Paint) -> String {
     let mut text = String::new();
     for feature in features {
-        feature_text(&mut text, feature, times, paint);
+        feature_text(&mut text, feature, runs, paint);
     }
-    text + &summary(features) + "\n"
+    text + &summary(features, runs) + "\n"
 }
 
-fn feature_text(text: &mut String, feature: &Feature, times: &Times, paint: Paint) {
+fn feature_text(text: &mut String, feature: &Feature, runs: &Runs, paint: Paint) {
     let id = shown(&feature.id);
     let title = if feature.title == feature.id { String::new() } else { format!("  {}", shown(&feature.title)) };
     let dialect = paint.paint(Look::Dim, &format!("({})", feature.dialect.as_str()));
@@ -136,10 +150,10 @@ fn feature_text(text: &mut String, feature: &Feature, times: &Times, paint: Pain
             Some(label) => format!("wave {label}"),
             None => "no wave (run only by --task)".into(),
         };
-        let takes = times.of_wave(feature, wave).map(|takes| paint.paint(Look::Dim, &format!("  ({})", about(takes))));
+        let takes = runs.of_wave(feature, wave).map(|takes| paint.paint(Look::Dim, &format!("  ({})", about(takes))));
         let _ = writeln!(text, "  {heading}{}", takes.unwrap_or_default());
         for task in &wave.tasks {
-            let _ = writeln!(text, "    {}", task_text(wave, task, width, paint).trim_end());
+            let _ = writeln!(text, "    {}", task_text(wave, task, width, runs, paint).trim_end());
         }
     }
     text.push('\n');
@@ -150,10 +164,12 @@ const WIDEST_ID: usize = 40;
 /// The width of `needs-person`, the longest state.
 const STATE_WIDTH: usize = 12;
 
-fn task_text(wave: &Wave, task: &PlannedTask, width: usize, paint: Paint) -> String {
-    let (mark, look) = mark(&task.state);
-    let state = paint.paint(look, &format!("{:STATE_WIDTH$}", state_word(&task.state)));
-    let why = reason(wave, task).filter(|_| wave.label.is_some() || !matches!(task.state, State::Ready));
+fn task_text(wave: &Wave, task: &PlannedTask, width: usize, runs: &Runs, paint: Paint) -> String {
+    let name = runs.state(task);
+    let (mark, look) = mark(name);
+    let state = paint.paint(look, &format!("{:STATE_WIDTH$}", name.as_str()));
+    // The heading says that already.
+    let why = runs.reason(wave, task).filter(|_| wave.label.is_some() || name != StateName::Ready);
     let why = why.map(|why| paint.paint(Look::Dim, &format!("  ({})", shown(&why)))).unwrap_or_default();
     let title = if task.title == task.id { String::new() } else { shown(&task.title) };
     format!("{} {:width$}  {state}  {title}{why}", paint.paint(look, mark), shown_id(task))
@@ -164,29 +180,26 @@ fn shown_id(task: &PlannedTask) -> String {
     if task.id.is_empty() { shown(&slashed(&task.file)) } else { shown(&task.id) }
 }
 
-fn mark(state: &State) -> (&'static str, Look) {
+fn mark(state: StateName) -> (&'static str, Look) {
     match state {
-        State::Done => ("✓", Look::Green),
-        State::Dropped => ("-", Look::Dim),
-        State::Ready => ("▶", Look::Blue),
-        State::Waiting(_) => ("…", Look::Yellow),
-        State::NeedsPerson(_) => ("?", Look::Yellow),
-        State::Unrunnable(_) => ("✗", Look::Red),
+        StateName::Done => ("✓", Look::Green),
+        StateName::Dropped => ("-", Look::Dim),
+        StateName::Running => ("▶", Look::Green),
+        StateName::Ready => ("▶", Look::Blue),
+        StateName::Waiting => ("…", Look::Yellow),
+        StateName::NeedsPerson => ("?", Look::Yellow),
+        StateName::Unrunnable => ("✗", Look::Red),
     }
 }
 
-fn state_word(state: &State) -> &'static str {
-    state.as_str()
-}
-
-fn summary(features: &[&Feature]) -> String {
+fn summary(features: &[&Feature], runs: &Runs) -> String {
     let waves = features.iter().flat_map(|feature| &feature.waves).filter(|wave| wave.label.is_some()).count();
-    let mut states: BTreeMap<StateName, (&str, usize)> = BTreeMap::new();
+    let mut states: BTreeMap<StateName, usize> = BTreeMap::new();
     for task in features.iter().flat_map(|feature| feature.tasks()) {
-        states.entry(state_name(&task.state)).or_insert((task.state.as_str(), 0)).1 += 1;
+        *states.entry(runs.state(task)).or_default() += 1;
     }
-    let tasks = states.values().map(|(_, number)| number).sum();
-    let parts: Vec<String> = states.values().map(|(name, number)| format!("{number} {name}")).collect();
+    let tasks = states.values().sum();
+    let parts: Vec<String> = states.iter().map(|(name, number)| format!("{number} {}", name.as_str())).collect();
     let counts = [count(features.len(), "feature"), count(waves, "wave"), count(tasks, "task")].join(", ");
     if parts.is_empty() { counts } else { format!("{counts}: {}", parts.join(", ")) }
 }

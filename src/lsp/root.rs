@@ -11,7 +11,7 @@ use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use super::watch::FileWatch;
 use crate::agent::{self, Excerpt};
-use crate::run::{self, Durations, Outcome, RunId, RunState, runs_dir};
+use crate::run::{self, Durations, NewRuns, Outcome, RunId, RunState};
 use crate::task::{self, Code, Problem, RelPath, TaskId};
 use crate::workspace::{Changed, Index, state_dir};
 
@@ -112,8 +112,8 @@ pub(super) struct History {
     pub(super) ended: BTreeMap<TaskId, Ended>,
     /// Runs in progress.
     pub(super) live: Vec<RunId>,
-    /// Every run that has a folder.
-    pub(super) known: HashSet<RunId>,
+    /// The runs that come later.
+    pub(super) new_runs: NewRuns,
     /// How long the attempts that passed took.
     pub(super) durations: Durations,
 }
@@ -253,7 +253,7 @@ fn build(root: &Path, first: bool) -> Done {
 }
 
 fn history(root: &Path, state_dir: &Path) -> History {
-    let known = super::watch::run_folders(&runs_dir(state_dir));
+    let new_runs = NewRuns::after_now(state_dir);
     let run::History { runs, latest, durations } = run::history(state_dir);
     // Those that lost their supervisor, too: who follows them gives them a new one.
     let live = runs.into_iter().filter(|run| run.state != RunState::Finished).map(|summary| summary.run).collect();
@@ -265,7 +265,7 @@ fn history(root: &Path, state_dir: &Path) -> History {
         }
         ended.insert(task, attempt);
     }
-    History { ended, live, known, durations }
+    History { ended, live, new_runs, durations }
 }
 
 /// The messages of a file's unknown dependencies, with the nearest known ids added. Costs a look at every id.

@@ -1,27 +1,19 @@
-//! Watching files where the editor cannot, and the folder of runs, which no editor watches.
+//! Watching files where the editor cannot, and for new runs, which no editor watches.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tower_lsp::ls_types::{DidChangeWatchedFilesRegistrationOptions, FileSystemWatcher, GlobPattern, Registration};
 
 use super::main_loop::Happening;
-use crate::run::{RunId, runs_dir};
-use crate::task::TaskId;
-use std::collections::HashSet;
-use std::sync::Arc;
+use crate::run::NewRuns;
 
 /// What an editor is asked to watch: tasks, summaries, feature files, the configuration; and the folders of the
 /// dialects, since a folder that goes is one event for the folder.
 const GLOBS: [&str; 3] = ["**/*.md", "**/*.{yml,yaml}", "**/{tasks,.planning,backlog,.guardkit}/**"];
 /// Folders of a root that are watched with all that is in them.
 const DEEP: [&str; 4] = ["tasks", ".planning", "backlog", ".guardkit"];
-/// How often the folder of runs is read though nothing was told: `inotify` runs out of watches and misses network
-/// file systems.
-const SLOW_POLL: Duration = Duration::from_secs(2);
-
 /// The request that makes the editor watch.
 pub(super) fn registration() -> Registration {
     let watchers = GLOBS
@@ -65,55 +57,12 @@ impl FileWatch {
     }
 }
 
-/// Tells of every run that is not in `known` as soon as its folder is there, whoever started it, for as long as the
-/// server lives.
-pub(super) async fn new_runs(
-    root: PathBuf,
-    state_dir: PathBuf,
-    mut known: HashSet<RunId>,
-    told: mpsc::Sender<Happening>,
-) {
-    let stirred = Arc::new(Notify::new());
-    let mut watching: Option<(PathBuf, RecommendedWatcher)> = None;
+/// Tells of every new run as soon as its folder is there, whoever started it, for as long as the server lives.
+pub(super) async fn new_runs(root: PathBuf, mut new: NewRuns, told: mpsc::Sender<Happening>) {
     loop {
-        let nearest = nearest_folder(&runs_dir(&state_dir));
-        if watching.as_ref().map(|(folder, _)| folder) != nearest.as_ref() {
-            watching = nearest.and_then(|folder| Some((folder.clone(), stirring(&folder, &stirred)?)));
-        }
-        let folder = runs_dir(&state_dir);
-        let names = tokio::task::spawn_blocking(move || run_folders(&folder)).await.unwrap_or_default();
-        known.retain(|run| names.contains(run)); // pruned runs are not remembered for ever
-        for run in names {
-            if known.insert(run.clone()) && told.send(Happening::RunSeen { root: root.clone(), run }).await.is_err() {
-                return;
-            }
-        }
-        tokio::select! {
-            () = stirred.notified() => {}
-            () = tokio::time::sleep(SLOW_POLL) => {}
+        let run = new.next().await;
+        if told.send(Happening::RunSeen { root: root.clone(), run }).await.is_err() {
+            return;
         }
     }
-}
-
-/// The runs that have a folder. Blocking.
-pub(super) fn run_folders(folder: &Path) -> HashSet<RunId> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return HashSet::new() };
-    entries.flatten().filter_map(|entry| Some(RunId(TaskId::new(entry.file_name().to_str()?).ok()?))).collect()
-}
-
-/// The folder itself, or the nearest that it will be made in.
-fn nearest_folder(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().take(3).find(|folder| folder.is_dir()).map(Path::to_path_buf)
-}
-
-fn stirring(folder: &Path, stirred: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    let stirred = Arc::clone(stirred);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            stirred.notify_one();
-        }
-    })
-    .ok()?;
-    watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
-    Some(watcher)
 }

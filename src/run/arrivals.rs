@@ -1,6 +1,6 @@
 //! Being told of new runs.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,34 +11,91 @@ use super::{RunId, runs_dir};
 /// How often the folder of runs is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The run that is started next, whoever starts it.
+/// The runs of a workspace that are started from now on, whoever starts them.
 #[derive(Debug)]
-pub struct NextRun {
+pub struct NewRuns {
     state_dir: PathBuf,
     known: HashSet<RunId>,
+    found: VecDeque<RunId>,
+    /// The folder of runs, or the nearest that it will be made in.
+    watched: Option<(PathBuf, Watched)>,
 }
 
-impl NextRun {
-    /// Every run that there is by now is none that is waited for. Blocking.
+impl NewRuns {
+    /// Every run that there is by now is none that is told. Blocking.
     pub fn after_now(state_dir: &Path) -> Self {
-        Self { state_dir: state_dir.to_path_buf(), known: run_ids(state_dir).into_iter().collect() }
+        let known = run_ids(state_dir).into_iter().collect();
+        Self { state_dir: state_dir.to_path_buf(), known, found: VecDeque::new(), watched: None }
     }
 
-    /// Waits for it, for as long as it takes.
-    pub async fn wait(self) -> RunId {
-        let mut watched = Watched::new(&runs_dir(&self.state_dir));
+    /// The next one, the older of two first; waits for it, for as long as it takes. Not cancel safe.
+    pub async fn next(&mut self) -> RunId {
         loop {
-            let state_dir = self.state_dir.clone();
-            let looked = tokio::task::spawn_blocking(move || {
-                watched.register();
-                (watched, run_ids(&state_dir))
-            });
-            let Ok((watched_again, runs)) = looked.await else { return std::future::pending().await };
-            watched = watched_again;
-            if let Some(new) = runs.into_iter().find(|run| !self.known.contains(run)) {
-                return new;
+            if let Some(run) = self.found.pop_front() {
+                return run;
             }
-            watched.changed(LOOK_EVERY).await;
+            self.look().await;
+            if !self.found.is_empty() {
+                continue;
+            }
+            match &self.watched {
+                Some((_, watched)) => drop(watched.changed(LOOK_EVERY).await),
+                None => tokio::time::sleep(LOOK_EVERY).await,
+            }
         }
+    }
+
+    /// Watches before it looks: what comes in between is told once more, and known by then.
+    async fn look(&mut self) {
+        let (state_dir, watched) = (self.state_dir.clone(), self.watched.take());
+        let looked = tokio::task::spawn_blocking(move || (watch(&state_dir, watched), run_ids(&state_dir)));
+        let Ok((watched, runs)) = looked.await else { return std::future::pending().await };
+        self.watched = watched;
+        let there: HashSet<RunId> = runs.iter().cloned().collect();
+        self.known.retain(|run| there.contains(run)); // pruned runs are not remembered for ever
+        self.found.extend(runs.into_iter().rev().filter(|run| self.known.insert(run.clone())));
+    }
+}
+
+/// A watch on the folder of runs, or where there is none yet on the nearest folder above: the one that is there already,
+/// where it is the right one. Blocking.
+fn watch(state_dir: &Path, watched: Option<(PathBuf, Watched)>) -> Option<(PathBuf, Watched)> {
+    let nearest = runs_dir(state_dir).ancestors().take(3).find(|folder| folder.is_dir())?.to_path_buf();
+    let (folder, mut watched) = watched.filter(|(folder, _)| *folder == nearest).unwrap_or_else(|| {
+        let watched = Watched::new(&nearest);
+        (nearest, watched)
+    });
+    watched.register();
+    Some((folder, watched))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// The folder of runs comes while it is waited for.
+    #[test]
+    fn each_new_run_is_told_once_and_the_old_ones_are_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let state_dir = root.path().join("state");
+        let run = |name: &str| std::fs::create_dir_all(runs_dir(&state_dir).join(name)).unwrap();
+        runtime.block_on(async {
+            let mut new = NewRuns::after_now(&state_dir);
+            let mut next =
+                async || tokio::time::timeout(Duration::from_secs(60), new.next()).await.unwrap().to_string();
+            let (first, ()) = tokio::join!(next(), async { run("20200101-000000-aaaa") });
+            assert_eq!(first, "20200101-000000-aaaa");
+            run("20200101-000002-cccc");
+            run("20200101-000001-bbbb");
+            assert_eq!([next().await, next().await], ["20200101-000001-bbbb", "20200101-000002-cccc"]);
+        });
+        runtime.block_on(async {
+            let mut new = NewRuns::after_now(&state_dir);
+            let next = tokio::join!(new.next(), async { run("20200101-000004-eeee") }).0;
+            assert_eq!(next.to_string(), "20200101-000004-eeee", "those that were there are not told");
+        });
     }
 }

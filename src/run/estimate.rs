@@ -11,7 +11,7 @@ use crate::plan::{PlannedTask, State, Wave};
 use crate::task::TaskId;
 
 /// So many of a task's own newest attempts tell: what it took long ago was another task.
-const OWN: usize = 5;
+pub(super) const OWN: usize = 5;
 /// So many of the newest attempts of other tasks tell.
 const OTHERS: usize = 20;
 

@@ -125,7 +125,9 @@ pub fn history(state_dir: &Path) -> History {
     let kept = Kept::read(state_dir);
     kept.attempts.iter().for_each(|(task, kept)| history.add(task, &kept.attempt));
     passed.extend(kept.into_passed());
-    passed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    passed.sort_by(|(one, a), (other, b)| (one, &a.task).cmp(&(other, &b.task)));
+    // A run whose pruning was cut short is in both.
+    passed.dedup();
     passed.iter().for_each(|(_, passed)| history.durations.add(passed));
     history
 }

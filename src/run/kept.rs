@@ -1,4 +1,5 @@
-//! What is kept of runs that were pruned: each task's latest attempt, so that what passed stays passed.
+//! What is kept of runs that were pruned: each task's latest attempt, so that what passed stays passed, and what its newest
+//! attempts took that passed, so that estimates stay as good as they were.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::estimate::OWN;
 use super::{LatestAttempt, Passed, private};
 use crate::run::Outcome;
 use crate::task::TaskId;
@@ -14,6 +16,9 @@ use crate::task::TaskId;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) attempts: BTreeMap<TaskId, KeptAttempt>,
+    /// Of each task no more than an estimate looks at, the oldest first.
+    #[serde(default)]
+    passed: BTreeMap<TaskId, Vec<KeptPassed>>,
 }
 
 /// One of them, with what an estimate needs.
@@ -23,6 +28,16 @@ pub(super) struct KeptAttempt {
     pub(super) feature: String,
     #[serde(default)]
     pub(super) complexity: Option<String>,
+}
+
+/// An attempt that passed, as far as an estimate needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptPassed {
+    time: String,
+    duration_ms: u64,
+    feature: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    complexity: Option<String>,
 }
 
 /// No file of this kind is longer: some hundred bytes for each task that ever ran.
@@ -43,6 +58,9 @@ impl Kept {
     /// Takes an attempt in, unless a newer one of its task is known. Its log goes with its run.
     pub(super) fn add(&mut self, task: TaskId, mut kept: KeptAttempt) {
         kept.attempt.log = None;
+        if kept.attempt.outcome == Some(Outcome::Passed) {
+            self.add_passed(&task, &kept);
+        }
         match self.attempts.get_mut(&task) {
             Some(known) if !kept.attempt.is_newer_than(&known.attempt) => {}
             Some(known) => *known = kept,
@@ -50,16 +68,69 @@ impl Kept {
         }
     }
 
+    /// Runs are pruned in any order, and again after a pruning that was killed half-way.
+    fn add_passed(&mut self, task: &TaskId, kept: &KeptAttempt) {
+        let KeptAttempt { attempt, feature, complexity } = kept.clone();
+        let passed = KeptPassed { time: attempt.time, duration_ms: attempt.duration_ms, feature, complexity };
+        let known = self.passed.entry(task.clone()).or_default();
+        let place = known.partition_point(|other| other.time < passed.time);
+        if known.get(place) != Some(&passed) {
+            known.insert(place, passed);
+        }
+        known.drain(..known.len().saturating_sub(OWN));
+    }
+
     /// The attempts that passed, each with the time when it ended.
     pub(super) fn into_passed(self) -> impl Iterator<Item = (String, Passed)> {
-        let passed = self.attempts.into_iter().filter(|(_, kept)| kept.attempt.outcome == Some(Outcome::Passed));
-        passed.map(|(task, kept)| {
-            let KeptAttempt { attempt, feature, complexity } = kept;
-            (attempt.time, Passed { task, feature, complexity, duration_ms: attempt.duration_ms })
+        self.passed.into_iter().flat_map(|(task, kept)| {
+            kept.into_iter().map(move |kept| {
+                let KeptPassed { time, duration_ms, feature, complexity } = kept;
+                (time, Passed { task: task.clone(), feature, complexity, duration_ms })
+            })
         })
     }
 }
 
 fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("attempts.json")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::run::RunId;
+
+    fn passed(second: u64, duration_ms: u64) -> KeptAttempt {
+        let attempt = LatestAttempt {
+            run: RunId(TaskId::new("r").unwrap()),
+            outcome: Some(Outcome::Passed),
+            exit_code: Some(0),
+            reason: None,
+            duration_ms,
+            flaky: false,
+            log: None,
+            time: format!("2026-01-01T00:00:{second:02}Z"),
+        };
+        KeptAttempt { attempt, feature: "F".into(), complexity: None }
+    }
+
+    /// Runs are pruned the newest first, and some of them twice.
+    #[test]
+    fn the_newest_durations_are_kept_whatever_the_order() {
+        let task = TaskId::new("A").unwrap();
+        let mut kept = Kept::default();
+        for second in [8, 7, 7, 3, 9, 8, 6, 5, 4] {
+            kept.add(task.clone(), passed(second, second * 100));
+        }
+        let failed = KeptAttempt {
+            attempt: LatestAttempt { outcome: Some(Outcome::Failed), ..passed(10, 1).attempt },
+            ..passed(10, 1)
+        };
+        kept.add(task.clone(), failed.clone());
+        assert_eq!(kept.attempts.get(&task).unwrap().attempt, failed.attempt);
+        let durations: Vec<u64> = kept.into_passed().map(|(_, passed)| passed.duration_ms).collect();
+        assert_eq!(durations, [500, 600, 700, 800, 900]);
+    }
 }

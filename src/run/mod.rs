@@ -37,7 +37,7 @@ mod watch;
 
 use crate::workspace::private;
 
-pub use arrivals::NextRun;
+pub use arrivals::NewRuns;
 pub use claim::{Fate, fate};
 pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Child;
 
-use feature_build::run::{self, Outcome, RunState};
+use feature_build::run::{self, Hint, Outcome, RunState};
 use feature_build::task::TaskId;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
@@ -229,6 +229,11 @@ fn old_runs_are_removed_and_what_passed_stays_passed() {
     fs::write(elsewhere.path().join("precious"), "").unwrap();
     symlink(elsewhere.path(), state.join("runs/20200101-000000-aaaa/link")).unwrap();
     let before = names(&workspace);
+    let twice = || {
+        let hint = Hint { task: "TWICE", feature: "another", complexity: None, minutes: None };
+        run::durations(&state).estimate(&hint)
+    };
+    assert_eq!(twice(), Some(60_000));
 
     let dry = workspace.call(&["prune", "--keep", "2", "--dry-run"]);
     assert!(text(&dry.stdout).contains("would remove 6 runs, "), "{dry:?}");
@@ -244,9 +249,33 @@ fn old_runs_are_removed_and_what_passed_stays_passed() {
     assert_eq!(code(&workspace.call(&["prune", "--keep", "0"])), Some(0));
     assert_eq!(names(&workspace).len(), 1, "what goes on stays");
     assert!(passed(&workspace, "T-0") && !passed(&workspace, "TWICE"));
+    assert_eq!(twice(), Some(60_000), "what it took when it passed tells still");
     let log = workspace.call(&["log", "T-0"]);
     assert!(text(&log.stderr).contains("is gone"), "{log:?}");
     assert_eq!(text(&workspace.call(&["prune"]).stdout), "removed 0 runs, 0 bytes\n");
+}
+
+#[test]
+fn waves_says_which_tasks_run() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done");
+    workspace.task("B", 2, "true");
+    let states = || {
+        let told: Value = serde_json::from_slice(&workspace.call(&["waves", "--format", "json"]).stdout).unwrap();
+        let schema = serde_json::from_slice(&workspace.call(&["schema", "waves"]).stdout).unwrap();
+        assert!(jsonschema::is_valid(&schema, &told), "{told}");
+        let waves = told["features"][0]["waves"].as_array().unwrap().clone();
+        waves.iter().map(|wave| wave["tasks"][0]["state"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["ready", "ready"]);
+    workspace.call(&["run", "--detach"]);
+    workspace.wait_for_file("on");
+    wait_until("A runs", || states() == ["running", "ready"]);
+    let shown = text(&workspace.call(&["waves"]).stdout);
+    assert!(shown.contains("▶ A  running") && shown.ends_with("2 tasks: 1 running, 1 ready\n"), "{shown}");
+    workspace.write("go", "");
+    workspace.wait_for_end();
+    assert_eq!(states(), ["done", "done"]);
 }
 
 #[test]

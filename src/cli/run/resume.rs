@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::super::NOT_PASSED;
-use super::super::follow::{Format, follow_all};
+use super::super::follow::follow_all;
+use super::super::format::Format;
 use super::super::terminal::shown;
 use crate::run::{self, Launcher, Resumed, RunId, RunPaths, Takeover};
 

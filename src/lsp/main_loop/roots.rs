@@ -157,7 +157,7 @@ impl State {
         }
         if let Some(history) = done.history {
             root.runs.remember(history.ended, history.durations);
-            self.watch_runs(path, history.known);
+            self.watch_runs(path, history.new_runs);
             for run in history.live {
                 self.follow(path, run);
             }

@@ -1,12 +1,13 @@
 //! Runs as they go on, whoever started them.
 
 use super::*;
+use crate::run::NewRuns;
 
 impl State {
     /// Tells of new runs of a root from now on.
-    pub(super) fn watch_runs(&mut self, path: &Path, known: HashSet<RunId>) {
+    pub(super) fn watch_runs(&mut self, path: &Path, new: NewRuns) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let watching = watch::new_runs(path.to_path_buf(), root.state_dir.clone(), known, self.happenings.clone());
+        let watching = watch::new_runs(path.to_path_buf(), new, self.happenings.clone());
         root.run_watch = Some(tokio::spawn(watching).abort_handle());
     }
 
