@@ -112,7 +112,7 @@ fn targets_of(state_dir: &Path, runs: Vec<RunId>, wanted: &[String]) -> anyhow::
     let mut missing: Vec<&String> = wanted.iter().collect();
     let mut targets = Vec::new();
     for run in runs {
-        let records = run::read_journal(&RunPaths::of(state_dir, &run).journal()).unwrap_or_default();
+        let records = run::read_run(&RunPaths::of(state_dir, &run)).unwrap_or_default();
         let view = View::of(&records);
         let open = view.tasks().filter(|task| !matches!(task.state, TaskState::Finished { .. })).map(|task| &task.id);
         let found = |wanted: &str| find_id(open.clone(), wanted).cloned();

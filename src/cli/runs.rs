@@ -67,7 +67,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     runs.truncate(args.limit.unwrap_or(usize::MAX));
     let remaining = |run: &RunSummary| {
         let is_running = run.state == RunState::Running;
-        let records = is_running.then(|| run::read_journal(&RunPaths::of(&state_dir, &run.run).journal()))?;
+        let records = is_running.then(|| run::read_run(&RunPaths::of(&state_dir, &run.run)))?;
         run::remaining_ms(&View::of(&records.ok()?), now)
     };
     let runs: Vec<Run> = runs.iter().map(|run| describe(run, remaining(run))).collect();

@@ -140,8 +140,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
 fn named(state_dir: &Path, name: &str) -> anyhow::Result<RunSummary> {
     let wanted = run_named(state_dir, name)?;
     let found = run::runs(state_dir).into_iter().find(|run| run.run == wanted);
-    // It has a journal: that one is broken, or has no line yet.
-    found.ok_or_else(|| match run::read_journal(&RunPaths::of(state_dir, &wanted).journal()) {
+    // It has a journal: that one is broken, somebody else's, or has no line yet.
+    found.ok_or_else(|| match run::read_run(&RunPaths::of(state_dir, &wanted)) {
         Err(error) => error.into(),
         Ok(_) => anyhow!("run \"{name}\" has not begun yet"),
     })
@@ -158,7 +158,7 @@ fn chosen(state_dir: &Path) -> Vec<RunSummary> {
 impl Shown {
     fn of(state_dir: &Path, summary: RunSummary) -> Self {
         let paths = RunPaths::of(state_dir, &summary.run);
-        let mut view = View::of(&run::read_journal(&paths.journal()).unwrap_or_default());
+        let mut view = View::of(&run::read_run(&paths).unwrap_or_default());
         if summary.state == RunState::Died {
             view.supervisor_died(|task, attempt| run::fate(&paths, task, attempt));
         }

@@ -113,8 +113,8 @@ impl Runs {
         let now = Timestamp::now();
         let remaining = |run: &RunSummary| {
             let is_running = run.state == RunState::Running;
-            let journal = is_running.then(|| RunPaths::of(state_dir, &run.run).journal())?;
-            run::remaining_ms(&View::of(&run::read_journal(&journal).ok()?), now)
+            let paths = is_running.then(|| RunPaths::of(state_dir, &run.run))?;
+            run::remaining_ms(&View::of(&run::read_run(&paths).ok()?), now)
         };
         let runs = run::runs(state_dir).into_iter();
         Self { runs: runs.map(|run| RunNow { remaining_ms: remaining(&run), summary: run }).collect() }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::journal::Tail;
 use super::watch::Watched;
-use super::{Event, JournalError, Launcher, Record, Resumed, RunPaths, StartError, Takeover, lock, resume};
+use super::{Event, JournalError, Launcher, Record, Resumed, RunPaths, StartError, Takeover, lock, resume, seal};
 
 /// How often a journal is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -72,7 +72,9 @@ struct Recovery {
 struct Reader {
     tail: Tail,
     watched: Watched,
-    lock: PathBuf,
+    paths: RunPaths,
+    /// This user started the run.
+    is_own: bool,
     /// The next reading looks at the lock: nothing has been heard for a while.
     look_at_lock: bool,
 }
@@ -88,7 +90,13 @@ impl Reader {
     /// The lock is looked at before the journal: what a supervisor wrote before it ended is then always seen.
     fn read(&mut self) -> Result<Seen, JournalError> {
         self.watched.register();
-        let lock_is_free = std::mem::take(&mut self.look_at_lock).then(|| !lock::is_held(&self.lock));
+        let lock_is_free = std::mem::take(&mut self.look_at_lock).then(|| !lock::is_held(&self.paths.lock()));
+        if !self.is_own && self.tail.open()? {
+            self.is_own = seal::is_own(&self.paths);
+            if !self.is_own {
+                return Err(JournalError::Foreign { path: self.paths.journal() });
+            }
+        }
         let mut records = VecDeque::new();
         while records.len() < READ_AHEAD && self.tail.read(&mut records)? {}
         Ok(Seen { records, lock_is_free })
@@ -102,7 +110,8 @@ impl Follower {
         let reader = Reader {
             tail: Tail::new(&paths.journal()),
             watched: Watched::new(&paths.journal()),
-            lock: paths.lock(),
+            paths: paths.clone(),
+            is_own: false,
             look_at_lock: false,
         };
         Self {
@@ -248,6 +257,7 @@ mod tests {
         for _ in 0..10 {
             let dir = tempfile::tempdir().unwrap();
             let paths = RunPaths::at(dir.path());
+            seal::own(paths.dir());
             let mut follower = Follower::new(paths.dir());
             runtime.block_on(async {
                 let write = async {

@@ -10,7 +10,7 @@ use super::kept::{Kept, KeptAttempt};
 use super::prune::size_of;
 use super::{
     Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal,
-    runs_dir,
+    read_run, runs_dir, seal,
 };
 use crate::task::TaskId;
 
@@ -90,11 +90,12 @@ pub fn runs(state_dir: &Path) -> Vec<RunSummary> {
     digests(state_dir).map(|digest| digest.summary).collect()
 }
 
-/// Why runs are missing in `known`, which [`runs`] answered: their journals cannot be read. Blocking.
+/// Why runs are missing in `known`, which [`runs`] answered: their journals cannot be read, or are somebody else's.
+/// Blocking.
 pub fn unreadable(state_dir: &Path, known: &[RunSummary]) -> Vec<JournalError> {
     let missing = run_ids(state_dir).into_iter().filter(|run| known.iter().all(|known| known.run != *run));
-    let journals = missing.map(|run| RunPaths::of(state_dir, &run).journal()).filter(|journal| journal.exists());
-    journals.filter_map(|journal| read_journal(&journal).err()).collect()
+    let journals = missing.map(|run| RunPaths::of(state_dir, &run)).filter(|paths| paths.journal().exists());
+    journals.filter_map(|paths| read_run(&paths).err()).collect()
 }
 
 /// The runs that have not finished, the newest first: those that live, and those whose supervisor died. Blocking.
@@ -208,9 +209,13 @@ pub(super) fn digests_by_folder(state_dir: &Path) -> impl Iterator<Item = (RunId
     })
 }
 
-/// From the cache where it is right, else from the journal. `None`: the journal tells nothing yet, or cannot be read.
+/// From the cache where it is right, else from the journal. `None`: the journal tells nothing yet, cannot be read, or is
+/// somebody else's.
 fn digest(paths: &RunPaths) -> Option<Digest> {
     let journal_bytes = private::open(&paths.journal()).ok()?.metadata().ok()?.len();
+    if !seal::is_own(paths) {
+        return None;
+    }
     let cached: Option<Digest> =
         private::read(&paths.summary(), LONGEST_SUMMARY).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(cached) = cached.filter(|cached| cached.journal_bytes == journal_bytes) {

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Event, Record, private};
+use super::{Event, Record, RunPaths, private, seal};
+use crate::task::TaskId;
 
 /// The format that is written: a reader takes every minor of its own major.
 const VERSION: &str = "1.1";
@@ -27,6 +28,12 @@ pub enum JournalError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Somebody else's.
+    #[error("reading the journal {}: you did not start this run on this machine, so nothing in it is believed", .path.display())]
+    Foreign {
+        /// The journal.
+        path: PathBuf,
     },
     /// A newer feature-build wrote it in a format that this one does not know.
     #[error("reading the journal {}: its format is {found}, this feature-build knows {known}; use a newer one", .path.display())]
@@ -50,7 +57,18 @@ pub enum JournalError {
     },
 }
 
-/// Reads all records of a journal. An unterminated last line is being written, or was never finished: it is ignored.
+/// Reads all records of a run, where this user started it on this machine: a workspace from the internet may come with
+/// runs. Blocking.
+///
+/// # Errors
+/// [`JournalError`].
+pub fn read_run(paths: &RunPaths) -> Result<Vec<Record>, JournalError> {
+    let path = paths.journal();
+    let records = read_journal(&path)?;
+    if seal::is_own(paths) { Ok(records) } else { Err(JournalError::Foreign { path }) }
+}
+
+/// Reads all records of a journal, whoever wrote it. An unterminated last line is being written, or was never finished: it is ignored.
 /// Blocking.
 ///
 /// # Errors
@@ -146,15 +164,46 @@ impl Tail {
             return Err(JournalError::NewerFormat { path: self.path.clone(), found: version, known: VERSION });
         }
         match parsed {
-            Ok(record) => Ok(Some(record)),
+            Ok(mut record) => {
+                self.confine(&mut record.event);
+                Ok(Some(record))
+            }
             Err(_) if (major, minor) > numbers(VERSION).unwrap_or_default() => Ok(None),
             Err(error) => Err(self.damaged(&error.to_string())),
+        }
+    }
+
+    /// A log lies in the folder of a run beside this one: nothing else that a journal names is ever opened or shown.
+    fn confine(&self, event: &mut Event) {
+        let Some(runs) = self.path.parent().and_then(Path::parent) else { return };
+        match event {
+            Event::TaskStarted { log, .. } => *log = log_among(runs, log).unwrap_or_default(),
+            Event::TaskRetrying { log, .. } | Event::TaskFinished { log, .. } => {
+                *log = log.take().and_then(|log| log_among(runs, &log));
+            }
+            _ => {}
         }
     }
 
     fn damaged(&self, message: &str) -> JournalError {
         JournalError::Damaged { path: self.path.clone(), line: self.line, message: message.into() }
     }
+}
+
+/// A log's path as a journal tells it: relative to the workspace where the state folder lies in that, else absolute. A
+/// state folder outside may have been moved since.
+fn log_among(runs: &Path, told: &str) -> Option<String> {
+    let path = Path::new(told);
+    let (run, name) = (path.parent()?, path.file_name()?.to_str()?);
+    let (folder, id) = (run.parent()?, run.file_name()?.to_str()?);
+    if !name.ends_with(".log") || TaskId::new(id).is_err() || path.components().any(|part| part == Component::ParentDir)
+    {
+        return None;
+    }
+    if path.is_absolute() && folder != runs {
+        return Some(runs.join(id).join(name).display().to_string());
+    }
+    (folder.file_name().is_some() && runs.ends_with(folder)).then(|| told.to_owned())
 }
 
 fn numbers(version: &str) -> Option<(u32, u32)> {
@@ -235,7 +284,6 @@ mod tests {
 
     use super::super::Outcome;
     use super::*;
-    use crate::task::TaskId;
 
     fn progress(text: &str) -> Event {
         Event::TaskProgress { task: TaskId::new("A").unwrap(), text: text.into() }
@@ -269,6 +317,21 @@ mod tests {
         let path = dir.path().join("j");
         std::fs::write(&path, bytes).unwrap();
         read_journal(&path)
+    }
+
+    #[test]
+    fn a_log_lies_beside_the_journal_or_nowhere() {
+        let runs = Path::new("/w/.feature-build/runs");
+        for own in [".feature-build/runs/r1/T.log", "/w/.feature-build/runs/r1/T~2.log"] {
+            assert_eq!(log_among(runs, own).as_deref(), Some(own));
+        }
+        for other in ["T.log", "r1/T.log", "/etc/passwd", "secrets/r1/T.log", "", "/", "../runs/r1/T.log"] {
+            assert_eq!(log_among(runs, other), None, "{other}");
+        }
+        assert_eq!(log_among(runs, ".feature-build/runs/../../../runs/r1/T.log"), None);
+        assert_eq!(log_among(runs, ".feature-build/runs/r1/run.json"), None);
+        // Moved, or never there: it is looked for here.
+        assert_eq!(log_among(runs, "/elsewhere/r1/T.log").as_deref(), Some("/w/.feature-build/runs/r1/T.log"));
     }
 
     #[test]

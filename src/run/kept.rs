@@ -1,5 +1,6 @@
 //! What is kept of runs that were pruned: each task's latest attempt, so that what passed stays passed, and what its newest
-//! attempts took that passed, so that estimates stay as good as they were.
+//! attempts took that passed, so that estimates stay as good as they were. The file's first line seals the second one, as
+//! each run's folder is: a workspace from the internet must not tell what has passed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::estimate::OWN;
-use super::{LatestAttempt, Passed, private};
+use super::{LatestAttempt, Passed, private, seal};
 use crate::run::Outcome;
 use crate::task::TaskId;
 
@@ -47,12 +48,20 @@ impl Kept {
     /// What the workspace has kept; nothing where no run was pruned, or the file cannot be read. Blocking.
     pub(super) fn read(state_dir: &Path) -> Self {
         let bytes = private::read(&path(state_dir), LONGEST).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        let mut lines = bytes.splitn(2, |&byte| byte == b'\n');
+        let (seal, kept) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+        if seal::is_sealed(&sealed(kept), seal) {
+            serde_json::from_slice(kept).unwrap_or_default()
+        } else {
+            Self::default()
+        }
     }
 
     /// Writes it whole. The caller holds the lock of pruning: there is one writer at a time. Blocking.
     pub(super) fn write(&self, state_dir: &Path) -> io::Result<()> {
-        private::write_whole(&path(state_dir), &serde_json::to_vec(self)?)
+        let kept = serde_json::to_vec(self)?;
+        let seal = seal::seal(&sealed(&kept))?;
+        private::write_whole(&path(state_dir), &[seal.as_bytes(), b"\n", &kept].concat())
     }
 
     /// Takes an attempt in, unless a newer one of its task is known. Its log goes with its run.
@@ -91,8 +100,13 @@ impl Kept {
     }
 }
 
+/// Unlike a run, and unlike an order.
+fn sealed(kept: &[u8]) -> Vec<u8> {
+    [b"\0kept\0", kept].concat()
+}
+
 fn path(state_dir: &Path) -> PathBuf {
-    state_dir.join("attempts.json")
+    state_dir.join("attempts")
 }
 
 #[cfg(test)]

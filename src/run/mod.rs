@@ -46,7 +46,7 @@ pub use health::{Checkups, Degraded, degraded};
 pub use history::{
     History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished, unreadable,
 };
-pub use journal::{JournalError, read_journal};
+pub use journal::{JournalError, read_journal, read_run};
 pub use order::{Budget, Limits, Order};
 pub use output::{OutputError, OutputFollower, Piece};
 pub use paths::{RunPaths, runs_dir};

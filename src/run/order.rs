@@ -32,8 +32,9 @@ pub struct Order {
     /// How the tasks' processes are dealt with; a task that is missing needs nothing special.
     #[serde(default)]
     pub handling: BTreeMap<TaskId, Handling>,
-    /// The tasks whose standard input lies in a file of the run.
-    pub with_stdin: Vec<TaskId>,
+    /// The tasks whose standard input lies in a file of the run, with the hash of what stands there: by it that is sealed
+    /// together with this order.
+    pub stdin: BTreeMap<TaskId, String>,
     /// How many tasks run at the same time at the most.
     pub max_parallel: NonZeroU32,
     /// Run later waves after a wave in which a task did not pass.

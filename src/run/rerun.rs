@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Event, JournalError, Outcome, Record, RunId, RunPaths, latest_attempts, read_journal};
+use super::{Event, JournalError, Outcome, Record, RunId, RunPaths, latest_attempts, read_run};
 use crate::plan::{Asked, Selection};
 use crate::task::TaskId;
 
@@ -24,7 +24,7 @@ impl Rerun {
     /// # Errors
     /// [`JournalError`].
     pub fn read(state_dir: &Path, run: &RunId) -> Result<Self, JournalError> {
-        let records = read_journal(&RunPaths::of(state_dir, run).journal())?;
+        let records = read_run(&RunPaths::of(state_dir, run))?;
         let latest = latest_attempts(state_dir);
         Ok(rerun(&records, |task| {
             let attempt = latest.get(task).filter(|attempt| attempt.outcome == Some(Outcome::Passed))?;

@@ -1,11 +1,13 @@
-//! A run's seal: a keyed hash over its order and its place.
+//! A run's seal: two keyed hashes, each in a line of its own.
 //!
-//! A workspace from the internet may come with a state folder, and in it a run that looks unfinished. Only what this user
-//! started on this machine is ever carried out: a supervisor reads no order whose seal does not fit. Nothing else in the
-//! folder can start a process, so nothing else is sealed.
+//! A workspace from the internet may come with a state folder, and in it a run that looks unfinished, or one in which all
+//! has passed. The first line seals the order at its place: a supervisor carries out no other. The second one seals the
+//! run's id: of a run that this user did not start on this machine no journal is believed and no log is shown. It does
+//! not seal the place, for what has passed in a workspace has passed too when that was moved.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use super::{RunPaths, private};
 use crate::workspace::trust::{Store, Trusted};
@@ -16,16 +18,16 @@ const LONGEST_SEAL: u64 = 1 << 10;
 
 /// Seals the order that was written. Blocking.
 pub(super) fn write(paths: &RunPaths, order: &[u8], trusted: &Trusted) -> io::Result<()> {
-    let seal = trusted.seal(&sealed(paths, order)?).map_err(io::Error::other)?;
-    private::write_whole(&paths.seal(), seal.as_bytes())
+    let order = trusted.seal(&sealed_order(paths, order)?).map_err(io::Error::other)?;
+    let run = trusted.seal(&sealed_run(paths.dir())).map_err(io::Error::other)?;
+    private::write_whole(&paths.seal(), format!("{order}\n{run}\n").as_bytes())
 }
 
 /// Reads a run's order, where it is sealed. Blocking.
 pub(super) fn read_order(paths: &RunPaths) -> io::Result<Vec<u8>> {
     let order = private::read(&paths.order(), LONGEST_ORDER)?;
-    let seal = private::read(&paths.seal(), LONGEST_SEAL).unwrap_or_default();
     let store = Store::of_user().map_err(io::Error::other)?;
-    if store.is_sealed(&sealed(paths, &order)?, &seal).map_err(io::Error::other)? {
+    if store.is_sealed(&sealed_order(paths, &order)?, &line(paths, 0)).map_err(io::Error::other)? {
         return Ok(order);
     }
     Err(io::Error::other(format!(
@@ -34,8 +36,43 @@ pub(super) fn read_order(paths: &RunPaths) -> io::Result<Vec<u8>> {
     )))
 }
 
+/// Whether this user started the run on this machine. Blocking.
+pub(super) fn is_own(paths: &RunPaths) -> bool {
+    let store = Store::of_user().ok();
+    store.is_some_and(|store| store.is_sealed(&sealed_run(paths.dir()), &line(paths, 1)).unwrap_or(false))
+}
+
+/// A seal for what this user keeps beside the runs. Blocking.
+pub(super) fn seal(what: &[u8]) -> io::Result<String> {
+    Store::of_user().and_then(|store| store.seal(what)).map_err(io::Error::other)
+}
+
+/// Was this sealed by this user? Blocking.
+pub(super) fn is_sealed(what: &[u8], seal: &[u8]) -> bool {
+    Store::of_user().and_then(|store| store.is_sealed(what, seal)).unwrap_or(false)
+}
+
+/// A line of the seal; empty where there is none.
+fn line(paths: &RunPaths, number: usize) -> Vec<u8> {
+    let seal = private::read(&paths.seal(), LONGEST_SEAL).unwrap_or_default();
+    seal.split(|&byte| byte == b'\n').nth(number).unwrap_or_default().to_vec()
+}
+
 /// What is sealed: the place, too, or an order could be carried into another workspace.
-fn sealed(paths: &RunPaths, order: &[u8]) -> io::Result<Vec<u8>> {
+fn sealed_order(paths: &RunPaths, order: &[u8]) -> io::Result<Vec<u8>> {
     let dir = paths.dir().canonicalize()?;
     Ok([dir.as_os_str().as_bytes(), b"\0", order].concat())
+}
+
+/// A place never begins with 0: this is no order's seal.
+fn sealed_run(dir: &Path) -> Vec<u8> {
+    [b"\0run\0", dir.file_name().unwrap_or_default().as_bytes()].concat()
+}
+
+/// Makes a folder of a test's a run of this user's.
+#[cfg(test)]
+pub(super) fn own(dir: &Path) {
+    let paths = RunPaths::at(dir);
+    let run = seal(&sealed_run(dir)).unwrap_or_default();
+    let _ = private::write_whole(&paths.seal(), format!("no order\n{run}\n").as_bytes());
 }

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::estimate::Hint;
+use super::guard::Fed;
 use super::{
     Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal, system,
 };
@@ -175,7 +176,7 @@ pub fn start(
         argv: commands.iter().map(|(id, command)| (id.clone(), command.argv.clone())).collect(),
         handling: commands.iter().map(|(id, command)| (id.clone(), command.handling.clone())).collect(),
         budget: Budget { max_cost: config.max_cost, max_tokens: config.max_tokens },
-        with_stdin: commands.iter().filter(|(_, command)| command.stdin.is_some()).map(|(id, _)| id.clone()).collect(),
+        stdin: commands.iter().filter_map(|(id, command)| Some((id.clone(), fed_hash(command)?))).collect(),
         max_parallel: options.max_parallel.unwrap_or_else(|| max_parallel(config)),
         keep_going: options.keep_going || config.stop_on_failure == Some(false),
         limits: limits(config, options),
@@ -306,6 +307,11 @@ fn new_id() -> RunId {
             return RunId(id);
         }
     }
+}
+
+fn fed_hash(command: &agent::Command) -> Option<String> {
+    let stdin = command.stdin.as_ref()?;
+    Some(Fed::hash(stdin.as_slice()).ok()?.to_string())
 }
 
 fn write_order(

@@ -33,7 +33,7 @@ use attachment::Detached;
 use attempts::Attempts;
 use attendance::Attendance;
 
-use super::guard::{Ending, Job, Link, Report, Wanted};
+use super::guard::{Ending, Fed, Job, Link, Report, Wanted};
 use super::health::Health;
 use super::history;
 use super::journal::Journal;
@@ -45,9 +45,7 @@ use super::record::Recorder;
 use super::request::{Asked, Request};
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
-use super::{
-    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, read_journal, role, seal, system,
-};
+use super::{Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, read_run, role, seal, system};
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
 
@@ -98,7 +96,7 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
 
 /// What the supervisor before left; `None`: it had finished.
 fn read_past(paths: &RunPaths) -> io::Result<Option<Past>> {
-    let records = read_journal(&paths.journal()).map_err(io::Error::other)?;
+    let records = read_run(paths).map_err(io::Error::other)?;
     if records.iter().any(|record| matches!(record.event, Event::RunFinished { .. })) {
         return Ok(None);
     }
@@ -385,7 +383,7 @@ impl Supervisor {
             argv,
             env: variables.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             root: order.root.clone(),
-            stdin: order.with_stdin.contains(task).then(|| self.paths.stdin(task)),
+            stdin: order.stdin.get(task).map(|hash| Fed { file: self.paths.stdin(task), hash: hash.clone() }),
             result: self.paths.result(task, attempt),
             lock: task_lock(&order.state_dir, task),
             mark: mark(order, task, attempt),

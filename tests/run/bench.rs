@@ -39,6 +39,20 @@ pub fn trust(root: &Path) -> Trusted {
     Store::of_user().unwrap().trust(&Subject::read(root).unwrap()).unwrap()
 }
 
+/// Makes a folder that a test wrote a run of this user's.
+pub fn seal_run(folder: &Path) {
+    let state = PathBuf::from(std::env::var_os("XDG_STATE_HOME").unwrap());
+    let key = state.join("feature-build/trust/key");
+    if !key.exists() {
+        // It is made with the first run.
+        Bench::new().wave("1").task("T", "true").run();
+    }
+    let key: [u8; 32] = fs::read(key).unwrap().try_into().unwrap();
+    let run = folder.file_name().unwrap().as_encoded_bytes();
+    let seal = blake3::keyed_hash(&key, &[b"\0run\0", run].concat());
+    fs::write(folder.join("run.seal"), format!("no order\n{seal}\n")).unwrap();
+}
+
 /// A workspace and the run that is being put together for it.
 pub struct Bench {
     dir: tempfile::TempDir,

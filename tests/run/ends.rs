@@ -2,7 +2,7 @@
 
 use feature_build::run::Outcome::{Failed, Passed};
 
-use crate::bench::{Bench, trust};
+use crate::bench::{Bench, id, trust};
 
 /// `follow` checks that no process of the run is alive.
 fn passes_and_leaves_nothing(script: &str) {
@@ -69,4 +69,24 @@ fn a_working_directory_that_is_gone_is_said_so() {
     let run = bench.follow(&run);
     assert_eq!(run.outcome("A"), Failed);
     assert!(run.reason("A").starts_with("cannot be started: entering "), "{}", run.reason("A"));
+}
+
+/// What is fed belongs to the order: an agent that is told something else does something else.
+#[test]
+fn what_a_task_reads_is_what_was_written_when_the_run_was_started() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "cat > got-A; touch on; until [ -e go ]; do sleep 0.01; done");
+    bench.wave("2").task("B", "cat > got-B");
+    for task in ["A", "B"] {
+        bench.commands.get_mut(&id(task)).unwrap().stdin = Some(b"do good".to_vec());
+    }
+    let run = bench.start();
+    bench.wait_for_file("on");
+    std::fs::write(bench.paths(&run).dir().join("B.stdin"), "do evil").unwrap();
+    std::fs::write(bench.path("go"), "").unwrap();
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Passed, Failed));
+    assert_eq!(std::fs::read(bench.path("got-A")).unwrap(), b"do good");
+    assert!(run.reason("B").contains("it is not what was written there"), "{}", run.reason("B"));
+    assert!(!bench.path("got-B").exists());
 }

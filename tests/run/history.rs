@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::bench::{kill, wait_until};
+use crate::bench::{kill, seal_run, wait_until};
 use crate::terminal::{Workspace, code, text};
 
 /// The journal of a run that is over, some hours old, in which each of these tasks had its outcome.
@@ -27,10 +27,11 @@ fn old_run(state: &Path, run: &str, hours: i64, outcomes: &[(&str, &str)]) {
         "waves": [{ "wave": "1", "tasks": tasks }],
     })];
     for (task, outcome) in outcomes {
-        events.push(json!({ "event": "task-started", "task": task, "attempt": 1, "log": format!("{task}.log") }));
+        let log = format!(".feature-build/runs/{run}/{task}.log");
+        events.push(json!({ "event": "task-started", "task": task, "attempt": 1, "log": log }));
         events.push(json!({
             "event": "task-finished", "task": task, "outcome": outcome, "exit_code": 0, "duration_ms": 60_000,
-            "reason": null, "log": format!("{task}.log"),
+            "reason": null, "log": log,
         }));
     }
     events.push(
@@ -46,6 +47,7 @@ fn old_run(state: &Path, run: &str, hours: i64, outcomes: &[(&str, &str)]) {
     });
     fs::write(folder.join("journal.jsonl"), lines.collect::<String>()).unwrap();
     fs::write(folder.join("run.lock"), "").unwrap();
+    seal_run(&folder);
     fs::write(folder.join("T.log"), vec![b'x'; 1000]).unwrap();
 }
 

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::claim::Claim;
 use super::super::stopwatch::Stopwatch;
-use super::super::{Level, Outcome, private, system};
+use super::super::{Level, Outcome, system};
 use super::family::{Exit, Family};
 use super::log::CappedLog;
 use super::orphan::Orphan;
@@ -90,9 +90,7 @@ fn input(job: &Job) -> Result<Stdio, StartError> {
             .map_err(StartError::new(format!("telling what failed, by {}", log.display())));
     }
     match &job.stdin {
-        Some(file) => {
-            private::open(file).map(Stdio::from).map_err(StartError::new(format!("opening {}", file.display())))
-        }
+        Some(fed) => fed.open().map(Stdio::from).map_err(StartError::new(format!("opening {}", fed.file.display()))),
         None => Ok(Stdio::null()),
     }
 }

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod family;
+mod fed;
 mod hold;
 mod log;
 mod orphan;
@@ -26,6 +27,7 @@ use super::claim::Claim;
 use super::{Level, Limits, Outcome, private, system};
 use crate::agent::{Handling, RateLimit, Told};
 use attempt::Done;
+pub(super) use fed::Fed;
 pub(super) use hold::has_mark;
 use hold::{Hold, Taken};
 use log::CappedLog;
@@ -41,8 +43,8 @@ pub(super) struct Job {
     pub(super) env: BTreeMap<String, String>,
     /// The folder to start it in.
     pub(super) root: PathBuf,
-    /// The file it reads as its standard input; `None`: nothing.
-    pub(super) stdin: Option<PathBuf>,
+    /// What it reads as its standard input; `None`: nothing.
+    pub(super) stdin: Option<Fed>,
     /// The log of the attempt before, whose failed verification the process reads as its standard input instead.
     #[serde(default)]
     pub(super) feedback: Option<PathBuf>,
