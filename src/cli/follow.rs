@@ -1,6 +1,7 @@
 //! A terminal that follows a run: what it shows, and what Ctrl-C does.
 
 mod causes;
+mod keyboard;
 mod live;
 mod plain;
 
@@ -43,7 +44,7 @@ trait Show {
     fn show(&mut self, record: &Record, view: &View) -> io::Result<()>;
     /// Time has passed.
     fn tick(&mut self, _view: &View) {}
-    /// The view ends before the run does.
+    /// The view ends before the run does, or this process stands still for a while: then it draws again.
     fn leave(&mut self) {}
     /// A word besides the run's records.
     fn say(&mut self, words: &str) -> io::Result<()>;
@@ -215,6 +216,7 @@ async fn follow(
             },
             signal = signals.next() => match (signal, interrupt) {
                 (Asked::Pause, Interrupt::EndsView) => {
+                    shown.leave();
                     stop_here();
                     Ok(())
                 }
@@ -243,6 +245,7 @@ async fn follow(
             }
             () = at(stop_by) => {
                 stop_by = None;
+                shown.leave();
                 stop_here();
                 run::go_on(state_dir, run).with_context(|| format!("continuing run {run}"))?;
                 Ok(())

@@ -277,18 +277,20 @@ fn lines(run: &Shown) -> Vec<String> {
 }
 
 fn task_line(view: &View, task: &TaskView) -> String {
+    let elapsed = |since: &str| view.elapsed_ms(since, Timestamp::now());
     let (id, ending) = (&task.id, words::ending(task.cancelling.and(view.ending(task))));
     match &task.state {
         TaskState::Pending => format!("    {id} waits{ending}"),
         TaskState::Finished { .. } => words::finished_task(task),
         TaskState::Retrying { since, delay_ms, outcome, rate_limited } => {
             let how = words::not_passed(*outcome, *rate_limited);
-            format!("  ↻ {id} {how} at {since}, tries again after {}{ending}", words::duration(*delay_ms))
+            let left = delay_ms.saturating_sub(elapsed(since));
+            format!("  ↻ {id} {how}, tries again in {}{ending}", words::duration(left))
         }
         TaskState::Running { since } => {
             let said = task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
             let long = if task.slow_ms.is_some() { ", takes long" } else { "" };
-            format!("  ▶ {id} runs since {since}{long}{ending}{said}")
+            format!("  ▶ {id} has run for {}{long}{ending}{said}", words::duration(elapsed(since)))
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The levels of ending a task or a run, as a terminal asks for them and shows them.
 
+use std::fs::File;
+
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::{Value, json};
 
 use crate::bench::{kill, processes_where, wait_until};
@@ -39,7 +43,7 @@ fn a_terminal_ends_a_task_then_its_run_level_by_level() {
     workspace.wait_for_file("on-B");
 
     workspace.call(&["cancel", "--task", "A", "--finish-wave"]);
-    wait_for_status(&workspace, "A runs since");
+    wait_for_status(&workspace, "A has run for");
     wait_for_status(&workspace, ", not tried again");
     workspace.call(&["cancel", "--task", "A"]);
     workspace.wait_for_file("asked-A");
@@ -122,4 +126,32 @@ fn status_shows_the_run_that_is_named() {
     let unknown = workspace.call(&["status", "20200101-000000-aaaa"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("no run \"20200101-000000-aaaa\" here"), "{unknown:?}");
+}
+
+/// The `^C` that a terminal shows would move the cursor away from the live lines.
+#[test]
+fn what_is_typed_is_not_shown_among_live_lines() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; sleep 600");
+    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().read(true).write(true).open(&name).unwrap();
+    let echoes = || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO);
+    assert!(echoes());
+    let mut command = workspace.command(&["run"]);
+    let mut run = command.stdout(terminal.try_clone().unwrap()).spawn().unwrap();
+    drop(command);
+    // Whoever draws waits for somebody who reads.
+    let reading = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut File::from(user), &mut std::io::sink());
+    });
+    workspace.wait_for_file("on");
+    wait_until("nothing is shown of what is typed", || !echoes());
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(echoes(), "the terminal is as it was");
+    drop(terminal);
+    reading.join().unwrap();
 }

@@ -1,7 +1,7 @@
 //! A run in a terminal: one live line a task under a bar for the wave; what is over scrolls away above them.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::super::terminal::Paint;
 use super::super::words;
+use super::keyboard::{Quiet, is_foreground};
 use super::{Show, plain};
 use crate::run::{Event, Outcome, Record, View};
 use crate::task::TaskId;
@@ -26,6 +27,9 @@ pub(super) struct Live {
     paint: Paint,
     /// When the remaining time was last worked out.
     estimated: Option<Instant>,
+    quiet: Quiet,
+    /// Nothing is drawn: a shell has the terminal.
+    hidden: bool,
 }
 
 /// The bar of the wave that runs.
@@ -73,7 +77,17 @@ impl Clock {
 impl Live {
     pub(super) fn new() -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        Self { screen, wave: None, tasks: HashMap::new(), paint: Paint::of_stdout(), estimated: None }
+        let mut quiet = Quiet::default();
+        quiet.begin();
+        Self {
+            screen,
+            wave: None,
+            tasks: HashMap::new(),
+            paint: Paint::of_stdout(),
+            estimated: None,
+            quiet,
+            hidden: false,
+        }
     }
 
     fn begin_wave(&mut self, wave: Option<&str>, tasks: usize, record: &Record, view: &View) {
@@ -130,6 +144,23 @@ impl Live {
         wave.chain(self.tasks.values_mut().map(|line| &mut line.clock)).for_each(|clock| clock.set(view));
     }
 
+    /// Takes the live lines away, or shows them again.
+    fn hide(&mut self, hidden: bool) {
+        if self.hidden == hidden {
+            return;
+        }
+        self.hidden = hidden;
+        if hidden {
+            // A screen that cannot be cleared is left as it is.
+            let _ = self.screen.clear();
+            self.screen.set_draw_target(ProgressDrawTarget::hidden());
+            self.quiet.end();
+        } else {
+            self.quiet.begin();
+            self.screen.set_draw_target(ProgressDrawTarget::stdout());
+        }
+    }
+
     fn end_wave(&mut self) {
         if let Some(wave) = self.wave.take() {
             wave.bar.finish_and_clear();
@@ -183,6 +214,8 @@ impl Show for Live {
     }
 
     fn tick(&mut self, view: &View) {
+        // `bg` and `fg` are told by no signal that could be waited for.
+        self.hide(!is_foreground());
         self.show_estimate(view);
         self.show_times(view);
         let wave = self.wave.iter().map(|wave| &wave.bar);
@@ -190,12 +223,11 @@ impl Show for Live {
     }
 
     fn leave(&mut self) {
-        // A screen that cannot be cleared is left as it is.
-        let _ = self.screen.clear();
+        self.hide(true);
     }
 
     fn say(&mut self, words: &str) -> io::Result<()> {
-        self.screen.println(words)
+        if self.hidden { writeln!(io::stdout(), "{words}") } else { self.screen.println(words) }
     }
 }
 

@@ -1,0 +1,49 @@
+//! What the keyboard writes into the live lines: nothing.
+
+use std::io::{self, Stdout};
+
+use rustix::process::getpgrp;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+/// Whether this process has the terminal's keyboard: in the background a shell's prompt stands where lines would be drawn,
+/// and who sets the terminal's modes there is stopped for it (SIGTTOU). True where nobody can tell.
+pub(super) fn is_foreground() -> bool {
+    tcgetpgrp(io::stdout()).map_or(true, |group| group == getpgrp())
+}
+
+/// Keeps what is typed from being shown as long as this lives: the `^C` of a Ctrl-C moves the cursor to where the next
+/// drawing does not look for it, and leaves lines of the one before.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    before: Option<(Stdout, Termios)>,
+}
+
+impl Quiet {
+    /// Begins again after [`Quiet::end`]; nothing in the background.
+    pub(super) fn begin(&mut self) {
+        let stdout = io::stdout();
+        let Ok(before) = tcgetattr(&stdout) else { return };
+        if self.before.is_some() || !is_foreground() {
+            return;
+        }
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        if tcsetattr(&stdout, OptionalActions::Now, &quiet).is_ok() {
+            self.before = Some((stdout, before));
+        }
+    }
+
+    /// The terminal is as it was.
+    pub(super) fn end(&mut self) {
+        if let Some((stdout, before)) = self.before.take().filter(|_| is_foreground()) {
+            // A terminal that is gone needs no modes.
+            let _ = tcsetattr(stdout, OptionalActions::Now, &before);
+        }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
