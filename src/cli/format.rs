@@ -15,7 +15,7 @@ pub(super) enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs, on one line: an object, or of a run each event as it comes; see `feature-build schema`.
+    /// For programs: one JSON object, or of a run each event as it comes, one a line; see `feature-build schema`.
     Json,
 }
 

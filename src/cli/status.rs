@@ -261,13 +261,14 @@ fn lines(run: &Shown) -> Vec<String> {
     let feature = words::feature_name(&summary.feature, &summary.title);
     let left = remaining_ms.map(|left| format!(", {} left", run::about(left))).unwrap_or_default();
     let how = match (summary.state, summary.wall_ms) {
-        (RunState::Running, _) => format!("{}/{} done{left}", view.done(), view.tasks().count()),
+        (RunState::Running, _) => format!("running, {}/{} done{left}", view.done(), view.tasks().count()),
         (RunState::Died, _) => "its supervisor died; `feature-build run --resume` goes on with it".into(),
         (RunState::Finished, wall_ms) => {
-            format!("{} in {}", words::counts(&summary.summary), words::duration(wall_ms.unwrap_or_default()))
+            let took = words::duration(wall_ms.unwrap_or_default());
+            format!("finished, {} in {took}", words::counts(&summary.summary))
         }
     };
-    let mut lines = vec![format!("run {} of {feature}: {}, {how}", summary.run, words::run_state(summary.state))];
+    let mut lines = vec![format!("run {} of {feature}: {how}", summary.run)];
     lines.extend(run.remarks().into_iter().map(|remark| format!("  {remark}")));
     for wave in &view.waves {
         lines.push(words::wave_name(wave.wave.as_deref()));

@@ -123,7 +123,8 @@ pub(super) fn finished_task(task: &TaskView) -> String {
         return format!("    {}", task.id);
     };
     let mut line = format!("  {} {} {outcome}", mark(*outcome), task.id);
-    if *outcome != Outcome::Skipped {
+    // Of one that was lost nobody knows how long it took.
+    if !matches!(outcome, Outcome::Skipped | Outcome::Lost) {
         line.push_str(&format!(" in {}", duration(*duration_ms)));
     }
     if task.flaky {

@@ -17,3 +17,4 @@ mod leavings;
 mod mount;
 mod places;
 mod swarms;
+mod unwatched;
