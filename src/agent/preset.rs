@@ -55,6 +55,21 @@ mod tests {
     }
 
     #[test]
+    fn no_value_can_become_an_option_of_a_preset() {
+        use crate::workspace::placeholder::{Placeholder, fill};
+        for (name, agent) in READ.iter() {
+            for command in [&agent.command, &agent.resume].into_iter().flatten() {
+                let hostile = |placeholder| match placeholder {
+                    // Never hostile: an id that is none starts no task.
+                    Placeholder::Id => "TASK-1".into(),
+                    _ => "--$(reboot)".into(),
+                };
+                fill(&command.words().unwrap(), hostile).unwrap_or_else(|refused| panic!("{name}: {refused}"));
+            }
+        }
+    }
+
+    #[test]
     fn single_keys_of_a_preset_can_be_replaced() {
         let config = Config::parse("agents: {claude: {model: opus}, mine: {command: [x]}}").unwrap();
         let claude = agent(&config, "claude").unwrap();

@@ -175,10 +175,22 @@ impl Config {
 
     /// The command of a mode, where it has one of its own, else the one for all; `None` also where an agent comes before.
     pub fn command_of(&self, mode: Option<&str>) -> Option<&Command> {
-        let of_mode =
-            mode.and_then(|mode| self.modes.get(mode)).filter(|run| run.agent.is_some() || run.command.is_some());
-        let run = of_mode.or_else(|| self.agent.is_none().then_some(&self.run))?;
+        let run = self.run_of(mode).or_else(|| self.agent.is_none().then_some(&self.run))?;
         run.command.as_ref().filter(|_| run.agent.is_none())
+    }
+
+    /// The name of the agent that does the tasks of a mode; `None` where a command does.
+    pub fn agent_of(&self, mode: Option<&str>) -> Option<&str> {
+        let agent = match self.run_of(mode) {
+            Some(run) => run.agent.as_ref(),
+            None => self.agent.as_ref().or(self.run.agent.as_ref()),
+        };
+        agent.map(AgentName::as_str)
+    }
+
+    /// What a mode says itself.
+    fn run_of(&self, mode: Option<&str>) -> Option<&Run> {
+        mode.and_then(|mode| self.modes.get(mode)).filter(|run| run.starts())
     }
 
     /// Reads the configuration of a root; the default one where there is no file. Blocking.

@@ -482,23 +482,32 @@ fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<UnsafeValue
     commands_of(task, config).iter().filter_map(Command::words).find_map(|words| fill(&words, value).err())
 }
 
-/// What is called for a task: its command, where that is no agent's (those are tried when a run is asked for), and what
-/// verifies it.
+/// What is called for a task: its command or its agent's, and what verifies it. The presets are none of it: nothing that
+/// they are filled with can become an option there.
 fn commands_of(task: &Task, config: &Config) -> Vec<Command> {
     let own = |command: &OwnCommand| match command {
         OwnCommand::Argv(words) => Command::Argv(words.iter().map(ToString::to_string).collect()),
         OwnCommand::Line(line) => Command::Line(line.to_string()),
     };
-    let of_task = |task: &Task| task.run.as_ref().map(|run| own(&run.value));
+    let mode = task.mode.as_ref().map(|mode| &*mode.value);
+    let own_run = task.run.as_ref().filter(|_| config.task_commands);
+    let own_agent = task.agent.as_ref().filter(|_| config.task_commands);
     let mut commands: Vec<Command> = config.verify.clone();
     if config.task_commands {
         commands.extend(task.verify.iter().flat_map(|verify| &verify.value).map(own));
     }
-    let main = match (config.task_commands, &task.run, &task.agent) {
-        (true, Some(_), _) => of_task(task),
-        (true, None, Some(_)) => None,
-        _ => config.command_of(task.mode.as_ref().map(|mode| &*mode.value)).cloned(),
-    };
-    commands.extend(main);
+    match (own_run, own_agent) {
+        (Some(run), _) => commands.push(own(&run.value)),
+        (None, Some(agent)) => commands.extend(commands_of_agent(&agent.value, config)),
+        (None, None) => {
+            commands.extend(config.command_of(mode).cloned());
+            commands.extend(config.agent_of(mode).into_iter().flat_map(|agent| commands_of_agent(agent, config)));
+        }
+    }
     commands
+}
+
+fn commands_of_agent(name: &str, config: &Config) -> Vec<Command> {
+    let agent = config.agents.get(name).into_iter();
+    agent.flat_map(|agent| [&agent.command, &agent.resume].into_iter().flatten().cloned()).collect()
 }

@@ -28,6 +28,31 @@ fn a_title_that_looks_like_an_option_is_told_and_stops_the_run_before_anything_s
 }
 
 #[test]
+fn a_value_that_an_agents_command_would_take_for_an_option_is_told_before_a_run() {
+    let workspace = Hostile::new();
+    workspace.write("tasks/backlog/f/T-1.md", "---\nid: T-1\ntitle: --help\nstatus: backlog\nwave: 1\n---\n");
+    let told = |configuration: &str| {
+        workspace.write("feature-build.yaml", configuration);
+        text(&workspace.call(&["check"]).stdout)
+    };
+    let own = "agents: {mine: {command: [touch, \"{title}\"]}, safe: {command: [touch, \"x{title}\"]}}\n";
+    for agent in ["agent: mine\n", "run: {agent: mine}\n", "agent: safe\ntask_commands: true\n"] {
+        if agent.contains("task_commands") {
+            let task = "---\nid: T-1\ntitle: --help\nagent: mine\nstatus: backlog\nwave: 1\n---\n";
+            workspace.write("tasks/backlog/f/T-1.md", task);
+        }
+        let told = told(&format!("{agent}{own}"));
+        assert!(told.contains("error[unsafe-value]") || told.contains("unsafe-value"), "{agent}: {told}");
+        assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(2), "{agent}");
+    }
+    let resumed = "agents: {mine: {command: [touch, \"x{title}\"], resume: [touch, \"{title}\"]}}\nagent: mine\n";
+    assert!(told(resumed).contains("unsafe-value"), "what goes on with its session");
+    let safe = told("agent: safe\nagents: {safe: {command: [touch, \"x{title}\"]}}\n");
+    assert!(!safe.contains("unsafe-value"), "{safe}");
+    assert!(!workspace.root().join("--help").exists() && !workspace.root().join(".feature-build").exists());
+}
+
+#[test]
 fn a_tasks_own_keys_count_only_where_the_trusted_configuration_says_so() {
     let workspace = Hostile::new();
     let task = "---\nid: T-1\ntitle: T\nstatus: backlog\nwave: 1\nrun: [touch, own]\n---\n";
