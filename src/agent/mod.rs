@@ -2,6 +2,7 @@
 //! a log's last lines and the places that it names, safe to show.
 
 mod found;
+mod limits;
 mod output;
 mod preset;
 mod readers;
@@ -11,9 +12,10 @@ mod starter;
 mod told;
 
 pub use found::{Found, found, found_with_versions};
+pub use limits::{RateLimit, WallTime};
 pub use output::{Excerpt, Named, excerpt};
 pub use preset::{agent, names};
 pub use readers::{Reader, Reading, Verdict};
 pub use resolve::{CONFIG_FILE, Command, Error, Handling, resolve};
 pub use starter::{starter, write_starter};
-pub use told::{RateLimit, Told, Usage};
+pub use told::{Told, Usage};

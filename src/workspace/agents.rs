@@ -68,6 +68,10 @@ pub enum Format {
     CodexJson,
     /// `opencode run --format json`.
     OpencodeJson,
+    /// Gemini CLI's `--output-format stream-json`.
+    GeminiStreamJson,
+    /// GitHub Copilot CLI's `--output-format json`.
+    CopilotJson,
     /// The text of `guardkit autobuild`.
     Guardkit,
 }

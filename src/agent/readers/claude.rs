@@ -54,7 +54,7 @@ fn cursors_tool(event: &Value, reading: &mut Reading) {
 fn rate_limits(event: &Value, reading: &mut Reading) {
     let until = at(event, &["rate_limit_info", "resetsAt"]).and_then(Value::as_i64);
     match text(event, &["rate_limit_info", "status"]) {
-        Some("rejected") => reading.limited = Some(RateLimit { until, after_s: None }),
+        Some("rejected") => reading.limited = Some(RateLimit { until, ..RateLimit::default() }),
         Some(_) => reading.limited = None,
         None => {}
     }
@@ -77,7 +77,7 @@ fn result(event: &Value, reading: &mut Reading) {
     }
     let status = at(event, &["api_error_status"]).and_then(Value::as_u64);
     let limit = rate_limit(words).or_else(|| (status == Some(429)).then(RateLimit::default));
-    if limit.is_some_and(|limit| reading.limited.is_none() || limit.until.is_some()) {
+    if limit.as_ref().is_some_and(|limit| reading.limited.is_none() || limit.until.is_some()) {
         reading.limited = limit;
     }
     let errors = at(event, &["errors"]).and_then(Value::as_array).and_then(|errors| errors.first()?.as_str());

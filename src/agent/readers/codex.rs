@@ -24,13 +24,13 @@ pub(super) fn read(event: &Value, reading: &mut Reading) {
         }
         Some("turn.failed") => {
             let words = text(event, &["error", "message"]).unwrap_or("its turn failed");
-            reading.limited = rate_limit(words).or(reading.limited);
+            reading.limited = rate_limit(words).or(reading.limited.take());
             reading.failed(words);
         }
         // Lost connections come this way, too, and it tries again: no verdict.
         Some("error") => {
             let words = text(event, &["message"]).unwrap_or_default();
-            reading.limited = rate_limit(words).or(reading.limited);
+            reading.limited = rate_limit(words).or(reading.limited.take());
             reading.says(words);
         }
         _ => {}

@@ -28,8 +28,12 @@ impl LastLine {
     /// The last line that shows anything; `None` where there is none. It may be without an end: it may be a question. A
     /// carriage return ends a line too: progress bars write one line again and again.
     pub(super) fn shown(&self) -> Option<String> {
-        let mut lines = self.tail.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
-        lines.find_map(terminal::shown)
+        self.lines().next()
+    }
+
+    /// The lines that show anything, as far as they are kept, the last one first.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        self.tail.rsplit(|byte| matches!(byte, b'\n' | b'\r')).filter_map(terminal::shown)
     }
 }
 

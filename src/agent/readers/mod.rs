@@ -5,6 +5,8 @@
 
 mod claude;
 mod codex;
+mod copilot;
+mod gemini;
 mod guardkit;
 mod last_line;
 mod line;
@@ -15,12 +17,17 @@ mod tests;
 
 use serde_json::Value;
 
+use super::limits::{RateLimit, rate_limit, rate_limit_in_text};
 use super::safe;
-use super::told::{RateLimit, Told, Usage};
+use super::told::{Told, Usage};
+use crate::task::boundary_behind;
 use crate::workspace::Format;
 use last_line::LastLine;
 use line::Lines;
 use terminal::Terminal;
+
+/// How much is kept of what an agent says in pieces: its last line decides whether it is blocked.
+const SPEECH: usize = 4 << 10;
 
 /// What the output has told so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,6 +48,8 @@ pub struct Reading {
     turn_name: Option<String>,
     /// The last line of what it said last.
     last_words: String,
+    /// The end of what it is saying, where that comes in pieces.
+    speech: String,
 }
 
 /// How an agent says that it ended.
@@ -91,9 +100,11 @@ impl Reader {
     /// Nothing more comes: a last line without an end counts too.
     pub fn finish(&mut self) {
         let (text, reading) = (&mut self.text, &mut self.reading);
-        match event_reader(self.format) {
-            Some(read) => self.lines.finish(|line| take(line, read, text, reading)),
-            None => self.lines.finish(|line| guardkit::read(line, reading)),
+        match (event_reader(self.format), self.format) {
+            (Some(read), _) => self.lines.finish(|line| take(line, read, text, reading)),
+            (None, Format::Guardkit) => self.lines.finish(|line| guardkit::read(line, reading)),
+            // What went wrong stands at the end of a text; looking at all of it would cost a flood too much.
+            (None, _) => reading.limited = text.lines().find_map(|line| rate_limit_in_text(&line)),
         }
     }
 
@@ -124,6 +135,8 @@ fn event_reader(format: Format) -> Option<ReadEvent> {
         Format::ClaudeStreamJson => Some(claude::read),
         Format::CodexJson => Some(codex::read),
         Format::OpencodeJson => Some(opencode::read),
+        Format::GeminiStreamJson => Some(gemini::read),
+        Format::CopilotJson => Some(copilot::read),
     }
 }
 
@@ -144,7 +157,7 @@ fn take(line: &[u8], read: ReadEvent, text: &mut LastLine, reading: &mut Reading
 /// What a line of a log says to a person: an agent's event in words, any other line as it is.
 pub(super) fn in_words(line: &str) -> Option<String> {
     let event = event(line.as_bytes())?;
-    for read in [claude::read as ReadEvent, codex::read, opencode::read] {
+    for read in [claude::read as ReadEvent, codex::read, opencode::read, gemini::read, copilot::read] {
         let mut reading = Reading::default();
         read(&event, &mut reading);
         match (reading.verdict.take(), reading.now.take()) {
@@ -165,6 +178,7 @@ impl Reading {
 
     /// The agent uses a tool: `Edit src/a.rs`.
     fn uses(&mut self, tool: &str, on: Option<&str>) {
+        self.speech.clear();
         let on = on.map(|on| on.lines().next().unwrap_or_default()).unwrap_or_default();
         self.says(format!("{tool} {on}").trim_end());
     }
@@ -210,6 +224,18 @@ impl Reading {
         }
         if let Some(first) = words.lines().map(str::trim).find(|line| !line.is_empty()) {
             self.says(first);
+        }
+    }
+
+    /// The agent goes on with what it is saying: a word, or half of one.
+    fn speaks_on(&mut self, piece: &str) {
+        self.speech.push_str(piece);
+        let too_much = self.speech.len().saturating_sub(SPEECH);
+        self.speech.drain(..boundary_behind(&self.speech, too_much));
+        let last = self.speech.lines().map(str::trim).rfind(|line| !line.is_empty());
+        if let Some(last) = last.map(|line| safe::line(line.as_bytes())) {
+            self.says(&last);
+            self.last_words = last;
         }
     }
 
@@ -265,47 +291,4 @@ fn money(value: &Value, path: &[&str]) -> Option<f64> {
 fn object_of(input: &Value) -> Option<&str> {
     let names = ["file_path", "filePath", "path", "notebook_path", "command", "pattern", "query", "url", "description"];
     names.iter().find_map(|name| input.get(name)?.as_str())
-}
-
-/// Does a message speak of a quota, and does it name the time when that is there again?
-fn rate_limit(message: &str) -> Option<RateLimit> {
-    const SPEAKS: [&str; 9] = [
-        "usage limit",
-        "session limit",
-        "weekly limit",
-        "hit your limit",
-        "rate limit",
-        "rate_limit",
-        "quota exceeded",
-        "too many requests",
-        "(429)",
-    ];
-    let lower = message.to_ascii_lowercase();
-    if !SPEAKS.iter().any(|words| lower.contains(words)) {
-        return None;
-    }
-    // `Claude AI usage limit reached|1758598800`
-    let digits =
-        |part: &str| part.get(..10).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok();
-    let until = message.split('|').skip(1).find_map(digits);
-    let after_s = lower.split_once("try again in ").and_then(|(_, wait)| seconds(wait));
-    Some(RateLimit { until, after_s })
-}
-
-/// `3 days 6 hours 57 minutes`.
-fn seconds(wait: &str) -> Option<u64> {
-    let words: Vec<&str> = wait.split([' ', ',', '.']).filter(|word| !word.is_empty()).take(8).collect();
-    let part = |pair: &[&str]| {
-        let [count, unit] = pair else { return None };
-        let unit = match unit.trim_end_matches('s') {
-            "day" => 86_400,
-            "hour" => 3_600,
-            "minute" | "min" => 60,
-            "second" | "sec" => 1,
-            _ => return None,
-        };
-        count.parse::<u32>().ok().map(|count| u64::from(count) * unit)
-    };
-    let parts: Vec<u64> = words.chunks(2).map_while(part).collect();
-    (!parts.is_empty()).then(|| parts.iter().sum())
 }

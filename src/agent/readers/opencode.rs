@@ -19,7 +19,7 @@ pub(super) fn read(event: &Value, reading: &mut Reading) {
             let paths: [&[&str]; 4] =
                 [&["error", "data", "message"], &["error", "message"], &["message"], &["error", "name"]];
             let words = paths.iter().find_map(|path| text(event, path)).unwrap_or("it told an error");
-            reading.limited = rate_limit(words).or(reading.limited);
+            reading.limited = rate_limit(words).or(reading.limited.take());
             reading.failed(words);
         }
         _ => {}

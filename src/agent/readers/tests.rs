@@ -6,8 +6,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-const FORMATS: [Format; 5] =
-    [Format::Text, Format::ClaudeStreamJson, Format::CodexJson, Format::OpencodeJson, Format::Guardkit];
+const FORMATS: [Format; 7] = [
+    Format::Text,
+    Format::ClaudeStreamJson,
+    Format::CodexJson,
+    Format::OpencodeJson,
+    Format::Guardkit,
+    Format::GeminiStreamJson,
+    Format::CopilotJson,
+];
 
 fn session(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/sessions").join(name)).unwrap()
@@ -81,22 +88,34 @@ fn an_error_result_has_failed_and_a_blocked_one_is_blocked() {
         matches!(verdict(Format::CodexJson, "codex-failed.jsonl"), Verdict::Failed(words) if words.contains("401"))
     );
     assert_eq!(verdict(Format::OpencodeJson, "opencode-error.jsonl"), failed("Anthropic API key is missing"));
+    let blocked = Verdict::Blocked("Blocked: the database needs a password".into());
+    assert_eq!(verdict(Format::GeminiStreamJson, "gemini-blocked.jsonl"), blocked, "said in pieces");
+    let empty = failed("Model stream ended with an empty response.");
+    assert_eq!(verdict(Format::GeminiStreamJson, "gemini-failed.jsonl"), empty, "told before its result");
+    assert_eq!(verdict(Format::CopilotJson, "copilot-failed.jsonl"), failed("The requested model is not there"));
     assert_eq!(verdict(Format::Guardkit, "guardkit-max-turns.txt"), failed("max turns exceeded"));
     assert_eq!(verdict(Format::Guardkit, "guardkit-approved.txt"), Verdict::Done);
 }
 
 #[test]
 fn limits_are_told_with_their_time() {
-    let limit = |format, name: &str| read(format, name).reading().limited.unwrap();
-    let at = |until| RateLimit { until: Some(until), after_s: None };
+    let limit = |format, name: &str| read(format, name).reading().limited.clone().unwrap();
+    let at = |until| RateLimit { until: Some(until), ..RateLimit::default() };
     assert_eq!(limit(Format::ClaudeStreamJson, "claude-limit.jsonl"), at(1_778_565_600));
     assert_eq!(limit(Format::ClaudeStreamJson, "claude-limit-old.jsonl"), at(1_758_598_800));
-    let after = |seconds| RateLimit { until: None, after_s: Some(seconds) };
+    let after = |seconds| RateLimit { after_s: Some(seconds), ..RateLimit::default() };
     assert_eq!(limit(Format::CodexJson, "codex-limit.jsonl"), after(3 * 3600 + 57 * 60));
     assert_eq!(limit(Format::OpencodeJson, "opencode-limit.jsonl"), after(20));
-    for (format, name) in
-        [(Format::CodexJson, "codex-failed.jsonl"), (Format::ClaudeStreamJson, "claude-not-logged-in.jsonl")]
-    {
+    assert_eq!(limit(Format::GeminiStreamJson, "gemini-limit.jsonl"), after(2 * 3600 + 33 * 60 + 12));
+    assert_eq!(limit(Format::CopilotJson, "copilot-limit.jsonl"), after(2 * 3600 + 5 * 60));
+    assert_eq!(limit(Format::Text, "aider-limit.txt"), after(80));
+    for (format, name) in [
+        (Format::CodexJson, "codex-failed.jsonl"),
+        (Format::ClaudeStreamJson, "claude-not-logged-in.jsonl"),
+        (Format::GeminiStreamJson, "gemini-failed.jsonl"),
+        (Format::CopilotJson, "copilot-failed.jsonl"),
+        (Format::Text, "text.txt"),
+    ] {
         assert_eq!(read(format, name).reading().limited, None, "{name}");
     }
 }
@@ -123,6 +142,36 @@ fn codex_and_opencode_add_up_and_name_what_they_do() {
     assert_eq!(opencode.reading().verdict, Some(Verdict::Done));
     assert_eq!(story(Format::OpencodeJson, "opencode-done.jsonl"), ["bash cargo test", "turn 2: All tests pass."]);
     assert_eq!(read(Format::CodexJson, "codex-no-network.jsonl").reading().verdict, None, "it tries again");
+}
+
+#[test]
+fn gemini_and_copilot_name_what_they_do_and_used() {
+    let gemini = read(Format::GeminiStreamJson, "gemini-done.jsonl");
+    let told = &gemini.reading().told;
+    assert_eq!(gemini.reading().verdict, Some(Verdict::Done));
+    assert_eq!(told.model.as_deref(), Some("gemini-3-pro"), "it chose this one itself");
+    assert_eq!(told.session.as_deref(), Some("a5e17e1f-ec0c-42d9-8609-7cc5e9562bf8"));
+    assert_eq!(told.usage, Some(Usage { input_tokens: 24_030, output_tokens: 122, cost_usd: None }));
+    assert_eq!(
+        story(Format::GeminiStreamJson, "gemini-done.jsonl"),
+        [
+            "I'll read the",
+            "I'll read the parser.",
+            "read_file src/parser.rs",
+            "Loop detected, it was broken",
+            "empty input now."
+        ]
+    );
+    let copilot = read(Format::CopilotJson, "copilot-done.jsonl");
+    let told = &copilot.reading().told;
+    assert_eq!(copilot.reading().verdict, Some(Verdict::Done));
+    assert_eq!(told.model.as_deref(), Some("claude-sonnet-4.6"));
+    assert_eq!(told.session.as_deref(), Some("bff77b8b-cc7e-4b96-b2ae-8f52dbff73ab"));
+    assert_eq!(told.usage.unwrap().output_tokens, 122);
+    assert_eq!(
+        story(Format::CopilotJson, "copilot-done.jsonl"),
+        ["I'll look at the parser.", "bash cat src/parser.rs", "turn 2: The parser reads empty input now."]
+    );
 }
 
 #[test]
@@ -196,6 +245,8 @@ fn output() -> impl Strategy<Value = Vec<u8>> {
         "codex-limit.jsonl",
         "opencode-done.jsonl",
         "opencode-limit.jsonl",
+        "gemini-done.jsonl",
+        "copilot-limit.jsonl",
         "guardkit-max-turns.txt",
         "text.txt",
     ];

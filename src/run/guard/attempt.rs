@@ -449,7 +449,7 @@ impl<'a> Attempt<'a> {
             started: true,
             leaked,
             told: reading.told.clone(),
-            limited: reading.limited.filter(|_| outcome == Outcome::Failed),
+            limited: reading.limited.clone().filter(|_| outcome == Outcome::Failed).map(Box::new),
             unverified: false,
         }
     }

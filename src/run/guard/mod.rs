@@ -116,9 +116,9 @@ pub(super) struct Ending {
     /// What its agent told.
     #[serde(flatten)]
     pub(super) told: Told,
-    /// Its agent's quota is used up: no failure of the task.
+    /// Its agent's quota is used up: no failure of the task. In a box: it is rare, and an ending is moved about.
     #[serde(default)]
-    pub(super) limited: Option<RateLimit>,
+    pub(super) limited: Option<Box<RateLimit>>,
     /// The work was done by the agent's own account, but a command that verifies it failed.
     #[serde(default)]
     pub(super) unverified: bool,

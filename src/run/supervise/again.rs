@@ -63,8 +63,8 @@ impl Supervisor {
         let next = self.order.retry.next(self.attempts.tally(&task), ending.outcome, met_rate_limit, seed);
         let Next::Again { delay, rate_limited } = next else { return self.end(&task, ending).await };
         // The agent knows when it may go on; before that, no attempt could do more than find out the same.
-        let named =
-            ending.limited.filter(|_| rate_limited).and_then(|limit| limit.wait(jiff::Timestamp::now().as_second()));
+        let limit = ending.limited.as_ref().filter(|_| rate_limited);
+        let named = limit.and_then(|limit| limit.wait(&jiff::Zoned::now()));
         let delay = named.unwrap_or(delay);
         self.attempts.count(&task, rate_limited);
         let event = Event::TaskRetrying {
