@@ -13,7 +13,9 @@ const AGENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/fake-agen
 fn plays(bench: &mut Bench, name: &str, format: Format, session: &[&str]) {
     bench.task_argv(name, &[], &[&[AGENT], session].concat());
     let success = match format {
-        Format::ClaudeStreamJson | Format::CodexJson => Success::Result,
+        Format::ClaudeStreamJson | Format::CodexJson | Format::GeminiStreamJson | Format::CopilotJson => {
+            Success::Result
+        }
         _ => Success::Exit,
     };
     bench.commands.get_mut(&id(name)).unwrap().handling = Handling { format, success, ..Handling::default() };
@@ -154,8 +156,10 @@ fn a_task_takes_with_it_what_it_may() {
     let mut bench = Bench::new();
     bench.config.limits.nice = Some(7);
     bench.config.limits.cpu_seconds = Some(1000);
+    bench.config.limits.memory_mb = Some(2048);
     // Limits are set right behind the start: they are waited for.
-    let limited = "until [ \"$(nice) $(ulimit -t)\" = '7 1000' ]; do sleep 0.01; done; env | cut -d= -f1";
+    let limited =
+        "until [ \"$(nice) $(ulimit -t) $(ulimit -v)\" = '7 1000 2097152' ]; do sleep 0.01; done; env | cut -d= -f1";
     bench.wave("1").task("A", limited);
     bench.task("ALL", "env | cut -d= -f1");
     handling(&mut bench, "A").env = Some(vec!["CARGO_PKG_*".into()]);
@@ -168,4 +172,82 @@ fn a_task_takes_with_it_what_it_may() {
     assert!(!has(&log, "CARGO_MANIFEST_DIR"), "{log}");
     assert!(has(&run.log("ALL"), "CARGO_MANIFEST_DIR"));
     assert_eq!(run.outcome("A"), Passed);
+}
+
+#[test]
+fn a_secret_of_a_verification_stands_in_no_journal_and_no_header() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", "true");
+    let verify = ["sh", "-c", "exit 7", "sh", "--token=hunter1", "--password", "hunter2", "Authorization: hunter3"];
+    handling(&mut bench, "A").verify = vec![verify.map(str::to_owned).to_vec()];
+    let run = bench.run();
+    assert_eq!(run.outcome("A"), Failed);
+    let journal = std::fs::read_to_string(run.paths.journal()).unwrap();
+    for text in [run.log("A"), journal] {
+        assert!(text.contains("--token=…") && text.contains("--password …"), "{text}");
+        assert!(!text.contains("hunter"), "{text}");
+    }
+}
+
+#[test]
+fn what_any_program_says_to_a_terminal_or_a_build_server_is_its_progress() {
+    let mut bench = Bench::new();
+    // Progress is told once a second at the most: each is waited for before the next comes.
+    let told = "until grep -q \"$2\" .feature-build/runs/*/journal.jsonl; do sleep 0.01; done";
+    let say = |what: &str, wanted: &str| format!("printf '{what}'; set -- x '{wanted}'; {told}\n");
+    let script = [
+        say("::group::Building it\\n", "\"Building it\""),
+        say("\\033]9;4;1;42\\a", "42 % · Building it"),
+        say("::notice file=src/a.rs,line=1::look here\\n", "42 % · notice: look here"),
+        say("\\033]9;4;0\\a::error file=src/a.rs,line=3::no such name\\n", "\"error: no such name\""),
+    ];
+    bench.wave("1").task("A", &script.concat());
+    bench.config.timeout_seconds = Some(60.0);
+    let run = bench.run();
+    assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+}
+
+#[test]
+fn gemini_and_copilot_are_waited_for_and_outranked_by_what_they_say() {
+    let mut bench = Bench::new();
+    bench.wave("1");
+    for (name, format, session) in [
+        ("GEMINI", Format::GeminiStreamJson, &["gemini-done.jsonl"][..]),
+        ("GEMINI-BLOCKED", Format::GeminiStreamJson, &["gemini-blocked.jsonl"]),
+        ("GEMINI-FAILED", Format::GeminiStreamJson, &["gemini-failed.jsonl", "0"]),
+        ("COPILOT", Format::CopilotJson, &["copilot-done.jsonl"]),
+        ("COPILOT-FAILED", Format::CopilotJson, &["copilot-failed.jsonl", "0"]),
+    ] {
+        plays(&mut bench, name, format, session);
+    }
+    let run = bench.run();
+    for name in ["GEMINI", "COPILOT"] {
+        assert_eq!(run.outcome(name), Passed, "{name}: {}", run.reason(name));
+        assert!(told(&run, name).session.is_some() && told(&run, name).model.is_some(), "{name}");
+    }
+    for (name, words) in [
+        ("GEMINI-BLOCKED", "its agent is blocked: Blocked: the database needs a password"),
+        ("GEMINI-FAILED", "Model stream ended with an empty response."),
+        ("COPILOT-FAILED", "The requested model is not there"),
+    ] {
+        assert_eq!(run.outcome(name), Failed, "{name}");
+        assert!(run.reason(name).contains(words), "{name}: {}", run.reason(name));
+    }
+}
+
+#[test]
+fn a_limit_that_plain_text_tells_is_waited_for_and_shown() {
+    let mut bench = Bench::new();
+    // The limit that Aider tells ends in 80 seconds: the run is ended while it waits.
+    bench.wave("1");
+    plays(&mut bench, "A", Format::Text, &["aider-limit.txt", "1"]);
+    let id = bench.start();
+    crate::bench::wait_until("the limit is told", || {
+        let journal = std::fs::read_to_string(bench.paths(&id).journal()).unwrap_or_default();
+        journal.contains("task-retrying")
+    });
+    bench.cancel(&id, None, feature_build::run::Level::Terminate);
+    let run = bench.follow(&id);
+    assert_eq!(retries(&run), [(true, 81_000)]);
+    assert!(run.reason("A").contains("while it waited to be tried again"), "{}", run.reason("A"));
 }

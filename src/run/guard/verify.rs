@@ -46,17 +46,25 @@ fn run(job: &Job, argv: &[String], control: &mut Control, supervisor: &Superviso
     Seen { ending: both(before, seen.ending, &name), all_gone: all_gone && seen.all_gone, ..seen }
 }
 
-/// A command as it may stand in a log and in a journal: a value whose name speaks of a secret is left out.
+/// A command as it may stand in a log and in a journal: a value whose name speaks of a secret is left out, whether it stands
+/// with its name (`--token=x`, `Authorization: x`) or behind it (`--token x`).
 fn named(argv: &[String]) -> String {
-    let is_secret = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        ["token", "secret", "passw", "key", "credential"].iter().any(|word| name.contains(word))
-    };
-    let word = |word: &String| match word.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}=…"),
-        _ => word.clone(),
-    };
-    safe::line(argv.iter().map(word).collect::<Vec<_>>().join(" ").as_bytes())
+    let mut words = Vec::with_capacity(argv.len());
+    let mut is_value = false;
+    for word in argv {
+        words.push(match word.split_once(['=', ':']) {
+            _ if is_value => "…".to_owned(),
+            Some((name, _)) if is_secret(name) => format!("{}…", word.get(..=name.len()).unwrap_or(name)),
+            _ => word.clone(),
+        });
+        is_value = !is_value && word.starts_with('-') && !word.contains('=') && is_secret(word);
+    }
+    safe::line(words.join(" ").as_bytes())
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "secret", "passw", "key", "credential", "authorization"].iter().any(|word| name.contains(word))
 }
 
 /// The agent did its work, and this is how its verification ended.
@@ -70,6 +78,8 @@ fn both(agent: Ending, verification: Ending, name: &str) -> Ending {
         reason: Some(format!("verifying by `{name}`: {how}")),
         unverified: verification.outcome == Outcome::Failed,
         told: agent.told,
+        // Some program of the check may have met one; the agent's quota is another matter.
+        limited: None,
         leaked,
         ..verification
     }
@@ -101,5 +111,8 @@ mod tests {
     fn a_secret_stands_in_no_header() {
         let argv = ["check", "--api-key=abc", "TOKEN=x=y", "a=b", "\u{1b}[31mred"].map(str::to_owned);
         assert_eq!(named(&argv), "check --api-key=… TOKEN=… a=b red");
+        let argv =
+            ["curl", "--token", "abc", "-H", "Authorization: Bearer abc", "--no-key=", "--key"].map(str::to_owned);
+        assert_eq!(named(&argv), "curl --token … -H Authorization:… --no-key=… --key");
     }
 }
