@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::pty::{Shows, in_a_terminal};
 use crate::workspace::{Workspace, assert_fits, task};
 
 /// A workspace without configuration, and a folder for PATH with these programs, each of which prints a version.
@@ -95,4 +96,55 @@ fn init_without_a_terminal_says_what_it_needs() {
     let unknown = run(&workspace, &path, &["init", "--agent", "clade", "--yes"]);
     assert!(unknown.err.contains("did you mean `claude`?"), "{}", unknown.err);
     assert!(!workspace.path().join("feature-build.yaml").exists());
+}
+
+/// `init` in a terminal in which this has been typed.
+fn asked(workspace: &Workspace, path: &tempfile::TempDir, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
+    let mut command = workspace.command(&[&["init"], arguments].concat());
+    command.env("PATH", format!("{}:/bin", path.path().display()));
+    in_a_terminal(command, typed, &Shows::All)
+}
+
+fn configured(workspace: &Workspace) -> Option<String> {
+    std::fs::read_to_string(workspace.path().join("feature-build.yaml")).ok()
+}
+
+#[test]
+fn init_asks_who_does_the_tasks_and_shows_what_it_writes() {
+    let (workspace, path) = workspace(&["codex"]);
+    // No number of the list, no name, then the first of the list: what is installed comes first.
+    let (code, shown) = asked(&workspace, &path, &[], "99\nnobody\n\ny\n");
+    assert_eq!(code, Some(0), "{shown}");
+    for said in ["1 task of", "1 feature (guardkit)", "Who shall do the tasks?", "1  Codex\r\n", "(not installed)"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert_eq!(shown.matches("1 to 8 [1]: ").count(), 3, "{shown}");
+    assert!(shown.contains("agent: codex") && shown.contains("Write this to"), "{shown}");
+    assert!(shown.contains("next:") && configured(&workspace).unwrap().contains("\nagent: codex\n"));
+}
+
+#[test]
+fn init_takes_a_number_or_a_name_and_a_no_writes_nothing() {
+    let (workspace, path) = workspace(&["codex"]);
+    let (code, shown) = asked(&workspace, &path, &[], "aider\nn\n");
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("nothing was written") && configured(&workspace).is_none(), "{shown}");
+    // The second of the list: the first that is not installed.
+    let (code, shown) = asked(&workspace, &path, &[], "2\nyes\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(configured(&workspace).unwrap().contains("\nagent: guardkit\n"));
+    assert!(shown.contains("GuardKit is not installed yet"), "{shown}");
+}
+
+#[test]
+fn init_asks_no_more_than_it_has_to() {
+    let (workspace, path) = workspace(&["codex"]);
+    let (code, shown) = asked(&workspace, &path, &["--agent", "claude"], "\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(!shown.contains("Who shall") && shown.contains("[Y/n]"), "{shown}");
+    assert!(configured(&workspace).unwrap().contains("\nagent: claude\n"));
+    // The user's end of input (Ctrl-D) is no answer.
+    let (code, shown) = asked(&workspace, &path, &["--force"], "\u{4}");
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("there was no answer") && configured(&workspace).unwrap().contains("claude"), "{shown}");
 }

@@ -3,6 +3,7 @@
 
 mod check;
 mod init;
+mod pty;
 mod schema;
 mod waves;
 mod workspace;

@@ -178,3 +178,67 @@ fn a_value_that_would_become_an_option_refuses_the_run_and_says_why() {
     assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
     editor.quit();
 }
+
+/// No text that an editor shows may steer it or reorder its lines.
+fn assert_clean(what: &str, value: &Value) {
+    let is_bad = |char: char| {
+        char.is_control() && char != '\n'
+            || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    match value {
+        Value::String(text) => assert!(!text.contains(is_bad), "{what}: {text:?}"),
+        Value::Array(items) => items.iter().for_each(|item| assert_clean(what, item)),
+        Value::Object(keys) => keys.values().for_each(|value| assert_clean(what, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn nothing_of_a_file_or_an_output_is_shown_with_control_characters() {
+    const NASTY: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}evil\u{2066}\u{8}\r\u{61c}";
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let quoted: String = NASTY.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect();
+    let octal: String = NASTY.bytes().map(|byte| format!("\\{byte:03o}")).collect();
+    let file = "tasks/backlog/TASK-A-001.md";
+    let task = |id: &str, more: &str| {
+        format!("---\nid: {id}\ntitle: \"t {quoted}\"\nstatus: backlog\nfeature_id: FEAT-1\nwave: 1\n{more}---\n")
+    };
+    workspace.write(file, &task("TASK-A-001", ""));
+    workspace.write("tasks/backlog/TASK-A-002.md", &task("TASK-A-002", &format!("depends_on: [\"x{quoted}\"]\n")));
+    workspace.write("src/a.rs", "one\n");
+    // What stands before a carriage return is overwritten: it comes first.
+    let place = "src/a.rs:1:1: wrong \\033[31mred\\342\\200\\256";
+    let script = format!("printf '{octal}{place}\\n{octal}the end\\n'; exit 3\n");
+    workspace.write("tools/TASK-A-001.sh", &script);
+    workspace.distrust();
+    let agent = format!("run:\n  command: [sh, tools/agent.sh, \"{{id}}\", \"{quoted}\"]\n");
+    std::fs::write(workspace.path("feature-build.yaml"), agent).unwrap();
+
+    let mut editor = editor_that_says(&workspace, Some("Trust and run"));
+    let uri = editor.open_file(&workspace, file);
+    run_wave(&mut editor, &workspace);
+    let asked = editor.next(ASKED);
+    assert!(asked["message"].as_str().unwrap().contains("evil"), "{asked}");
+    assert_clean("the question", &asked);
+    let told =
+        editor.diagnostics(&uri, |all| all.iter().any(|one| one["message"].as_str().unwrap().contains("the end")));
+    assert!(told.iter().any(|one| one["relatedInformation"][1]["message"].as_str().is_some()), "{told:?}");
+    assert_clean("the diagnostics", &json!(told));
+    for lens in editor.lenses(&uri) {
+        assert_clean("a lens", &lens["command"]["title"]);
+    }
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 0 } });
+    let params = json!({ "textDocument": { "uri": uri }, "range": range, "context": { "diagnostics": [] } });
+    let actions = editor.request("textDocument/codeAction", params);
+    for action in actions.as_array().unwrap() {
+        assert_clean("a code action", &action["title"]);
+    }
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert_clean("the end of the progress", &end);
+    for message in editor.heard() {
+        // The events are the journal's records: plain data, as they are in the file.
+        let is_shown = message["method"].as_str().is_some_and(|method| method != "featureBuild/event");
+        assert_clean(&message["method"].to_string(), if is_shown { &message["params"] } else { &Value::Null });
+    }
+    editor.quit();
+}

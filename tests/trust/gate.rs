@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
 
-use crate::hostile::{BINARY, DEADLINE, Hostile, code, text, wait, wait_until};
+use crate::hostile::{BINARY, Hostile, code, text, wait_until};
+use crate::pty::{Shows, in_a_terminal};
 
 #[test]
 fn without_trust_nothing_starts_whichever_way_it_is_asked_for() {
@@ -216,30 +216,9 @@ fn links_in_a_runs_folder_lead_nowhere() {
     assert_eq!(fs::read_to_string(&outside).unwrap(), "a secret\n");
 }
 
-/// A terminal: the user's end of it, and a run that is asked in it. The answer may be typed before the question.
-fn run_in_a_terminal(workspace: &Hostile, answer: &str) -> (Option<i32>, String) {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use std::io::{Read as _, Write as _};
-    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&user).unwrap();
-    unlockpt(&user).unwrap();
-    let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = || fs::File::options().read(true).write(true).open(&name).unwrap();
-    let mut user = fs::File::from(user);
-    user.write_all(answer.as_bytes()).unwrap();
-    let mut command = workspace.command(&workspace.root(), &["run"]);
-    let mut run = command.stdin(terminal()).stderr(terminal()).stdout(Stdio::null()).spawn().unwrap();
-    // It holds ends of the terminal, too, which would never be closed.
-    drop(command);
-    let (shows, shown) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut all = Vec::new();
-        // The last end of a terminal that is closed is an error here, not an end.
-        let _ = user.read_to_end(&mut all);
-        shows.send(text(&all))
-    });
-    let ended = wait(&mut run, "run in a terminal");
-    (ended.code(), shown.recv_timeout(DEADLINE).expect("somebody keeps the terminal"))
+/// A run in a terminal in which this has been typed.
+fn run_in_a_terminal(workspace: &Hostile, typed: &str) -> (Option<i32>, String) {
+    in_a_terminal(workspace.command(&workspace.root(), &["run"]), typed, &Shows::Errors)
 }
 
 #[test]
@@ -253,4 +232,26 @@ fn a_terminal_is_asked_and_its_answer_counts() {
     assert_eq!(code, Some(0), "{shown}");
     assert!(workspace.has_started());
     assert_eq!(text(&workspace.call(&["trust"]).stdout).lines().last(), Some("trusted already"));
+}
+
+#[test]
+fn gates_and_commands_of_a_feature_file_start_nothing() {
+    let workspace = Hostile::new();
+    let feature = |gate: &str| {
+        let keys = ["gates", "smoke_gates", "quality_gates", "verify", "run", "include", "hooks"];
+        let gates: String = keys
+            .iter()
+            .map(|key| format!("{key}:\n  - {{name: g, command: \"touch {gate}\", run: [touch, {gate}]}}\n"))
+            .collect();
+        let tasks = "tasks: [{id: T-1, file_path: tasks/backlog/f/T-1.md}]\n";
+        workspace.write(".guardkit/features/FEAT-1.yaml", &format!("id: FEAT-1\nname: F\n{tasks}{gates}"));
+    };
+    feature("gate-1");
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    assert!(workspace.has_started());
+    // Nothing of it decides what runs, so a change of it is none to be asked about.
+    feature("gate-2");
+    assert_eq!(code(&workspace.call(&["run", "--redo"])), Some(0));
+    let root: Vec<_> = fs::read_dir(workspace.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!root.iter().any(|name| name.to_string_lossy().starts_with("gate")), "{root:?}");
 }

@@ -7,4 +7,6 @@ mod foreign;
 mod gate;
 mod hostile;
 mod nasty;
+#[path = "../cli/pty.rs"]
+mod pty;
 mod values;
