@@ -35,7 +35,8 @@ cargo test --doc
 
 if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
     cargo bench --bench instructions
+    bash tests/deny.sh
     bash tests/editors/vscode.sh
 else
-    say "VS Code's tests run in the long form only: FEATURE_BUILD_TESTS=long bash tests/all.sh"
+    say "VS Code's tests and cargo-deny run in the long form only: FEATURE_BUILD_TESTS=long bash tests/all.sh"
 fi

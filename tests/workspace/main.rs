@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod index;
-mod total;
 
 use std::fs;
 use std::path::Path;
