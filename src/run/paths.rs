@@ -90,6 +90,11 @@ impl RunPaths {
         self.dir.join(format!("{task}~{attempt}.wanted"))
     }
 
+    /// There while such an attempt's output or result cannot be written, made by its guard.
+    pub(super) fn trouble(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        self.dir.join(format!("{task}~{attempt}.trouble"))
+    }
+
     /// What such an attempt does now, written by its guard.
     pub(super) fn progress(&self, task: &TaskId, attempt: u32) -> PathBuf {
         self.dir.join(format!("{task}~{attempt}.progress"))

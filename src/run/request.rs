@@ -91,15 +91,25 @@ fn ask(state_dir: &Path, run: &RunId, request: &Request) -> io::Result<()> {
     }
 }
 
-/// The names of files that ask for the end of the whole run by being there: a full disk must not keep anybody from that.
-const LEVELS: [(&str, Level); 3] =
+/// The endings of files that ask for the end of the whole run by being there, or of the task that stands behind a `~` in
+/// their names: a full disk must not keep anybody from that.
+pub(super) const LEVELS: [(&str, Level); 3] =
     [("finish-wave", Level::FinishWave), ("terminate", Level::Terminate), ("kill", Level::Kill)];
 
 /// `None`: no name says this.
 fn ask_by_name(path: &Path, request: &Request) -> Option<io::Result<()>> {
-    let Request::Cancel { level: wanted, tasks: None } = request else { return None };
+    let Request::Cancel { level: wanted, tasks } = request else { return None };
     let (ending, _) = LEVELS.iter().find(|(_, level)| level == wanted)?;
-    Some(private::create(&path.with_extension(ending)).map(drop))
+    let ask = |path: PathBuf| private::create(&path).map(drop);
+    let Some(tasks) = tasks else { return Some(ask(path.with_extension(ending))) };
+    let stem = path.file_stem()?.to_str()?;
+    Some(tasks.iter().try_for_each(|task| ask(path.with_file_name(format!("{stem}~{task}.{ending}")))))
+}
+
+/// The tasks that a file's name asks for; `None`: the whole run. No id has a `~`.
+fn tasks_by_name(path: &Path) -> Option<Vec<TaskId>> {
+    let (_, task) = path.file_stem()?.to_str()?.split_once('~')?;
+    Some(TaskId::new(task).into_iter().collect())
 }
 
 /// A request that was found.
@@ -149,7 +159,7 @@ fn find(dir: &Path) -> Vec<(PathBuf, Request)> {
 fn find_one(path: &Path) -> Option<Request> {
     let ending = path.extension()?.to_str()?;
     if let Some((_, level)) = LEVELS.iter().find(|(name, _)| *name == ending) {
-        return Some(Request::Cancel { level: *level, tasks: None });
+        return Some(Request::Cancel { level: *level, tasks: tasks_by_name(path) });
     }
     if ending != "json" {
         return None;

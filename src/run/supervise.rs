@@ -392,6 +392,7 @@ impl Supervisor {
                 lock: self.paths.lock(),
                 wanted: self.paths.wanted(task, attempt),
                 progress: self.paths.progress(task, attempt),
+                trouble: self.paths.trouble(task, attempt),
             },
             log,
             limits: order.limits,

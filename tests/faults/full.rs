@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use feature_build::run::Outcome::{Cancelled, Failed, Passed};
-use feature_build::run::{self, Event, Level};
+use feature_build::run::{self, Event, Level, RunId};
 
-use crate::bench::{Bench, binary, id, processes_of, wait_until};
+use crate::bench::{Bench, binary, id, kill, processes_of, wait_until};
 use crate::chance::{Chance, is_long};
+use crate::family;
 use crate::mount::Mounts;
 
 /// Takes all the room that is left. What others give back meanwhile is taken too, until it is dropped.
@@ -104,6 +105,59 @@ fn a_full_disk_kills_no_task_and_loses_no_result() {
         });
         assert!(run.records.iter().any(|record| matches!(record.event, Event::RunDegraded { .. })), "it is recorded");
     }
+}
+
+/// The supervisor dies while the disk is full: the next one takes over all the same, hears from the guards that they have
+/// no room, and ends what the user wants to end.
+#[test]
+fn a_run_is_taken_over_and_a_task_of_it_cancelled_while_the_disk_is_full() {
+    let Some(mounts) = Mounts::new() else { return };
+    let mut bench = Bench::new();
+    let state = mounts.tmpfs("1m");
+    bench.config.state_dir = Some(state.clone());
+    bench
+        .wave("1")
+        .task("TALKS", "touch up-1; until [ -e full ]; do sleep 0.01; done; head -c 300000 /dev/zero; exec sleep 600");
+    bench.task("OTHER", "touch up-2; until [ -e freed ]; do sleep 0.01; done");
+    let run = bench.start();
+    let (dir, journal) = (bench.paths(&run).dir().to_path_buf(), bench.paths(&run).journal());
+    let runs = |event: &Event| matches!(event, Event::TaskStarted { .. });
+    wait_until("both run", || {
+        run::read_journal(&journal).unwrap().iter().filter(|record| runs(&record.event)).count() == 2
+    });
+    let mut ballast = Ballast::fill(&state);
+    let supervisor = family::supervisor(&dir).unwrap();
+    kill(supervisor, rustix::process::Signal::KILL);
+    wait_until("it is dead", || family::supervisor(&dir).is_none());
+    fs::write(bench.path("full"), "").unwrap();
+    let troubled = dir.join("TALKS~1.trouble");
+    wait_until("its guard says that there is no room", || {
+        ballast.press();
+        troubled.exists()
+    });
+    let taken = run::resume(&dir, run::Takeover::Settle, &run::Launcher::At(binary())).unwrap();
+    assert_eq!(taken, run::Resumed::TakenOver);
+    wait_until("the run says that it is degraded", || run::degraded(&dir).is_some());
+    bench.cancel(&run, Some(&[id("TALKS")]), Level::Terminate);
+    wait_until("TALKS is ended", || {
+        ballast.press();
+        ended(&run, "TALKS")
+    });
+    assert!(!ended(&run, "OTHER"));
+    drop(ballast);
+    fs::write(bench.path("freed"), "").unwrap();
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("TALKS"), run.outcome("OTHER")), (Cancelled, Passed));
+    assert!(!troubled.exists());
+}
+
+/// No process of this task is alive.
+fn ended(run: &RunId, task: &str) -> bool {
+    let wanted = format!("FEATURE_BUILD_TASK={task}");
+    !processes_of(run).into_iter().any(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable == wanted.as_bytes())
+    })
 }
 
 /// Whoever wants to end a run must not need room for that, neither must what waits for some.

@@ -29,7 +29,7 @@ impl Bench {
         })
     }
 
-    fn kill_supervisor(&self, run: &RunId) {
+    pub fn kill_supervisor(&self, run: &RunId) {
         let [supervisor] = self.supervisors(run)[..] else { panic!("one supervisor: {:?}", self.supervisors(run)) };
         kill(supervisor, Signal::KILL);
         wait_until("the supervisor is dead", || self.supervisors(run).is_empty());
@@ -58,7 +58,7 @@ impl Bench {
         std::fs::write(self.paths(run).lock(), "another boot").unwrap();
     }
 
-    fn resume(&self, run: &RunId, takeover: Takeover) -> Resumed {
+    pub fn resume(&self, run: &RunId, takeover: Takeover) -> Resumed {
         run::resume(self.paths(run).dir(), takeover, &Launcher::At(binary())).unwrap()
     }
 
@@ -66,7 +66,7 @@ impl Bench {
         std::fs::write(self.path(name), "").unwrap();
     }
 
-    fn wait_for_event(&self, run: &RunId, what: &str, fits: impl Fn(&Event) -> bool) {
+    pub fn wait_for_event(&self, run: &RunId, what: &str, fits: impl Fn(&Event) -> bool) {
         wait_until(what, || {
             let records = run::read_journal(&self.paths(run).journal()).unwrap_or_default();
             records.iter().any(|record| fits(&record.event))

@@ -1,8 +1,8 @@
 //! Agents, played from recorded sessions: what a run makes of what they write.
 
 use feature_build::agent::{Handling, Usage};
-use feature_build::run::Event;
 use feature_build::run::Outcome::{Failed, Passed, Skipped};
+use feature_build::run::{Event, Takeover};
 use feature_build::workspace::{Format, Retries, Success};
 
 use crate::bench::{Bench, Run, id};
@@ -149,6 +149,31 @@ fn a_failed_verification_is_told_to_the_agent_in_its_session() {
     assert!(told_it.contains("a check of it failed") && told_it.contains("src/a.rs:1:1: wrong"), "{told_it}");
     let usage = told(&run, "A").usage.unwrap();
     assert_eq!(usage.output_tokens, 804, "both attempts count");
+}
+
+#[test]
+fn what_an_agent_did_before_a_takeover_counts_and_its_session_goes_on() {
+    let mut bench = Bench::new();
+    bench.config.retries = Retries { count: 1, delay_seconds: Some(1.0), ..Retries::default() };
+    // Each attempt costs 9 cents.
+    bench.config.max_cost = Some(0.15);
+    bench.wave("1");
+    plays(&mut bench, "A", Format::ClaudeStreamJson, &["claude-done.jsonl"]);
+    bench.wave("2").task("B", "touch never");
+    let handling = handling(&mut bench, "A");
+    handling.resume = [AGENT, "claude-done.jsonl", "0", "--resume={session}"].map(str::to_owned).to_vec();
+    let check = "echo checking; [ \"$(wc -l < called)\" = 2 ] || { echo 'src/a.rs:1:1: wrong'; exit 1; }";
+    handling.verify = vec![["sh", "-c", check].map(str::to_owned).to_vec()];
+    let run = bench.start();
+    bench.wait_for_event(&run, "A waits", |event| matches!(event, Event::TaskRetrying { .. }));
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+    let called = std::fs::read_to_string(bench.path("called")).unwrap();
+    assert!(called.ends_with("--resume=0b9d6f0e-8c1e-4c0c-9a55-2f4f8e1f4a10\n"), "{called}");
+    assert_eq!(told(&run, "A").usage.unwrap().output_tokens, 804, "both attempts count");
+    assert!(run.reason("B").contains("`max_cost` is $0.15"), "{}", run.reason("B"));
 }
 
 #[test]

@@ -367,8 +367,10 @@ impl<'a> Attempt<'a> {
         if self.control.update().is_err() {
             self.control.closed = true;
         }
-        if self.control.closed {
-            self.orphan.get_or_insert_with(Orphan::new);
+        if self.control.closed && self.orphan.is_none() {
+            self.orphan = Some(Orphan::new());
+            // The next supervisor has not heard of it.
+            self.troubled = false;
         }
         self.obey_pause();
     }
@@ -401,6 +403,9 @@ impl<'a> Attempt<'a> {
         if trouble.is_some() != self.troubled {
             self.troubled = !self.troubled;
             let trouble = trouble.map(|why| format!("the log {} cannot be written: {why}", self.job.log.display()));
+            if self.orphan.is_some() {
+                self.job.link.say_trouble(trouble.is_some());
+            }
             let _ = self.supervisor.say(&Report::Trouble(trouble));
         }
     }

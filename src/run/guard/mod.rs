@@ -243,7 +243,9 @@ fn conclude(
     }
     supervisor.say(&Report::Ended(ending.clone()))?;
     if written.is_err() {
+        job.link.say_trouble(true);
         rest.wait_for_room();
+        job.link.say_trouble(false);
     }
     ended
 }

@@ -1,10 +1,12 @@
 //! A guard without a supervisor: it looks for the next one, and speaks with that one through files.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::request::LEVELS;
 use super::super::{lock, private};
 use super::Wanted;
 
@@ -22,6 +24,33 @@ pub(in crate::run) struct Link {
     pub(in crate::run) wanted: PathBuf,
     /// The newest progress, written by the guard.
     pub(in crate::run) progress: PathBuf,
+    /// There while output or result cannot be written, made by the guard.
+    pub(in crate::run) trouble: PathBuf,
+}
+
+impl Link {
+    /// Says what is wanted of the attempt. Blocking. On a full disk by the name of a file, where that can be said: its level.
+    pub(in crate::run) fn want(&self, wanted: Wanted) -> io::Result<()> {
+        let written = private::write_whole(&self.wanted, &serde_json::to_vec(&wanted)?);
+        let Some((name, _)) = LEVELS.iter().find(|(_, level)| Some(*level) == wanted.level) else { return written };
+        written.or_else(|_| private::create(&self.wanted.with_extension(name)).map(drop))
+    }
+
+    /// What is wanted of the attempt.
+    fn wanted(&self) -> Option<Wanted> {
+        let said = private::read(&self.wanted, LONGEST_WORD).ok();
+        let said = said.and_then(|text| serde_json::from_slice::<Wanted>(&text).ok());
+        let is_there = |name: &str| self.wanted.with_extension(name).symlink_metadata().is_ok();
+        let named = LEVELS.iter().filter(|(name, _)| is_there(name)).map(|(_, level)| *level).max();
+        let Some(named) = named else { return said };
+        let said = said.unwrap_or_default();
+        Some(Wanted { level: said.level.max(Some(named)), ..said })
+    }
+
+    /// Says whether output or result cannot be written: by a name, for which also a full disk has room.
+    pub(super) fn say_trouble(&self, is_there: bool) {
+        let _ = if is_there { private::create(&self.trouble).map(drop) } else { std::fs::remove_file(&self.trouble) };
+    }
 }
 
 /// The state of a guard whose supervisor died. Another one may come, and die as well.
@@ -50,7 +79,7 @@ impl Orphan {
         } else {
             self.alone_since.get_or_insert(now);
         }
-        serde_json::from_slice(&private::read(&link.wanted, LONGEST_WORD).ok()?).ok()
+        link.wanted()
     }
 
     pub(super) fn look_at(&self) -> Instant {

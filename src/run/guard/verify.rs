@@ -87,7 +87,7 @@ fn both(agent: Ending, verification: Ending, name: &str) -> Ending {
 
 /// What an agent is told of the failed verification in this log: a file without a name, to be read from its start.
 pub(super) fn feedback(log: &Path, beside: &Path) -> io::Result<File> {
-    let mut log = File::open(log)?;
+    let mut log = private::open(log)?;
     let length = log.seek(SeekFrom::End(0))?;
     log.seek(SeekFrom::Start(length.saturating_sub(FEEDBACK)))?;
     let mut end = Vec::new();

@@ -13,6 +13,8 @@ use crate::task::TaskId;
 
 /// How often to look at the attempt.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What is known of trouble that is told by the name of a file.
+const TROUBLE: &str = "the output or the result of an attempt cannot be written";
 
 /// An attempt that a supervisor finds when it takes a run over.
 pub(super) enum Found {
@@ -73,8 +75,13 @@ pub(super) struct Adoption {
 
 /// What one look at an adopted attempt brings.
 enum Look {
-    /// It goes on; this is its newest progress.
-    Alive(Option<String>),
+    /// It goes on.
+    Alive {
+        /// Its newest progress.
+        progress: Option<String>,
+        /// Its output or its result cannot be written just now.
+        troubled: bool,
+    },
     /// It has begun since the last look.
     Begun,
     Over(Ending),
@@ -86,6 +93,7 @@ impl Adoption {
     /// Stays with the attempt to its end: passes down what is wanted, and progress up.
     pub(super) async fn attend(mut self) {
         let mut said = None;
+        let mut was_troubled = false;
         let mut may_change = true;
         loop {
             tokio::select! {
@@ -104,13 +112,20 @@ impl Adoption {
                     self.begun = true;
                     (Input::Guard(task, Report::Started), false)
                 }
-                Ok(Ok(Look::Alive(Some(text)))) if said.as_ref() != Some(&text) => {
+                Ok(Ok(Look::Alive { troubled, .. })) if troubled != was_troubled => {
+                    was_troubled = troubled;
+                    (Input::Guard(task, Report::Trouble(troubled.then(|| TROUBLE.into()))), false)
+                }
+                Ok(Ok(Look::Alive { progress: Some(text), .. })) if said.as_ref() != Some(&text) => {
                     said = Some(text.clone());
                     (Input::Guard(task, Report::Progress(text)), false)
                 }
                 // No room for a look is no reason to give the attempt up.
-                Ok(Ok(Look::Alive(_)) | Err(_)) | Err(_) => continue,
+                Ok(Ok(Look::Alive { .. }) | Err(_)) | Err(_) => continue,
             };
+            if over && was_troubled {
+                let _ = self.mail.send(Input::Guard(self.task.clone(), Report::Trouble(None))).await;
+            }
             if self.mail.send(input).await.is_err() || over {
                 return;
             }
@@ -120,8 +135,8 @@ impl Adoption {
     /// Written by rename: the guard reads all of it or what was there before.
     async fn pass_on(&mut self) {
         let wanted = *self.wanted.borrow_and_update();
-        let path = self.job.link.wanted.clone();
-        let _ = tokio::task::spawn_blocking(move || private::write_whole(&path, &serde_json::to_vec(&wanted)?)).await;
+        let link = self.job.link.clone();
+        let _ = tokio::task::spawn_blocking(move || link.want(wanted)).await;
     }
 }
 
@@ -132,9 +147,12 @@ fn look_again(job: &Job, begun: bool) -> io::Result<Look> {
             return Ok(Look::Begun);
         }
         let progress = private::read(&job.link.progress, LONGEST_WORD).ok();
-        return Ok(Look::Alive(progress.and_then(|text| String::from_utf8(text).ok())));
+        let progress = progress.and_then(|text| String::from_utf8(text).ok());
+        return Ok(Look::Alive { progress, troubled: job.link.trouble.symlink_metadata().is_ok() });
     }
-    let Some(claim) = Claim::take(&job.log)? else { return Ok(Look::Alive(None)) };
+    let Some(claim) = Claim::take(&job.log)? else {
+        return Ok(Look::Alive { progress: None, troubled: false });
+    };
     if !begun && read_result(&job.result).is_none() && !has_mark(&job.lock, &job.mark) {
         return Ok(Look::NotBegun);
     }

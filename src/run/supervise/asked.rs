@@ -16,7 +16,7 @@ pub(super) const CANCELLED: &str = "the run was cancelled";
 pub(super) const FINISHED_WAVE: &str = "the run was to end after the wave before";
 /// How long a request waits to be in the journal before it is obeyed all the same: a full disk must keep nobody from
 /// cancelling.
-const JOURNAL: Duration = Duration::from_secs(1);
+pub(super) const JOURNAL: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// In the journal first: a supervisor that dies in between leaves no run that goes on against the user's word.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::course::{Recalled, Told};
-use super::super::guard::{Ending, Job, Report, Wanted};
+use super::super::guard::{Ending, Job, Report, Wanted, read_result};
 use super::super::past::{Past, Retrying, Stand};
 use super::super::view::NOT_STARTED;
 use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
 use super::adoption::{self, Adoption, Found};
 use super::again::Waiting;
-use super::asked::{CANCELLED, FINISHED_WAVE};
+use super::asked::{CANCELLED, FINISHED_WAVE, JOURNAL};
 use super::{Clock, Supervisor, Taken};
 use crate::task::TaskId;
 use crate::workspace::trust::{Standing, Store, Subject};
@@ -46,11 +46,15 @@ impl Supervisor {
         }
         self.recall(past);
         let silent_ms = past.silent_ms(Timestamp::now());
-        let open = self.open_attempts(past);
-        let looked = tokio::task::spawn_blocking(move || -> io::Result<Vec<(Open, Found)>> {
-            open.into_iter().map(|open| adoption::look(&open.job, open.told).map(|found| (open, found))).collect()
+        let (earlier, open) = (self.earlier_results(past), self.open_attempts(past));
+        let looked = tokio::task::spawn_blocking(move || -> io::Result<_> {
+            let found: io::Result<Vec<(Open, Found)>> =
+                open.into_iter().map(|open| adoption::look(&open.job, open.told).map(|found| (open, found))).collect();
+            let read = |(task, result): (TaskId, PathBuf)| Some((task, read_result(&result)?));
+            Ok((earlier.into_iter().filter_map(read).collect::<Vec<_>>(), found?))
         });
-        let mut found = looked.await.map_err(io::Error::other)??;
+        let (earlier, mut found) = looked.await.map_err(io::Error::other)??;
+        earlier.iter().for_each(|(task, ending)| self.attempts.told(task, ending));
         found.retain(|(open, found)| self.is_attempt(open, found));
         let alive = found.iter().filter(|(_, found)| matches!(found, Found::Alive));
         let adopted: Vec<TaskId> = alive.map(|(open, _)| open.task.clone()).collect();
@@ -80,7 +84,8 @@ impl Supervisor {
         if takeover == Takeover::Continue {
             self.pause(false).await;
         }
-        self.recorder.flush().await;
+        // A full disk keeps nobody from cancelling what goes on.
+        let _ = tokio::time::timeout(JOURNAL, self.recorder.flush()).await;
         Ok(())
     }
 
@@ -136,6 +141,20 @@ impl Supervisor {
         let tasks: Vec<TaskId> =
             tasks.map(|task| &task.id).filter(|task| !self.outcomes.contains_key(*task)).cloned().collect();
         tasks.into_iter().filter_map(|task| self.open_attempt(past, task)).collect()
+    }
+
+    /// The results of the attempts that others followed, of tasks that have no outcome yet, the oldest of each task first:
+    /// what they used counts, and the next attempt goes on with the last one's session.
+    fn earlier_results(&self, past: &Past) -> Vec<(TaskId, PathBuf)> {
+        let of_task = |(task, stand): (&TaskId, &Stand)| {
+            let ended = match stand {
+                Stand::Started(attempt) => attempt.saturating_sub(1),
+                Stand::Retrying(before) => before.attempt,
+                Stand::Attached { attempts, .. } => *attempts,
+            };
+            (1..=ended).map(|attempt| (task.clone(), self.paths.result(task, attempt))).collect::<Vec<_>>()
+        };
+        past.begun.iter().flat_map(of_task).collect()
     }
 
     fn open_attempt(&mut self, past: &Past, task: TaskId) -> Option<Open> {
