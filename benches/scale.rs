@@ -63,10 +63,8 @@ fn tree(size: usize) -> made::Made {
 }
 
 fn cold_index(name: &str, root: &Path, rounds: usize) {
-    let build = || drop(black_box(Index::build(root)));
-    let floor = || {
-        black_box(floor::read_heads(root));
-    };
+    let build = || black_box(Index::build(root));
+    let floor = || black_box(floor::read_heads(root));
     build(); // the page cache is warm for both
     let (ours, floor) = in_turns(rounds, build, floor);
     println!(

@@ -37,7 +37,7 @@ pub struct Measured {
 }
 
 /// Times of both, taken in turns.
-pub fn in_turns(rounds: usize, mut one: impl FnMut(), mut other: impl FnMut()) -> (Measured, Measured) {
+pub fn in_turns<T, U>(rounds: usize, mut one: impl FnMut() -> T, mut other: impl FnMut() -> U) -> (Measured, Measured) {
     let mut walls = (Vec::new(), Vec::new());
     let mut processor = (0.0, 0.0);
     for _ in 0..rounds {
@@ -65,10 +65,13 @@ pub fn ratio(one: &Times, other: &Times) -> f64 {
     one.median().as_secs_f64() / other.median().as_secs_f64()
 }
 
-pub fn time(work: impl FnOnce()) -> Duration {
+/// How long work takes; not how long it takes to throw away what it made.
+pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let start = Instant::now();
-    work();
-    start.elapsed()
+    let made = work();
+    let taken = start.elapsed();
+    drop(made);
+    taken
 }
 
 pub fn millis(time: Duration) -> String {

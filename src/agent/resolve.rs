@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::preset;
 use crate::plan::{Schedule, ScheduledTask, Skipped};
-use crate::task::{self, Code, Extent, OwnCommand, Task, TaskId};
+use crate::task::{self, Code, Extent, OwnCommand, OwnWork, Task, TaskId};
 use crate::workspace::placeholder::{Placeholder, UnsafeValue, fill};
 use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success};
 
@@ -205,8 +205,8 @@ impl Chooser<'_> {
     }
 
     /// The task's file, where its own keys count.
-    fn own(&self) -> Option<&Task> {
-        self.file.filter(|_| self.config.task_commands)
+    fn own(&self) -> Option<&OwnWork> {
+        self.file.filter(|_| self.config.task_commands)?.own.as_deref()
     }
 
     fn mode(&self) -> Option<(&str, &Run)> {

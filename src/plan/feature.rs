@@ -1,6 +1,7 @@
 //! One feature, planned from its tasks and the look-ups into all others: waves, states, problems.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -189,17 +190,18 @@ fn met_without_file(tables: &Tables, entry: &Entry, text: &str) -> Met {
 
 /// The dependencies inside a feature, as edges between its members.
 struct Links<'a> {
-    at: Map<&'a Path, usize>,
+    at: Map<&'a OsStr, usize>,
     graph: Graph,
 }
 
 impl<'a> Links<'a> {
     fn new(members: &[Member<'a>]) -> Self {
-        let at: Map<&Path, usize> = members.iter().enumerate().map(|(at, member)| (&*member.task.file, at)).collect();
+        let at = members.iter().enumerate().map(|(at, member)| (member.task.file.as_os_str(), at));
+        let at: Map<&OsStr, usize> = at.collect();
         let mut graph = Graph::new(members.len());
         for (from, member) in members.iter().enumerate() {
             for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
-                if let Some(&to) = at.get(&*target.task.file) {
+                if let Some(&to) = at.get(target.task.file.as_os_str()) {
                     graph.add_edge(from, to);
                 }
             }
@@ -208,7 +210,7 @@ impl<'a> Links<'a> {
     }
 
     fn member_of(&self, entry: &Entry) -> Option<usize> {
-        self.at.get(&*entry.task.file).copied()
+        self.at.get(entry.task.file.as_os_str()).copied()
     }
 }
 
@@ -386,15 +388,15 @@ impl<'a> Reach<'a> {
     fn new(tables: &'a Tables, members: &[Member<'a>]) -> Self {
         let open = members.iter().filter(|member| member.is_open());
         let mut reach = Self { entries: open.map(|member| member.entry).collect(), graph: Graph::default() };
-        let mut number: Map<&Path, usize> = Map::default();
+        let mut number: Map<&OsStr, usize> = Map::default();
         for (at, entry) in reach.entries.iter().enumerate() {
-            number.insert(&entry.task.file, at);
+            number.insert(entry.task.file.as_os_str(), at);
             reach.graph.add_node();
         }
         let mut at = 0;
         while let Some(&entry) = reach.entries.get(at) {
             for target in dependencies(tables, entry).into_iter().flat_map(open_targets(tables)) {
-                let to = *number.entry(&target.task.file).or_insert_with(|| {
+                let to = *number.entry(target.task.file.as_os_str()).or_insert_with(|| {
                     reach.entries.push(target);
                     reach.graph.add_node()
                 });

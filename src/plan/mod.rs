@@ -5,6 +5,7 @@
 mod catalog;
 mod feature;
 mod few;
+mod file_key;
 mod graph;
 mod names;
 mod nearest;

@@ -16,13 +16,9 @@ pub(super) enum Key {
     Number(Arc<str>),
     /// Phase and plan of a GSD id without slug and leading zeros: `9.1-5` for `09.1-05-env-setup`.
     Plan(Arc<str>),
-    /// The plan of a GSD id inside its phase: `05` and `5` mean `09.1-05` there.
-    InPhase {
-        /// The phase's folder.
-        phase: Arc<str>,
-        /// The plan without leading zeros.
-        plan: Arc<str>,
-    },
+    /// The plan of a GSD id inside its phase: `05` and `5` mean `09.1-05` there. The phase's folder and, behind a NUL
+    /// (no folder's name has one), the plan without leading zeros: one text, because that halves the tables of keys.
+    InPhase(Arc<str>),
 }
 
 /// The key under which two files claim to be the same task.
@@ -71,7 +67,7 @@ fn keys(dialect: Dialect, text: &Text) -> Vec<Key> {
 fn short(feature: &FeatureRef, plan: &str) -> Option<Key> {
     match feature {
         FeatureRef::Folder(name) | FeatureRef::Named(Spanned { value: name, .. }) => {
-            Some(Key::InPhase { phase: Arc::clone(name), plan: plan.into() })
+            Some(Key::InPhase(format!("{name}\0{plan}").into()))
         }
         FeatureRef::Alone | FeatureRef::WholeBacklog => None,
     }

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::few::Few;
+use super::file_key::FileKey;
 use super::names::{self, Key};
 use super::{Map, Set};
 use crate::task::{Dialect, FeatureFile, FeatureRef, FeatureTask, RelPath, Span, Standing, Task, TaskId, Text};
@@ -26,10 +27,22 @@ pub(super) struct Entry {
     pub(super) task: Arc<Task>,
     /// The feature that it stands in, as far as this file and the feature files say.
     pub(super) home: GroupKey,
-    identity: Option<Key>,
+    /// Do other files claim the same id? Then there is a verdict on them.
+    contested: bool,
 }
 
 impl Entry {
+    fn new(task: Arc<Task>, home: GroupKey) -> Self {
+        Self { task, home, contested: false }
+    }
+
+    /// The key under which it claims to be a task. Made when asked for, as all its keys are: kept, they would cost more
+    /// memory than their task.
+    fn identity(&self) -> Option<Key> {
+        let id = self.task.id.as_ref()?;
+        Some(names::identity(self.task.dialect, &id.value))
+    }
+
     /// The id as written; empty where there is none.
     pub(super) fn id(&self) -> &str {
         id_of(&self.task)
@@ -40,17 +53,9 @@ impl Entry {
         self.task.id.as_ref().map(|id| Arc::clone(&id.value)).unwrap_or_default()
     }
 
-    /// Every key that it is found under. Made when asked for: kept, they would cost more memory than their task.
+    /// Every key that it is found under.
     fn keys(&self) -> Vec<Key> {
-        let task = &self.task;
-        let id = task.id.as_ref();
-        id.map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value)).unwrap_or_default()
-    }
-
-    /// Every key that it looks for.
-    fn references(&self) -> impl Iterator<Item = Key> {
-        let task = &self.task;
-        task.depends_on.iter().flat_map(|text| names::keys_of_reference(task.dialect, &task.feature, &text.value))
+        keys_of(&self.task)
     }
 }
 
@@ -87,7 +92,7 @@ struct Listing {
 /// All tasks by file and by id.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    entries: Map<RelPath, Entry>,
+    entries: Map<FileKey, Entry>,
     /// Files by the keys of their ids.
     claims: Map<Key, Few<RelPath>>,
     /// Verdicts where several files claim one id; a single file counts.
@@ -108,7 +113,7 @@ pub(super) struct Tables {
 /// Changes: each marks what it touches and works nothing out.
 impl Tables {
     pub(super) fn set_task(&mut self, file: &Path, task: Option<Arc<Task>>) {
-        let old = self.entries.get(file).map(|entry| Arc::clone(&entry.task));
+        let old = self.entries.get(file.as_os_str()).map(|entry| Arc::clone(&entry.task));
         if old == task {
             return;
         }
@@ -149,7 +154,7 @@ impl Tables {
     }
 
     fn forget(&mut self, file: &Path, tell_dependents: bool) {
-        let Some((file, entry)) = self.entries.remove_entry(file) else { return };
+        let Some((FileKey(file), entry)) = self.entries.remove_entry(file.as_os_str()) else { return };
         for key in entry.keys() {
             self.drop_claim(&key, &file);
         }
@@ -158,28 +163,15 @@ impl Tables {
     }
 
     fn take(&mut self, task: Arc<Task>, tell_dependents: bool) {
-        let mut entry = self.entry_for(task);
-        if let Some((known, _)) = self.groups.get_key_value(&entry.home) {
-            entry.home = known.clone(); // one text for all of a feature
-        }
+        let home = self.home_of(&task);
+        let entry = Entry::new(task, shared_home(&self.groups, home));
         let file = Arc::clone(&entry.task.file);
         for key in entry.keys() {
             self.claims.entry(key).or_default().insert(Arc::clone(&file));
         }
-        entry.identity = entry.identity.map(|key| self.shared(key));
         self.join_group(&file, &entry);
         self.touch(&entry, tell_dependents);
-        self.entries.insert(file, entry);
-    }
-
-    fn entry_for(&self, task: Arc<Task>) -> Entry {
-        let identity = task.id.as_ref().map(|id| names::identity(task.dialect, &id.value));
-        Entry { home: self.home_of(&task), identity, task }
-    }
-
-    /// The same key with the text that the table of claims has: one text for all that know an id.
-    fn shared(&self, key: Key) -> Key {
-        self.claims.get_key_value(&key).map_or(key, |(known, _)| known.clone())
+        self.entries.insert(FileKey(file), entry);
     }
 
     fn drop_claim(&mut self, key: &Key, file: &RelPath) {
@@ -193,23 +185,13 @@ impl Tables {
 
     fn join_group(&mut self, file: &RelPath, entry: &Entry) {
         self.groups.entry(entry.home.clone()).or_default().insert(Arc::clone(file));
-        for key in entry.references() {
-            self.add_reference(key, &entry.home);
-        }
+        references_in(&entry.task).for_each(|key| add_reference(&mut self.references, key, &entry.home));
     }
 
     fn leave_group(&mut self, file: &RelPath, entry: &Entry) {
         remove_from(&mut self.groups, &entry.home, file);
-        for key in entry.references() {
+        for key in references_in(&entry.task) {
             self.drop_reference(&key, &entry.home);
-        }
-    }
-
-    fn add_reference(&mut self, key: Key, group: &GroupKey) {
-        let groups = self.references.entry(key).or_default();
-        match groups.iter_mut().find(|(known, _)| known == group) {
-            Some((_, count)) => *count += 1,
-            None => groups.push((group.clone(), 1)),
         }
     }
 
@@ -227,7 +209,7 @@ impl Tables {
     fn touch(&mut self, entry: &Entry, tell_dependents: bool) {
         self.dirty.insert(entry.home.clone());
         self.dirty.extend(self.listing_groups(entry.id()));
-        self.stale.extend(entry.identity.clone());
+        self.stale.extend(entry.identity());
         if tell_dependents {
             self.touch_references(&entry.keys());
         }
@@ -243,9 +225,9 @@ impl Tables {
         let exact = Key::Exact(id.into());
         let files = self.claims.get(&exact).cloned().unwrap_or_default();
         for file in &files {
-            let Some(entry) = self.entries.get(file) else { continue };
+            let Some(entry) = self.entries.get(file.as_os_str()) else { continue };
             self.dirty.insert(entry.home.clone());
-            self.stale.extend(entry.identity.clone());
+            self.stale.extend(entry.identity());
             let keys = entry.keys();
             self.touch_references(&keys);
         }
@@ -254,17 +236,26 @@ impl Tables {
     }
 
     fn take_listings(&mut self, feature_file: &FeatureFile) {
-        for (id, listing) in listings(feature_file) {
-            self.listings.entry(id.into()).or_default().push(listing);
+        for id in self.list(feature_file) {
             self.touch_id(id);
         }
         for (key, group) in references_of(feature_file) {
-            self.add_reference(key, &group);
+            add_reference(&mut self.references, key, &group);
         }
-        let file = Arc::clone(&feature_file.file);
-        self.feature_files_by_id.entry(feature_file.id.value.clone()).or_default().insert(file);
         self.dirty.insert(named(Dialect::GuardKit, &feature_file.id.value));
         self.touch_rivals(feature_file);
+    }
+
+    /// Notes what a feature file lists, and answers with those ids.
+    fn list<'a>(&mut self, feature_file: &'a FeatureFile) -> Vec<&'a str> {
+        let file = Arc::clone(&feature_file.file);
+        self.feature_files_by_id.entry(feature_file.id.value.clone()).or_default().insert(file);
+        let listings = listings(feature_file);
+        let ids = listings.iter().map(|(id, _)| *id).collect();
+        for (id, listing) in listings {
+            self.listings.entry(id.into()).or_default().push(listing);
+        }
+        ids
     }
 
     fn forget_listings(&mut self, file: &RelPath, feature_file: &FeatureFile) {
@@ -297,14 +288,20 @@ impl Tables {
         for file in &files {
             self.settle_home(file);
         }
-        let verdict = (files.len() > 1).then(|| self.judge(identity));
+        let contested = files.len() > 1;
+        for file in &files {
+            if let Some(entry) = self.entries.get_mut(file.as_os_str()) {
+                entry.contested = contested;
+            }
+        }
+        let verdict = contested.then(|| self.judge(identity));
         let before = match verdict {
             Some(verdict) => self.verdicts.insert(identity.clone(), verdict),
             None => self.verdicts.remove(identity),
         };
         let changed = self.verdicts.get(identity) != before.as_ref();
         for file in &files {
-            let Some(entry) = self.entries.get(file) else { continue };
+            let Some(entry) = self.entries.get(file.as_os_str()) else { continue };
             self.dirty.insert(entry.home.clone());
             if changed {
                 let keys = entry.keys();
@@ -324,29 +321,118 @@ impl Tables {
     }
 
     fn settle_home(&mut self, file: &RelPath) {
-        let Some(entry) = self.entries.get(file) else { return };
+        let Some(entry) = self.entries.get(file.as_os_str()) else { return };
         let home = self.home_of(&entry.task);
         if home == entry.home {
             return;
         }
-        let Some(mut entry) = self.entries.remove(file) else { return };
+        let Some(mut entry) = self.entries.remove(file.as_os_str()) else { return };
         self.leave_group(file, &entry);
         self.dirty.insert(std::mem::replace(&mut entry.home, home));
         self.dirty.insert(entry.home.clone());
         self.join_group(file, &entry);
         self.touch_references(&entry.keys());
-        self.entries.insert(Arc::clone(file), entry);
+        self.entries.insert(FileKey(Arc::clone(file)), entry);
+    }
+}
+
+/// A whole workspace at once.
+///
+/// Told file by file, each would be told of those before it, and asked again when the next one comes.
+impl Tables {
+    /// Takes all that there is into tables that have nothing yet; the tables of keys are made on a thread of their own
+    /// where there are `threads` for it.
+    pub(super) fn fill(&mut self, tasks: &[Arc<Task>], feature_files: Vec<Arc<FeatureFile>>, threads: usize) {
+        for feature_file in feature_files {
+            self.list(&feature_file);
+            self.feature_files.insert(Arc::clone(&feature_file.file), feature_file);
+        }
+        let this = &*self;
+        let (by_key, by_file) = if threads > 1 {
+            std::thread::scope(|scope| {
+                let by_key = scope.spawn(|| ByKey::new(this, tasks));
+                let by_file = ByFile::new(this, tasks);
+                (by_key.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), by_file)
+            })
+        } else {
+            (ByKey::new(this, tasks), ByFile::new(this, tasks))
+        };
+        (self.claims, self.references) = (by_key.claims, by_key.references);
+        (self.entries, self.groups) = (by_file.entries, by_file.groups);
+        self.dirty.extend(self.groups.keys().cloned());
+        self.dirty.extend(self.feature_files.values().map(|file| named(Dialect::GuardKit, &file.id.value)));
+        self.doubt_what_several_say();
+    }
+
+    /// Marks the ids that several files claim, or several feature files list: for those alone the tables say too little
+    /// while they are made.
+    fn doubt_what_several_say(&mut self) {
+        let claims = self.claims.values().filter(|files| files.as_slice().len() > 1).flatten();
+        let claimants = claims.filter_map(|file| self.entries.get(file.as_os_str())?.identity());
+        let listed = self.listings.iter().filter(|(_, listings)| listings.len() > 1).map(|(id, _)| &**id);
+        self.stale.extend(claimants.chain(listed.map(|id| Key::Exact(id.into()))));
+    }
+}
+
+/// The tables whose keys are those of ids.
+struct ByKey {
+    claims: Map<Key, Few<RelPath>>,
+    references: Map<Key, Vec<(GroupKey, usize)>>,
+}
+
+impl ByKey {
+    fn new(tables: &Tables, tasks: &[Arc<Task>]) -> Self {
+        let mut claims: Map<Key, Few<RelPath>> = Map::with_capacity_and_hasher(tasks.len(), Default::default());
+        let mut references = Map::default();
+        for task in tasks {
+            for key in keys_of(task) {
+                claims.entry(key).or_default().insert(Arc::clone(&task.file));
+            }
+            if task.depends_on.is_empty() {
+                continue;
+            }
+            let home = tables.home_of(task);
+            references_in(task).for_each(|key| add_reference(&mut references, key, &home));
+        }
+        for (key, group) in tables.feature_files.values().flat_map(|file| references_of(file)) {
+            add_reference(&mut references, key, &group);
+        }
+        Self { claims, references }
+    }
+}
+
+/// The tables of files.
+struct ByFile {
+    entries: Map<FileKey, Entry>,
+    groups: Map<GroupKey, BTreeSet<RelPath>>,
+}
+
+impl ByFile {
+    fn new(tables: &Tables, tasks: &[Arc<Task>]) -> Self {
+        let mut entries = Map::with_capacity_and_hasher(tasks.len(), Default::default());
+        let mut groups: Map<GroupKey, BTreeSet<RelPath>> = Map::default();
+        for task in tasks {
+            let home = shared_home(&groups, tables.home_of(task));
+            groups.entry(home.clone()).or_default().insert(Arc::clone(&task.file));
+            entries.insert(FileKey(Arc::clone(&task.file)), Entry::new(Arc::clone(task), home));
+        }
+        Self { entries, groups }
     }
 }
 
 /// Questions.
 impl Tables {
     pub(super) fn entry(&self, file: &Path) -> Option<&Entry> {
-        self.entries.get(file)
+        self.entries.get(file.as_os_str())
     }
 
     pub(super) fn feature_file(&self, file: &Path) -> Option<&Arc<FeatureFile>> {
         self.feature_files.get(file)
+    }
+
+    /// Every task file and feature file.
+    pub(super) fn files(&self) -> impl Iterator<Item = &RelPath> {
+        self.entries.keys().map(|key| &key.0).chain(self.feature_files.keys())
     }
 
     /// Every id of the workspace.
@@ -356,7 +442,7 @@ impl Tables {
 
     /// The files of a group in the order of their paths, copies that do not count included.
     pub(super) fn members<'a>(&'a self, group: &GroupKey) -> impl Iterator<Item = &'a Entry> {
-        self.groups.get(group).into_iter().flatten().filter_map(|file| self.entries.get(file))
+        self.groups.get(group).into_iter().flatten().filter_map(|file| self.entries.get(file.as_os_str()))
     }
 
     /// The feature files of a group; the first counts.
@@ -375,7 +461,10 @@ impl Tables {
 
     /// The verdict on the files that claim one id; `None` where only this one does.
     pub(super) fn verdict(&self, entry: &Entry) -> Option<&Verdict> {
-        self.verdicts.get(entry.identity.as_ref()?)
+        if !entry.contested {
+            return None;
+        }
+        self.verdicts.get(&entry.identity()?)
     }
 
     /// The file that counts for the id of this one.
@@ -394,7 +483,11 @@ impl Tables {
 
     /// What a feature file says of an id: of several the one that names an existing file, or that a task names.
     pub(super) fn statement(&self, id: &str) -> Option<Statement<'_>> {
-        let statements = self.listings.get(id)?.iter().filter_map(|listing| self.read(listing));
+        let listings = self.listings.get(id)?;
+        if let [listing] = listings.as_slice() {
+            return self.read(listing);
+        }
+        let statements = listings.iter().filter_map(|listing| self.read(listing));
         statements.min_by_key(|statement| {
             let names_a_file = self.named_file(id, statement).is_some();
             (!names_a_file, !self.is_named_by_a_task(id, &statement.file.id.value), &statement.file.file)
@@ -423,12 +516,14 @@ impl Tables {
 
     fn counting(&self, key: &Key) -> Vec<&Entry> {
         let files = self.claims.get(key).into_iter().flatten();
-        files.filter_map(|file| self.entries.get(file)).filter(|entry| self.counts(entry)).collect()
+        files.filter_map(|file| self.entries.get(file.as_os_str())).filter(|entry| self.counts(entry)).collect()
     }
 
     fn claimants<'a>(&'a self, identity: &'a Key) -> impl Iterator<Item = &'a Entry> {
         let files = self.claims.get(identity).into_iter().flatten();
-        files.filter_map(|file| self.entries.get(file)).filter(move |entry| entry.identity.as_ref() == Some(identity))
+        files
+            .filter_map(|file| self.entries.get(file.as_os_str()))
+            .filter(move |entry| entry.identity().as_ref() == Some(identity))
     }
 
     fn home_of(&self, task: &Task) -> GroupKey {
@@ -459,14 +554,18 @@ impl Tables {
     /// The task file that a feature file names for an id, where it exists and claims the id.
     fn named_file<'a>(&'a self, id: &str, statement: &Statement<'_>) -> Option<&'a RelPath> {
         let path = statement.task?.file_path.as_ref()?;
-        let (file, entry) = self.entries.get_key_value(&*plain_path(&path.value))?;
+        let (FileKey(file), entry) = self.entries.get_key_value(plain_path(&path.value).as_os_str())?;
         (entry.id() == id && entry.task.dialect == Dialect::GuardKit).then_some(file)
     }
 
     fn is_named_by_a_task(&self, id: &str, feature: &str) -> bool {
         let mut claimants = self.claims.get(&Key::Exact(id.into())).into_iter().flatten();
         claimants.any(|file| {
-            let task = self.entries.get(file).map(|entry| &entry.task).filter(|task| task.dialect == Dialect::GuardKit);
+            let task = self
+                .entries
+                .get(file.as_os_str())
+                .map(|entry| &entry.task)
+                .filter(|task| task.dialect == Dialect::GuardKit);
             matches!(task.map(|task| &task.feature), Some(FeatureRef::Named(name)) if &*name.value == feature)
         })
     }
@@ -492,7 +591,7 @@ impl Tables {
     }
 
     fn open_files(&self, files: &BTreeSet<RelPath>, is_open: impl Fn(&&Entry) -> bool) -> BTreeSet<RelPath> {
-        let entries = files.iter().filter_map(|file| self.entries.get(file));
+        let entries = files.iter().filter_map(|file| self.entries.get(file.as_os_str()));
         entries.filter(is_open).map(|entry| Arc::clone(&entry.task.file)).collect()
     }
 
@@ -570,6 +669,31 @@ fn references_of(feature_file: &FeatureFile) -> impl Iterator<Item = (Key, Group
     let group = named(Dialect::GuardKit, &feature_file.id.value);
     let texts = feature_file.tasks.iter().filter_map(|task| task.depends_on.as_ref()).flatten();
     texts.map(move |text| (Key::Exact(Arc::clone(&text.value)), group.clone()))
+}
+
+/// Every key that a task is found under.
+fn keys_of(task: &Task) -> Vec<Key> {
+    let id = task.id.as_ref();
+    id.map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value)).unwrap_or_default()
+}
+
+/// Every key that a task looks for.
+fn references_in(task: &Task) -> impl Iterator<Item = Key> {
+    task.depends_on.iter().flat_map(|text| names::keys_of_reference(task.dialect, &task.feature, &text.value))
+}
+
+fn add_reference(references: &mut Map<Key, Vec<(GroupKey, usize)>>, key: Key, group: &GroupKey) {
+    // Nearly every task is referred to from one feature only: a list that grows by itself begins with room for four.
+    let groups = references.entry(key).or_insert_with(|| Vec::with_capacity(1));
+    match groups.iter_mut().find(|(known, _)| known == group) {
+        Some((_, count)) => *count += 1,
+        None => groups.push((group.clone(), 1)),
+    }
+}
+
+/// The same group with the text that the table has: one text for all of a feature.
+fn shared_home(groups: &Map<GroupKey, BTreeSet<RelPath>>, home: GroupKey) -> GroupKey {
+    groups.get_key_value(&home).map_or(home, |(known, _)| known.clone())
 }
 
 /// Would a task that refers to this one, or shares its id, be planned the same?

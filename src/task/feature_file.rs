@@ -45,12 +45,17 @@ pub struct FeatureTask {
     pub span: Span,
 }
 
+const KEYS: [&str; 4] = ["id", "name", "tasks", "orchestration"];
+
 impl FeatureFile {
     /// Reads the text of a feature file. Total: what cannot be read is a problem.
     pub fn parse(file: &RelPath, text: &str) -> Self {
-        let (node, problems) = match yaml::read(text, 0) {
-            Ok(node) => (node, Vec::new()),
-            Err(broken) => read_by_key(text, &broken),
+        let (node, problems) = match read_known_keys(text) {
+            Some(node) => (node, Vec::new()),
+            None => match yaml::read(text, 0) {
+                Ok(node) => (node, Vec::new()),
+                Err(broken) => read_by_key(text, &broken),
+            },
         };
         let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into()).unwrap_or_default();
         let text_of = |key| node.get(key).and_then(Node::as_text);
@@ -66,12 +71,24 @@ impl FeatureFile {
     }
 }
 
+/// The keys that matter, of a file that is written as all are: a key a line, in column 0. `None` leaves it to the library.
+fn read_known_keys(text: &str) -> Option<Node> {
+    let keys = Frontmatter::of_yaml(text);
+    let mut entries = Vec::new();
+    for key in KEYS {
+        let Some(value) = keys.value(key) else { continue };
+        let name = Node { value: Value::Text(key.into()), span: keys.key_span(key).unwrap_or_default() };
+        entries.push((name, value.ok()?));
+    }
+    (!entries.is_empty()).then(|| Node { value: Value::Map(entries), span: Span::default() })
+}
+
 /// Where the whole is no YAML its keys are read alone, as those of a task are: a broken name must not cost the waves.
 fn read_by_key(text: &str, whole: &Broken) -> (Node, Vec<Problem>) {
     let keys = Frontmatter::of_yaml(text);
     let mut entries = Vec::new();
     let mut problems = Vec::new();
-    for key in ["id", "name", "tasks", "orchestration"] {
+    for key in KEYS {
         let Some(read) = keys.value(key) else { continue };
         let name = Node { value: Value::Text(key.into()), span: keys.key_span(key).unwrap_or_default() };
         match (read, keys.raw_line(key)) {

@@ -111,14 +111,9 @@ pub struct Task {
     pub needs_person: Option<Spanned<Text>>,
     /// `implementation_mode`: which of the configured `modes:` runs it.
     pub mode: Option<Spanned<Text>>,
-    /// The task's own command, `run:`; counts only where the configuration allows it.
-    pub run: Option<Spanned<OwnCommand>>,
-    /// The agent that shall do the task, `agent:`; counts only where the configuration allows it.
-    pub agent: Option<Spanned<Text>>,
-    /// The model that its agent shall use, `model:`; counts only where the configuration allows it.
-    pub model: Option<Spanned<Text>>,
-    /// The task's own commands that must succeed after it, `verify:`; count only where the configuration allows it.
-    pub verify: Option<Spanned<Vec<OwnCommand>>>,
+    /// What its own file says of who does it; counts only where the configuration allows it. Kept apart, because hardly
+    /// any task says so.
+    pub own: Option<Box<OwnWork>>,
     /// Files that the task declares to change.
     pub files: Vec<Spanned<Text>>,
     /// `estimated_minutes` (or hours converted): a hint for the estimate, never a limit.
@@ -158,6 +153,19 @@ impl FeatureRef {
             other => other,
         }
     }
+}
+
+/// Who does a task, and how, by its own file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OwnWork {
+    /// The command, `run:`.
+    pub run: Option<Spanned<OwnCommand>>,
+    /// The agent that shall do it, `agent:`.
+    pub agent: Option<Spanned<Text>>,
+    /// The model that its agent shall use, `model:`.
+    pub model: Option<Spanned<Text>>,
+    /// The commands that must succeed after it, `verify:`.
+    pub verify: Option<Spanned<Vec<OwnCommand>>>,
 }
 
 /// A task's own `run:` key: an argument vector, or one string to be split into one.

@@ -135,10 +135,120 @@ pub(super) fn read_block_list(text: &str, base: usize) -> Option<Node> {
     Some(Node { value: Value::List(items), span: Span::new(start, end) })
 }
 
+/// Reads maps and lists that stand below their key, a key or an item a line, where each scalar needs no library: what a
+/// program writes. `None` leaves it to the library.
+pub(super) fn read_block(text: &str, base: usize) -> Option<Node> {
+    let mut lines = Vec::new();
+    let mut at = base;
+    for line in text.split('\n') {
+        let content = line.trim_start_matches(' ');
+        let indent = line.len() - content.len();
+        if !content.is_empty() {
+            lines.push(Line { indent, content, at: at + indent });
+        }
+        at += line.len() + 1;
+    }
+    let mut block = Block { lines, next: 0 };
+    let node = block.below(0, 0)?;
+    block.line().is_none().then_some(node)
+}
+
+/// A line that is not blank.
+#[derive(Clone, Copy)]
+struct Line<'t> {
+    indent: usize,
+    content: &'t str,
+    /// Where the content begins.
+    at: usize,
+}
+
+/// The lines of a block, read from top to bottom.
+struct Block<'t> {
+    lines: Vec<Line<'t>>,
+    next: usize,
+}
+
+impl<'t> Block<'t> {
+    fn line(&self) -> Option<Line<'t>> {
+        self.lines.get(self.next).copied()
+    }
+
+    /// The map or list that begins with the next line. `beside`: its dashes stand in the column of the key above.
+    fn read(&mut self, indent: usize, beside: bool, depth: usize) -> Option<Node> {
+        let first = self.line().filter(|line| line.indent == indent && depth < DEEPEST)?;
+        if first.content.starts_with("- ") { self.list(first, beside, depth) } else { self.map(first, depth) }
+    }
+
+    fn list(&mut self, first: Line<'t>, beside: bool, depth: usize) -> Option<Node> {
+        let mut items: Vec<Node> = Vec::new();
+        while let Some(line) = self.line().filter(|line| line.indent == first.indent) {
+            let Some(behind) = line.content.strip_prefix("- ") else { break };
+            let content = behind.trim_start_matches(' ');
+            let shift = line.content.len() - content.len();
+            let inner = Line { indent: line.indent + shift, content, at: line.at + shift };
+            if content.starts_with("- ") || key_of(content).is_some() {
+                *self.lines.get_mut(self.next)? = inner; // the item's own first line begins behind the dash
+                items.push(self.read(inner.indent, false, depth + 1)?);
+            } else {
+                items.push(read_item(content, inner.at)?);
+                self.next += 1;
+            }
+            self.end_of_value(line.indent)?;
+        }
+        // The library lets a list beside its key begin with its first item, any other with its first dash.
+        let start = if beside { items.first()?.span.start as usize } else { first.at };
+        let end = items.last()?.span.end as usize;
+        Some(Node { value: Value::List(items), span: Span::new(start, end) })
+    }
+
+    fn map(&mut self, first: Line<'t>, depth: usize) -> Option<Node> {
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        while let Some(line) = self.line().filter(|line| line.indent == first.indent) {
+            let Some((name, behind)) = key_of(line.content) else { break };
+            let is_again = |(key, _): &(Node, Node)| matches!(&key.value, Value::Text(known) if **known == *name);
+            if entries.iter().any(is_again) {
+                return None;
+            }
+            self.next += 1;
+            let key = Node { value: Value::Text(name.into()), span: Span::new(line.at, line.at + name.len()) };
+            let value = if behind.trim_start_matches(' ').is_empty() {
+                self.below(line.indent, depth)?
+            } else {
+                read_line(behind, line.at + name.len() + 1)?
+            };
+            entries.push((key, value));
+            self.end_of_value(line.indent)?;
+        }
+        let end = entries.last()?.1.span.end as usize;
+        Some(Node { value: Value::Map(entries), span: Span::new(first.at, end) })
+    }
+
+    /// The value of a key whose line has none. (Where there is none below either, the library knows which place that has.)
+    fn below(&mut self, indent: usize, depth: usize) -> Option<Node> {
+        let line = self.line()?;
+        let beside = line.indent == indent && line.content.starts_with("- ");
+        (beside || line.indent > indent).then(|| self.read(line.indent, beside, depth + 1)).flatten()
+    }
+
+    /// A deeper line behind a value would be more of it.
+    fn end_of_value(&self, indent: usize) -> Option<()> {
+        self.line().is_none_or(|line| line.indent <= indent).then_some(())
+    }
+}
+
+/// The plain key that a line begins with, and what stands behind its colon.
+fn key_of(line: &str) -> Option<(&str, &str)> {
+    let (name, behind) = line.split_once(':')?;
+    let is_plain = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !is_null(name);
+    (is_plain && (behind.is_empty() || behind.starts_with(' '))).then_some((name, behind))
+}
+
 fn read_flow_list(text: &str, at: usize) -> Option<Node> {
     let inner = text.trim_end_matches(' ').strip_prefix('[')?.strip_suffix(']')?;
     if inner.is_empty() {
-        return Some(Node { value: Value::List(Vec::new()), span: Span::new(at, at + 2) });
+        return Some(Node { value: Value::List(Vec::new()), span: Span::new(at, at + 1) });
     }
     // In brackets more characters mean something than elsewhere.
     if inner.contains(['[', ']', '{', '}', ':', '#']) {
@@ -175,15 +285,29 @@ fn read_quoted(text: &str, quote: u8, at: usize) -> Option<Node> {
 }
 
 fn read_plain(text: &str, at: usize) -> Option<Node> {
-    if !text.bytes().all(is_printable) {
-        return None;
-    }
-    let text = text.find(" #").and_then(|comment| text.get(..comment)).unwrap_or(text).trim_end_matches(' ');
-    if text.contains(": ") || text.ends_with(':') {
+    let text = without_comment(text)?.trim_end_matches(' ');
+    if text.ends_with(':') {
         return None;
     }
     let value = if is_null(text) { Value::Null } else { Value::Text(text.into()) };
     Some(Node { value, span: Span::new(at, at + text.len()) })
+}
+
+/// A plain scalar without the remark behind it. `None` where a character is not printable, or `: ` makes it a map. One
+/// look at each byte: every value of every file comes through here.
+fn without_comment(text: &str) -> Option<&str> {
+    let mut end = text.len();
+    let mut before = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match (before, byte) {
+            _ if !is_printable(byte) => return None,
+            (b' ', b'#') => end = end.min(at),
+            (b':', b' ') if at < end => return None,
+            _ => {}
+        }
+        before = byte;
+    }
+    text.get(..end)
 }
 
 /// ASCII only: the library alone knows which other characters end a line or may not stand in YAML at all.
@@ -439,6 +563,29 @@ mod tests {
         ]
     }
 
+    /// Lines of a block: keys, items, and what may stand behind them.
+    fn block_line() -> impl Strategy<Value = String> {
+        let dashes = prop::sample::select(&["", "", "- ", "- - ", "-  "][..]);
+        let key = prop::sample::select(&["", "id: ", "tasks:", "a_1: ", "id:", "null: ", "x:y: "][..]);
+        let value =
+            prop_oneof![3 => Just(String::new()), 3 => "[a-z0-9]{1,3}", 1 => Just("[]".to_owned()), 1 => item()];
+        let indent = prop::sample::select(&["", "", "  ", "  ", "    ", " "][..]);
+        (indent, dashes, key, value).prop_map(|(indent, dashes, key, value)| format!("{indent}{dashes}{key}{value}\n"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn blocks_are_read_as_the_library_reads_them(lines in prop::collection::vec(block_line(), 1..7)) {
+            let lines = lines.concat();
+            if let Some(fast) = read_block(&format!("\n{lines}"), 4) {
+                let whole = read(&format!("key:\n{lines}"), 0);
+                let whole = whole.map_err(|broken| TestCaseError::fail(format!("{lines:?}: {}", broken.message)))?;
+                prop_assert_eq!(Some(&fast), whole.get("key"), "{:?}", lines);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn lists_in_brackets_are_read_as_the_library_reads_them(items in prop::collection::vec(item(), 0..4), gap in " {0,2}") {
@@ -452,7 +599,7 @@ mod tests {
         ) {
             let lines: String = lines.iter().map(|(dash, item)| format!("{indent}{dash}{item}\n")).collect();
             let (text, list) = (format!("key:\n{lines}"), format!("\n{lines}"));
-            if let Some(fast) = read_block_list(&list, 4) {
+            for fast in [read_block_list(&list, 4), read_block(&list, 4)].into_iter().flatten() {
                 equal_to_library(&fast, &text)?;
             }
         }

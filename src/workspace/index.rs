@@ -43,8 +43,6 @@ pub struct Index {
     backlog: Backlog,
     /// The texts of open editors, which count instead of the disk's.
     open: BTreeMap<RelPath, Arc<str>>,
-    /// The task files and feature files that were read, so that a folder that went takes its files along.
-    known: Set<RelPath>,
     catalog: Catalog,
 }
 
@@ -58,7 +56,7 @@ struct Backlog {
 /// What one file says.
 enum Said {
     Task(Arc<Task>),
-    Feature(FeatureFile),
+    Feature(Arc<FeatureFile>),
 }
 
 impl Index {
@@ -72,12 +70,18 @@ impl Index {
             config_error: None,
             backlog: Backlog::default(),
             open: BTreeMap::new(),
-            known: Set::default(),
             catalog: Catalog::new(),
         };
         index.take_config();
-        index.rescan();
-        index.catalog.replan_on(walk::threads());
+        index.backlog = Backlog::load(&index.root);
+        let (mut tasks, mut feature_files) = (Vec::new(), Vec::new());
+        for (_, said) in index.read_closed(Path::new("")) {
+            match said {
+                Said::Task(task) => tasks.push(task),
+                Said::Feature(feature_file) => feature_files.push(feature_file),
+            }
+        }
+        index.catalog = Catalog::of(&tasks, feature_files, walk::threads());
         index
     }
 
@@ -221,7 +225,7 @@ impl Index {
     fn relative(&self, file: &Path) -> Option<RelPath> {
         let inside = if file.is_absolute() { self.strip_root(file)? } else { file.to_path_buf() };
         let is_plain = inside.components().all(|part| matches!(part, Component::Normal(_)));
-        is_plain.then(|| inside.into())
+        is_plain.then(|| inside.components().collect::<PathBuf>().into()) // `a//b` is known as `a/b`
     }
 
     /// Editors name files as the user opened them, perhaps through a link that the canonical root does not have.
@@ -272,17 +276,22 @@ impl Index {
 
     /// Reads all files of a folder, and forgets those that it no longer has.
     fn rescan_within(&mut self, folder: &Path) {
-        let read = self.places.each_file(&self.root, folder, |path, file, role| {
-            let file: RelPath = file.into();
-            let is_open = self.open.contains_key(&file);
-            (!is_open).then(|| self.read(&file, role, path)).flatten().map(|said| (file, said))
-        });
+        let read = self.read_closed(folder);
         let open = self.open.keys().filter(|file| file.starts_with(folder));
         let open: Vec<_> = open.filter_map(|file| Some((file.clone(), self.read_now(file)?))).collect();
         self.forget_others(folder, read.iter().chain(&open).map(|(file, _)| file));
         for (file, said) in read.into_iter().chain(open) {
             self.take(&file, Some(said));
         }
+    }
+
+    /// Reads all files of a folder, but for those that are open in an editor.
+    fn read_closed(&self, folder: &Path) -> Vec<(RelPath, Said)> {
+        self.places.each_file(&self.root, folder, |path, file, role| {
+            let file: RelPath = file.into();
+            let is_open = self.open.contains_key(&file);
+            (!is_open).then(|| self.read(&file, role, path)).flatten().map(|said| (file, said))
+        })
     }
 
     /// Forgets the files of a folder that are not among these.
@@ -298,7 +307,7 @@ impl Index {
     }
 
     fn known_within<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a RelPath> {
-        self.known.iter().filter(move |file| file.starts_with(folder))
+        self.catalog.files().filter(move |file| file.starts_with(folder))
     }
 
     fn read_folder_again(&mut self, folder: &RelPath) {
@@ -331,7 +340,7 @@ impl Index {
 
     fn read_now(&self, file: &RelPath) -> Option<Said> {
         let role = self.places.role(file)?;
-        let is_new_of_own = role == Role::Task(Dialect::Own) && !self.known.contains(file);
+        let is_new_of_own = role == Role::Task(Dialect::Own) && !self.catalog.has(file);
         if is_new_of_own && !discover::git_sees(&self.root, file) {
             return None;
         }
@@ -342,14 +351,9 @@ impl Index {
     }
 
     fn take(&mut self, file: &RelPath, said: Option<Said>) {
-        if said.is_some() {
-            self.known.insert(file.clone());
-        } else {
-            self.known.remove(file);
-        }
         match said {
             Some(Said::Task(task)) => self.catalog.set_task(file, Some(task)),
-            Some(Said::Feature(feature)) => self.catalog.set_feature_file(file, Some(Arc::new(feature))),
+            Some(Said::Feature(feature)) => self.catalog.set_feature_file(file, Some(feature)),
             None if self.places.role(file) == Some(Role::FeatureFile) => self.catalog.set_feature_file(file, None),
             None => self.catalog.set_task(file, None),
         }
@@ -361,7 +365,7 @@ impl Index {
             Role::Task(dialect) => self.read_task(file, dialect, path).map(|task| Said::Task(Arc::new(task))),
             Role::FeatureFile => {
                 let text = self.open.get(file).cloned().or_else(|| discover::read_small(path).ok().map(Into::into))?;
-                Some(Said::Feature(FeatureFile::parse(file, &text)))
+                Some(Said::Feature(Arc::new(FeatureFile::parse(file, &text))))
             }
             Role::Config | Role::BacklogFacts | Role::Summary => None,
         }
@@ -420,11 +424,12 @@ impl Backlog {
 
 /// A task must not say what is started unless the configuration lets it; saying nothing would look as if it counted.
 fn tell_of_ignored_keys(task: &mut Task) {
+    let Some(own) = &task.own else { return };
     let keys = [
-        ("run", task.run.as_ref().map(|run| run.span)),
-        ("agent", task.agent.as_ref().map(|agent| agent.span)),
-        ("model", task.model.as_ref().map(|model| model.span)),
-        ("verify", task.verify.as_ref().map(|verify| verify.span)),
+        ("run", own.run.as_ref().map(|run| run.span)),
+        ("agent", own.agent.as_ref().map(|agent| agent.span)),
+        ("model", own.model.as_ref().map(|model| model.span)),
+        ("verify", own.verify.as_ref().map(|verify| verify.span)),
     ];
     for (key, span) in keys {
         let Some(span) = span else { continue };
@@ -434,7 +439,7 @@ fn tell_of_ignored_keys(task: &mut Task) {
 }
 
 fn tell_of_unknown_agent(task: &mut Task, config: &Config) {
-    let Some(agent) = &task.agent else { return };
+    let Some(agent) = task.own.as_ref().and_then(|own| own.agent.as_ref()) else { return };
     if let Err(message) = config.knows_agent(&agent.value) {
         let span = agent.span;
         add_problem(task, Code::InvalidFrontmatter, message, span);
@@ -490,16 +495,14 @@ fn commands_of(task: &Task, config: &Config) -> Vec<Command> {
         OwnCommand::Line(line) => Command::Line(line.to_string()),
     };
     let mode = task.mode.as_ref().map(|mode| &*mode.value);
-    let own_run = task.run.as_ref().filter(|_| config.task_commands);
-    let own_agent = task.agent.as_ref().filter(|_| config.task_commands);
+    let of_task = task.own.as_ref().filter(|_| config.task_commands);
     let mut commands: Vec<Command> = config.verify.clone();
-    if config.task_commands {
-        commands.extend(task.verify.iter().flat_map(|verify| &verify.value).map(own));
-    }
-    match (own_run, own_agent) {
-        (Some(run), _) => commands.push(own(&run.value)),
-        (None, Some(agent)) => commands.extend(commands_of_agent(&agent.value, config)),
-        (None, None) => {
+    commands
+        .extend(of_task.and_then(|task| task.verify.as_ref()).into_iter().flat_map(|verify| &verify.value).map(own));
+    match of_task.map(|task| (&task.run, &task.agent)) {
+        Some((Some(run), _)) => commands.push(own(&run.value)),
+        Some((None, Some(agent))) => commands.extend(commands_of_agent(&agent.value, config)),
+        _ => {
             commands.extend(config.command_of(mode).cloned());
             commands.extend(config.agent_of(mode).into_iter().flat_map(|agent| commands_of_agent(agent, config)));
         }

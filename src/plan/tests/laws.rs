@@ -127,6 +127,16 @@ impl Model {
         catalog.replan();
         catalog
     }
+
+    /// The same with everything told at once.
+    fn plan_at_once(&self, threads: usize) -> Catalog {
+        let tasks: Vec<Arc<Task>> = self.tasks.values().cloned().map(Arc::new).collect();
+        let feature_files = self.files.values().cloned().map(Arc::new).collect();
+        let mut catalog = Catalog::of(&tasks, feature_files, threads);
+        catalog.set_passed(self.passed.clone());
+        catalog.replan();
+        catalog
+    }
 }
 
 type Seen = (BTreeMap<Box<str>, Feature>, BTreeMap<RelPath, Vec<Problem>>);
@@ -169,6 +179,26 @@ proptest! {
             prop_assert_eq!(replanned.files, differ(&before.1, &after.1));
             let features = differ(&before.0, &after.0);
             prop_assert!(replanned.features.is_superset(&features), "{:?} {:?}", replanned.features, features);
+        }
+    }
+
+    /// Everything told at once is as everything told file by file, and so is what is told afterwards.
+    #[test]
+    fn telling_at_once_equals_telling_file_by_file(
+        changes in prop::collection::vec(some_change(), 0..16),
+        later in prop::collection::vec(some_change(), 1..6),
+        threads in 1..3_usize,
+    ) {
+        let (mut model, mut file_by_file) = (Model::default(), Catalog::new());
+        changes.iter().for_each(|change| model.apply(change, &mut file_by_file));
+        file_by_file.replan();
+        let mut at_once = model.plan_at_once(threads);
+        prop_assert_eq!(seen(&at_once), seen(&file_by_file));
+        for change in &later {
+            Model::default().apply(change, &mut at_once);
+            model.apply(change, &mut file_by_file);
+            prop_assert_eq!(at_once.replan(), file_by_file.replan());
+            prop_assert_eq!(seen(&at_once), seen(&file_by_file));
         }
     }
 

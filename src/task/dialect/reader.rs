@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::task::frontmatter::Frontmatter;
 use crate::task::yaml::{Broken, Node, Value};
 use crate::task::{
-    Code, Dialect, FeatureRef, NoWave, OwnCommand, Problem, RelPath, Severity, Span, Spanned, Standing, Task, Text,
-    WaveLabel, body, boundary_before, wave, words,
+    Code, Dialect, FeatureRef, NoWave, OwnCommand, OwnWork, Problem, RelPath, Severity, Span, Spanned, Standing, Task,
+    Text, WaveLabel, body, boundary_before, wave, words,
 };
 
 /// How far into the body a title is looked for: a Markdown parser would read all of a body of 50 MB first.
@@ -181,6 +181,16 @@ impl<'t> Reader<'t> {
         ["false", "no", "off"].iter().any(|no| value.value.eq_ignore_ascii_case(no)).then_some(value.span)
     }
 
+    fn own_work(&mut self) -> Option<Box<OwnWork>> {
+        let own = OwnWork {
+            run: self.command(),
+            verify: self.commands(),
+            agent: self.text("agent", Loss::Detail),
+            model: self.text("model", Loss::Detail),
+        };
+        (own != OwnWork::default()).then(|| Box::new(own))
+    }
+
     fn command(&mut self) -> Option<Spanned<OwnCommand>> {
         let node = self.node("run", Loss::Detail)?;
         Some(Spanned::new(own_command(&node)?, node.span))
@@ -238,10 +248,7 @@ impl<'t> Reader<'t> {
 
     /// Makes the task, with what every dialect reads the same way.
     pub(super) fn finish(mut self, file: &RelPath, found: Found) -> Task {
-        let run = self.command();
-        let verify = self.commands();
-        let agent = self.text("agent", Loss::Detail);
-        let model = self.text("model", Loss::Detail);
+        let own = self.own_work();
         let estimated_minutes = self.minutes();
         let mut detail = |key| self.text(key, Loss::Detail).map(|text| text.value);
         let (complexity, priority) = (detail("complexity"), detail("priority"));
@@ -264,10 +271,7 @@ impl<'t> Reader<'t> {
             depends_on: found.depends_on.into_iter().map(words::shared_at).collect(),
             needs_person: found.needs_person.map(words::shared_at),
             mode: found.mode.map(words::shared_at),
-            run,
-            agent,
-            model,
-            verify,
+            own,
             files: found.files,
             estimated_minutes,
             complexity: complexity.map(words::shared),
