@@ -430,6 +430,7 @@ pub(super) fn detach(arguments: &[OsString]) -> ExitCode {
 }
 
 fn try_detach(arguments: &[OsString]) -> io::Result<()> {
+    system::close_inherited();
     rustix::process::setsid()?;
     let mut command = Launcher::Own.command(super::role::SUPERVISE)?;
     command.args(arguments).spawn()?;

@@ -20,6 +20,18 @@ pub(super) fn become_subreaper() -> io::Result<()> {
     Ok(())
 }
 
+/// Closes what whoever started this process has left open in it, besides the three standard streams: somebody waits for the
+/// end of such a pipe, and must not wait for the end of a run. To be called before this process opens anything.
+pub(super) fn close_inherited() {
+    let Ok(entries) = fs::read_dir("/dev/fd") else { return };
+    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    // All of them first: the folder that is read is among them, and closed then.
+    let numbers: Vec<i32> = numbers.filter(|number| *number > 2).collect();
+    for number in numbers {
+        let _ = nix::unistd::close(number);
+    }
+}
+
 /// What a process and those that it will start may take of the machine. Set right behind its start; what the system
 /// refuses is left out: a task without its limit is better than none.
 pub(super) fn limit(leader: Pid, limits: &ResourceLimits) {

@@ -438,3 +438,20 @@ fn what_a_run_had_not_started_is_continued_when_asked_for() {
     let again = workspace.call(&["run", "--resume", run.0.as_str()]);
     assert!(text(&again.stderr).contains(&format!("no run \"{run}\" is unfinished here")), "{again:?}");
 }
+
+/// A shell script that waits for the end of a pipe must not wait for the end of the run.
+#[test]
+fn what_is_left_open_in_the_caller_is_not_held_open_by_a_run() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done");
+    let script = "\"$0\" -C \"$1\" run --detach 3>&1 >/dev/null";
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(script).arg(binary()).arg(workspace.root()).stdin(Stdio::null());
+    let (ends, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ends.send(shell.output().unwrap().status));
+    workspace.wait_for_file("on");
+    let status = ended.recv_timeout(Duration::from_secs(20));
+    workspace.write("go", "");
+    assert!(status.expect("the pipe is closed while the run goes on").success());
+    workspace.wait_for_end();
+}
