@@ -41,7 +41,7 @@ pub(super) struct Target {
     /// The task's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) task: Option<String>,
-    /// How hard to cancel; where it is missing, `terminate`.
+    /// How hard to cancel; where it is missing, `terminate`, and `kill` where that is asked for already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<Level>,
     /// The run that is cancelled, or whose failures are run again; without it the runs that have what is named, and each

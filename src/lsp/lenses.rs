@@ -104,8 +104,7 @@ struct End {
 
 impl End {
     fn after(asked: Option<Level>) -> Self {
-        let level = if asked < Some(Level::Terminate) { Level::Terminate } else { Level::Kill };
-        Self { level, doing: asked.and_then(Level::doing), last: asked == Some(Level::Kill) }
+        Self { level: Level::after(asked), doing: asked.and_then(Level::doing), last: asked == Some(Level::Kill) }
     }
 
     fn word(&self) -> &'static str {

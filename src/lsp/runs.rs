@@ -222,9 +222,13 @@ impl RunBook {
         self.live.get(run)?.ending(task)
     }
 
-    /// Whether all tasks of a run are being ended.
-    pub(super) fn is_ending(&self, run: &RunId) -> bool {
-        self.live.get(run).is_some_and(|view| view.cancelling > Some(Level::FinishWave))
+    /// How hard a run is to be ended that somebody wants to end, or one task of it.
+    pub(super) fn next_level(&self, run: &RunId, task: Option<&TaskId>) -> Level {
+        let asked = self.live.get(run).and_then(|view| match task {
+            Some(task) => view.ending(view.task(task.as_str())?),
+            None => view.cancelling,
+        });
+        Level::after(asked)
     }
 
     /// Whether a run in which this wave goes on would start later ones.

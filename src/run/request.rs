@@ -31,6 +31,11 @@ pub enum Level {
 }
 
 impl Level {
+    /// What a plain wish to end something asks for: to terminate it, and to kill it where that is asked for already.
+    pub fn after(asked: Option<Self>) -> Self {
+        if asked < Some(Self::Terminate) { Self::Terminate } else { Self::Kill }
+    }
+
     /// What happens to tasks that run, in a word; `None`: they come to their own end.
     pub fn doing(self) -> Option<&'static str> {
         match self {

@@ -210,6 +210,7 @@ fn a_task_and_a_run_are_ended_level_by_level() {
     let (workspace, file) = waiting_wave();
     workspace.write("feature-build.yaml", "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\ngrace_seconds: 100000\n");
     workspace.write("tools/TASK-A-001.sh", "trap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n");
+    workspace.write("tools/TASK-A-003.sh", "trap '' TERM\ntouch deaf-3\nwhile :; do sleep 0.01; done\n");
     let mut editor = Editor::open(&workspace);
     let uri = editor.open_file(&workspace, &file);
     let run = run_wave(&mut editor, &workspace);
@@ -252,7 +253,11 @@ fn a_task_and_a_run_are_ended_level_by_level() {
     let answer = editor.command("featureBuild/cancel", unknown);
     assert_eq!(answer["cancelled"], json!([]), "no other run: {answer}");
     assert_eq!(answer["reason"], "nothing of run 20200101-000000-aaaa runs");
-    editor.command("featureBuild/cancel", target(json!({ "level": "kill" })));
+    // Without a level each cancel is harder than the one before.
+    eventually("the third ignores SIGTERM", || workspace.path("deaf-3").exists());
+    editor.command("featureBuild/cancel", target(json!({})));
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 2/3 done, terminating\u{2026} \u{b7} Kill");
+    editor.command("featureBuild/cancel", target(json!({})));
     let end = editor.progress(|value| value["kind"] == "end");
     assert!(end["value"]["message"].as_str().unwrap().contains("3 cancelled"), "{end}");
     editor.quit();

@@ -3,7 +3,7 @@ import type { Client } from "./client";
 import { configure } from "./configure";
 import { followOutput } from "./followOutput";
 import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
-import { harder, isBad, nextLevel, type RunView, type TaskView } from "./runs";
+import { harder, isBad, type RunView, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
@@ -75,8 +75,8 @@ class Commands {
   /** Ends what a row stands for, once more harder; without one the only run, or the one that the user picks. */
   async cancel(row: Row | undefined): Promise<void> {
     const target = row === undefined ? await this.#pickLive() : rowTarget(row);
-    if (target === undefined) return;
-    await execute(ServerCommand.cancel, { ...target, level: nextLevel(this.#store.runs.asked(target)) });
+    // Without a level the server takes the next one.
+    if (target !== undefined) await execute(ServerCommand.cancel, target);
   }
 
   async rerunFailed(): Promise<void> {

@@ -36,7 +36,7 @@ export interface Target {
   readonly feature?: string;
   readonly wave?: string;
   readonly task?: string;
-  /** How hard to cancel. */
+  /** How hard to cancel; where it is missing, the next level: terminate, then kill. */
   readonly level?: Level;
   /** The run that is cancelled, or whose failures are run again. */
   readonly run?: string;

@@ -1,4 +1,4 @@
-import type { Counts, EventParams, Level, Outcome, RunInfo, Target } from "./protocol";
+import type { Counts, EventParams, Level, Outcome, RunInfo } from "./protocol";
 
 /** A task of a run as it stands. */
 export interface TaskView {
@@ -52,11 +52,6 @@ export function harder(asked: Level | undefined): readonly Level[] {
   return asked === undefined ? LEVELS : LEVELS.slice(LEVELS.indexOf(asked) + 1);
 }
 
-/** The level that a plain "Cancel" asks for: the next one, and to terminate at least. */
-export function nextLevel(asked: Level | undefined): Level {
-  return asked === "terminate" || asked === "kill" ? "kill" : "terminate";
-}
-
 function raise(view: { cancelling?: Level }, level: Level): void {
   if (harder(view.cancelling).includes(level)) view.cancelling = level;
 }
@@ -106,18 +101,6 @@ export class Runs {
   /** Runs in progress, the oldest first. */
   live(): RunView[] {
     return [...this.#runs.values()].filter((run) => run.finished === undefined);
-  }
-
-  /** How hard the runs in progress are being ended that have something of a target; the softest where they differ. */
-  asked({ root, run: id, feature, wave, task }: Target): Level | undefined {
-    const levels = this.live().flatMap((run) => {
-      if (run.root !== root || (id ?? run.id) !== run.id || (feature ?? run.feature) !== run.feature) return [];
-      const named = [...run.tasks.values()].filter((view) => (task ?? view.id) === view.id);
-      const open = named.filter((view) => view.state !== "finished" && (wave === undefined || view.wave === wave));
-      return open.slice(0, 1).map((view) => (task === undefined ? run.cancelling : view.cancelling));
-    });
-    if (levels.includes(undefined)) return undefined;
-    return LEVELS.find((level) => levels.includes(level));
   }
 
   /** The run that ended last. */

@@ -289,13 +289,14 @@ impl State {
         runs.extend(just_started(root, target));
         let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
         let reason = runs.is_empty().then(|| format!("nothing of {} runs", target.words()));
-        let (state_dir, level) = (root.state_dir.clone(), target.level.unwrap_or(Level::Terminate));
+        let state_dir = root.state_dir.clone();
+        let level_of = |run: &RunId| target.level.unwrap_or_else(|| root.runs.next_level(run, task.as_ref()));
+        let runs: HashMap<RunId, Level> = runs.into_iter().map(|run| (run.clone(), level_of(&run))).collect();
         tokio::task::spawn_blocking(move || {
             let tasks = task.as_ref().map(std::slice::from_ref);
-            let cancelled = |run: &RunId| run::cancel(&state_dir, run, tasks, level);
-            let failed = runs.iter().find_map(|run| cancelled(run).err());
+            let failed = runs.iter().find_map(|(run, level)| run::cancel(&state_dir, run, tasks, *level).err());
             let reason = reason.or(failed.map(|error| format!("cancelling: {error}")));
-            let _ = answer.send(json!({ "cancelled": runs, "reason": reason }));
+            let _ = answer.send(json!({ "cancelled": runs.keys().collect::<Vec<_>>(), "reason": reason }));
         });
     }
 
@@ -303,8 +304,8 @@ impl State {
     pub(super) fn progress_cancelled(&mut self, token: &ProgressToken) {
         let Some(bar) = self.tokens.get_mut(token) else { return };
         let Some(root) = self.roots.get(&bar.root) else { return };
-        let asked = std::mem::replace(&mut bar.cancelled, true) || root.runs.is_ending(&bar.run);
-        let level = if asked { Level::Kill } else { Level::Terminate };
+        let before = std::mem::replace(&mut bar.cancelled, true);
+        let level = if before { Level::Kill } else { root.runs.next_level(&bar.run, None) };
         let (state_dir, run, client) = (root.state_dir.clone(), bar.run.clone(), self.client.clone());
         tokio::spawn(async move {
             let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, level));
