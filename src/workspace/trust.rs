@@ -2,8 +2,9 @@
 //!
 //! What is trusted is a canonical path together with a hash of everything that decides what runs there: the bytes of
 //! `feature-build.yaml`. Task files decide nothing of it, unless that file says `task_commands: true`; then the user
-//! has trusted them, too. The programs that the configuration names are not part of the hash: a script in the workspace
-//! is as much the user's business as the compiler that the script calls.
+//! has trusted them, too. Nothing else is read that could name a command: a configuration includes no other file, and
+//! gates in GuardKit's feature files are left to GuardKit. The programs that the configuration names are not part of the
+//! hash: a script in the workspace is as much the user's business as the compiler that the script calls.
 //!
 //! The answer is kept outside every workspace ([`Store`]), or a workspace could bring its own.
 

@@ -54,6 +54,7 @@ fn what_an_agent_says_outranks_its_exit_code() {
     plays(&mut bench, "OPENCODE", Format::OpencodeJson, &["opencode-error.jsonl"]);
     plays(&mut bench, "GUARDKIT", Format::Guardkit, &["guardkit-max-turns.txt"]);
     plays(&mut bench, "TEXT", Format::Text, &["text.txt"]);
+    bench.task("TEXT-BLOCKED", "echo working; echo 'Blocked: no key'");
     let run = bench.run();
     for name in ["DONE", "CODEX-DONE", "TEXT"] {
         assert_eq!(run.outcome(name), Passed, "{name}: {}", run.reason(name));
@@ -65,6 +66,7 @@ fn what_an_agent_says_outranks_its_exit_code() {
         ("CODEX", "exited with 1: unexpected status 401"),
         ("OPENCODE", "Anthropic API key is missing"),
         ("GUARDKIT", "max turns exceeded"),
+        ("TEXT-BLOCKED", "its agent is blocked: Blocked: no key"),
     ] {
         assert_eq!(run.outcome(name), Failed, "{name}");
         assert!(run.reason(name).contains(words), "{name}: {}", run.reason(name));
@@ -114,14 +116,15 @@ fn what_verifies_a_task_decides() {
     let mut bench = Bench::new();
     bench.wave("1").task("GOOD", "echo work").task("BAD", "echo work").task("FAILED", "exit 3");
     let commands = |script: &str| vec![vec!["true".into()], vec!["sh".into(), "-c".into(), script.into()]];
-    handling(&mut bench, "GOOD").verify = commands("echo checked; pwd");
+    // A check is no agent: its exit code alone decides.
+    handling(&mut bench, "GOOD").verify = commands("echo checked; pwd; echo blocked: 0");
     handling(&mut bench, "BAD").verify = commands("echo 'src/a.rs:1:1: wrong'; exit 7");
     handling(&mut bench, "FAILED").verify = commands("touch verified");
     let run = bench.run();
     assert_eq!(run.outcome("GOOD"), Passed, "{}", run.reason("GOOD"));
     let log = run.log("GOOD");
     assert!(log.starts_with("work\n\n[feature-build: verify: true]\n"), "{log}");
-    assert!(log.ends_with(&format!("checked\n{}\n", bench.root().display())), "{log}");
+    assert!(log.contains(&format!("checked\n{}\n", bench.root().display())), "{log}");
     assert_eq!(run.outcome("BAD"), Failed);
     assert!(run.reason("BAD").starts_with("verifying by `sh -c echo"), "{}", run.reason("BAD"));
     assert!(run.reason("BAD").ends_with("exited with 7"), "{}", run.reason("BAD"));

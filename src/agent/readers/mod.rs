@@ -104,7 +104,10 @@ impl Reader {
             (Some(read), _) => self.lines.finish(|line| take(line, read, text, reading)),
             (None, Format::Guardkit) => self.lines.finish(|line| guardkit::read(line, reading)),
             // What went wrong stands at the end of a text; looking at all of it would cost a flood too much.
-            (None, _) => reading.limited = text.lines().find_map(|line| rate_limit_in_text(&line)),
+            (None, _) => {
+                reading.limited = text.lines().find_map(|line| rate_limit_in_text(&line));
+                reading.verdict = text.shown().filter(|last| is_blocked(last)).map(Verdict::Blocked);
+            }
         }
     }
 

@@ -90,6 +90,10 @@ fn an_error_result_has_failed_and_a_blocked_one_is_blocked() {
     assert_eq!(verdict(Format::OpencodeJson, "opencode-error.jsonl"), failed("Anthropic API key is missing"));
     let blocked = Verdict::Blocked("Blocked: the database needs a password".into());
     assert_eq!(verdict(Format::GeminiStreamJson, "gemini-blocked.jsonl"), blocked, "said in pieces");
+    let mut text = Reader::new(Format::Text);
+    text.feed(b"Blocked: by this line that is not the last\n\x1b[1m**BLOCKED**\x1b[0m no key\n\n");
+    text.finish();
+    assert_eq!(text.reading().verdict, Some(Verdict::Blocked("**BLOCKED** no key".into())));
     let empty = failed("Model stream ended with an empty response.");
     assert_eq!(verdict(Format::GeminiStreamJson, "gemini-failed.jsonl"), empty, "told before its result");
     assert_eq!(verdict(Format::CopilotJson, "copilot-failed.jsonl"), failed("The requested model is not there"));

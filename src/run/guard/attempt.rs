@@ -55,7 +55,7 @@ pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &
     };
     let _ = supervisor.say(&Report::Started);
     let output = Output::new(pipe, log, job.handling.format);
-    let seen = Attempt::new(job, control, supervisor, family, output, clock, job.handling.success).see_through();
+    let seen = Attempt::new(job, control, supervisor, family, output, clock, Some(job.handling.success)).see_through();
     let Seen { ending, all_gone, log, .. } = verify::verify(job, control, supervisor, seen);
     Done::Ended { ending, all_gone, log: Some(Box::new(log)) }
 }
@@ -139,8 +139,8 @@ pub(super) struct Attempt<'a> {
     family: Family,
     exit_watch: Option<OwnedFd>,
     output: Output,
-    /// What counts as success of this process.
-    success: Success,
+    /// What counts as success of this process; `None`: its exit code alone does.
+    success: Option<Success>,
     /// The supervisor was told that the disk does not take the output.
     troubled: bool,
     progress: Progress,
@@ -189,7 +189,7 @@ impl<'a> Attempt<'a> {
         family: Family,
         output: Output,
         clock: Stopwatch,
-        success: Success,
+        success: Option<Success>,
     ) -> Self {
         // A supervisor that died while another process of the attempt ran is not heard of again.
         let orphan = control.closed.then(Orphan::new);
@@ -484,10 +484,11 @@ impl<'a> Attempt<'a> {
 impl Attempt<'_> {
     /// An exit code of 0 is not enough: what an agent says about its own work counts more.
     fn own_account(&self) -> (Outcome, Option<String>) {
+        let Some(success) = self.success else { return (Outcome::Passed, None) };
         match &self.output.reading().verdict {
             Some(Verdict::Failed(_)) => (Outcome::Failed, Some(self.with_words("its agent failed".into()))),
             Some(Verdict::Blocked(words)) => (Outcome::Failed, Some(format!("its agent is blocked: {words}"))),
-            None if self.success == Success::Result => {
+            None if success == Success::Result => {
                 (Outcome::Failed, Some("its agent ended without saying that the work is done".into()))
             }
             Some(Verdict::Done) | None => (Outcome::Passed, None),

@@ -11,7 +11,7 @@ use super::attempt::{Attempt, Seen, StartError, start};
 use super::output::Output;
 use super::{Control, Ending, Job, Supervisor};
 use crate::agent::safe;
-use crate::workspace::{Format, Success};
+use crate::workspace::Format;
 
 /// What stands in the log before a command's output; behind it stands the command.
 const HEADER: &str = "[feature-build: verify: ";
@@ -42,7 +42,7 @@ fn run(job: &Job, argv: &[String], control: &mut Control, supervisor: &Superviso
         }
     };
     let output = Output::new(pipe, log, Format::Text);
-    let seen = Attempt::new(job, control, supervisor, family, output, clock, Success::Exit).see_through();
+    let seen = Attempt::new(job, control, supervisor, family, output, clock, None).see_through();
     Seen { ending: both(before, seen.ending, &name), all_gone: all_gone && seen.all_gone, ..seen }
 }
 
