@@ -199,7 +199,7 @@
 (declare-function lsp-request-async "lsp-mode")
 
 (defconst feature-build--commands
-  '("runWave" "runTask" "runFeature" "rerunFailed" "cancel" "openLog")
+  '("runWave" "runTask" "runFeature" "rerunFailed" "cancel" "openLog" "init")
   "The server's commands.")
 
 (defun feature-build--lsp-execute (action)

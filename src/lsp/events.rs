@@ -14,11 +14,12 @@ impl Notification for EventNotification {
     const METHOD: &'static str = "featureBuild/event";
 }
 
-/// Sends a journal's record, serialized as the journal and `run --format json` have it, with `run` and `root` added to
-/// each: an editor hears of many runs over one wire.
-pub(super) async fn send(client: &Client, root: &str, run: &RunId, record: &Record) {
+/// Sends a journal's record, serialized as the journal and `run --format json` have it. Added to each are `run` and `root`,
+/// because an editor hears of many runs over one wire, and `remaining_ms`: how long the run will probably go on after it.
+pub(super) async fn send(client: &Client, root: &str, run: &RunId, record: &Record, remaining_ms: Option<u64>) {
     let Ok(Value::Object(mut params)) = serde_json::to_value(record) else { return };
     params.entry("run").or_insert_with(|| run.0.as_str().into());
     params.entry("root").or_insert_with(|| root.into());
+    params.insert("remaining_ms".into(), remaining_ms.into());
     client.send_notification::<EventNotification>(Value::Object(params)).await;
 }

@@ -324,14 +324,15 @@ impl Following {
                 Err(FollowError::Journal(_)) => break,
             };
             view.apply(&record);
+            let left_ms = left.of(&view);
             if self.events {
-                events::send(&self.client, &self.root.to_string_lossy(), &self.run, &record).await;
+                events::send(&self.client, &self.root.to_string_lossy(), &self.run, &record, left_ms).await;
             }
             match &record.event {
                 Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
                 _ => tell_at = tell_at.or(Some(Instant::now() + GATHER)),
             }
-            self.show(&mut bar, &view, speaking.as_ref(), left.of(&view));
+            self.show(&mut bar, &view, speaking.as_ref(), left_ms);
         }
         self.tell(&view, true).await;
         if let Some(bar) = bar {

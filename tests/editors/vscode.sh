@@ -1,6 +1,8 @@
 #!/bin/bash
 # vscode.sh [TEST...]: the extension in the real VS Code, looked at through a browser; each scenario is one test.
+# Without names: the seven scenarios; in the long form everything else, too, and what lenses cost beside their floor.
 #
+#   FEATURE_BUILD_TESTS=long   the long form
 #   FEATURE_BUILD_BIN          the program to test (default: a debug build of this repository)
 #   FEATURE_BUILD_SCREENSHOTS  the folder for the screenshots (default: target/screenshots)
 #   CI=true                    missing tools are a failure instead of a message
@@ -37,11 +39,14 @@ stripped=$top/target/vscode/feature-build
 strip -o "$stripped" "$FEATURE_BUILD_BIN"
 export FEATURE_BUILD_BIN=$stripped
 
+npm run check
 npm test
 npm run package
 mkdir -p "$FEATURE_BUILD_SCREENSHOTS"
 
-if [ $# = 0 ]; then
+if [ $# = 0 ] && [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
   set -- "$here"/vscode/*.test.mjs
+elif [ $# = 0 ]; then
+  set -- "$here"/vscode/{main,survival,trust,large}.test.mjs
 fi
 exec node --test --test-concurrency=1 --test-reporter=spec "$@"

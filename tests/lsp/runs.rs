@@ -461,7 +461,7 @@ fn a_run_of_a_terminal_shows_in_the_editor() {
 #[test]
 fn every_event_is_told_to_a_client_that_asks() {
     let workspace = Workspace::with_agent(SCRIPTED);
-    workspace.task("TASK-A-001", 1, "");
+    workspace.task("TASK-A-001", 1, "estimated_minutes: 5\n");
     let mut editor = Editor::start(&[workspace.root()], able(), json!({ "events": true }));
     let run = run_wave(&mut editor, &workspace);
     let last = editor.wait("the run's end", |message| message["params"]["event"] == "run-finished");
@@ -480,6 +480,9 @@ fn every_event_is_told_to_a_client_that_asks() {
     for name in ["run-started", "wave-started", "task-started", "task-finished", "wave-finished", "run-finished"] {
         assert!(names.contains(&name), "{name} is missing: {names:?}");
     }
+    let left = |event: Option<&&Value>| event.unwrap()["remaining_ms"].as_u64();
+    assert!(left(events.first()).is_some_and(|left| (200_000..=300_000).contains(&left)), "{events:?}");
+    assert_eq!(left(events.last()), None, "nothing is left after the end");
     editor.quit();
 }
 

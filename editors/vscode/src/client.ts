@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import {
   CodeLensRequest,
   LanguageClient,
+  ShowMessageRequest,
   type LanguageClientOptions,
   State,
   type Middleware,
@@ -21,6 +22,7 @@ import {
   type WavesChanged,
 } from "./protocol";
 import { saveTaskFiles } from "./saving";
+import { ask } from "./questions";
 import type { Store } from "./store";
 
 /** The one client of all workspace folders. It can be started anew, with another program where the setting changed. */
@@ -82,6 +84,7 @@ export class Client implements vscode.Disposable {
     client.onNotification(EVENT, (event: EventParams) => {
       this.#store.takeEvent(event);
     });
+    client.onRequest(ShowMessageRequest.type, ask);
     client.onNotification(WAVES_CHANGED, (changed: WavesChanged) => {
       asking.changed(changed);
     });

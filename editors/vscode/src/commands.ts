@@ -143,7 +143,7 @@ class Commands {
 
   /** The ways to end a run that are left: the most usual one first. */
   #endsOf(run: RunView): Choice<() => Promise<unknown>>[] {
-    const description = text.progress([run], this.#store.estimate.bind(this.#store), Date.now());
+    const description = text.progress([run], Date.now());
     return usualFirst(harder(run.cancelling)).map((level) => ({
       label: text.endOf("run", run.title, level),
       description,
@@ -210,7 +210,7 @@ class Commands {
   async #pickLive(): Promise<Target | undefined> {
     const choices = this.#store.runs.live().map((run: RunView) => ({
       label: run.title,
-      description: text.progress([run], this.#store.estimate.bind(this.#store), Date.now()),
+      description: text.progress([run], Date.now()),
       value: { root: run.root, run: run.id },
     }));
     return pick(choices, "Cancel which run?");

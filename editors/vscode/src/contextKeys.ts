@@ -17,6 +17,7 @@ export function keepContextKeys(store: Store): vscode.Disposable {
       "configured",
       store.roots().some((root) => root.configured),
     );
+    keep("unconfigured", store.unconfigured() !== undefined);
     keep("running", store.runs.live().length > 0);
     keep("failures", store.failures().length > 0);
     keep("ran", store.runs.lastFinished() !== undefined);

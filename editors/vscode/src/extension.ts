@@ -4,6 +4,7 @@ import { registerCommands } from "./commands";
 import { keepContextKeys } from "./contextKeys";
 import { refreshLensesAgain } from "./lensRefresh";
 import { tellFailedRuns } from "./messages";
+import { showSetup } from "./setupView";
 import { StatusBar } from "./statusBar";
 import { Store } from "./store";
 import { TaskFiles } from "./taskFiles";
@@ -25,6 +26,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     registerCommands(store, started),
     new StatusBar(store),
     new WavesView(store),
+    showSetup(),
     new TaskFiles(store, context.extensionUri),
     tellFailedRuns(store),
     refreshLensesAgain(store, started),

@@ -8,6 +8,7 @@ export const ServerCommand = {
   rerunFailed: "featureBuild/rerunFailed",
   cancel: "featureBuild/cancel",
   openLog: "featureBuild/openLog",
+  init: "featureBuild/init",
 } as const;
 
 export type ServerCommand = (typeof ServerCommand)[keyof typeof ServerCommand];
@@ -87,6 +88,21 @@ export type RunEvent =
   | { readonly event: "wave-started"; readonly wave: string | null; readonly tasks: readonly string[] }
   | { readonly event: "task-started"; readonly task: string; readonly attempt: number; readonly log: string }
   | { readonly event: "task-progress"; readonly task: string; readonly text: string }
+  /** An attempt did not pass; another one follows after the delay. */
+  | {
+      readonly event: "task-retrying";
+      readonly task: string;
+      readonly attempt: number;
+      readonly outcome: Outcome;
+      readonly exit_code: number | null;
+      readonly delay_ms: number;
+      readonly log: string | null;
+      readonly rate_limited: boolean;
+    }
+  /** The task runs in another run: that one's outcome will be this one's. */
+  | { readonly event: "task-attached"; readonly task: string; readonly run: string }
+  /** All tasks are stopped, and so are their clocks. */
+  | { readonly event: "run-paused" | "run-continued" }
   | {
       readonly event: "task-finished";
       readonly task: string;
@@ -109,7 +125,12 @@ export type RunRecord = RunEvent & {
 };
 
 /** The content of {@link EVENT}: a record with the names of its run and its workspace's root added. */
-export type EventParams = RunRecord & { readonly run: string; readonly root: string };
+export type EventParams = RunRecord & {
+  readonly run: string;
+  readonly root: string;
+  /** How long the run will probably go on; `null` where nothing tells. */
+  readonly remaining_ms: number | null;
+};
 
 export type TaskState = "done" | "dropped" | "ready" | "waiting" | "needs-person" | "unrunnable";
 

@@ -6,9 +6,13 @@ export interface TaskView {
   readonly title: string;
   readonly file: string;
   readonly wave: string | null;
-  state: "pending" | "running" | "finished";
+  state: "pending" | "running" | "retrying" | "finished";
   /** When its process was started, in milliseconds. */
   since?: number;
+  /** How its last attempt ended, and when the next one starts, while it waits for that. */
+  retry?: { readonly outcome: Outcome; readonly exitCode: number | null; readonly at: number };
+  /** The other run in which it runs: that one's outcome will be this one's. */
+  attached?: string;
   /** What it said last. */
   progress?: string;
   /** How hard it is being ended, alone or with its run. */
@@ -32,6 +36,10 @@ export interface RunView {
   readonly tasks: ReadonlyMap<string, TaskView>;
   /** The number of the last record that was taken in. */
   seq: number;
+  /** How long it will probably go on, and when the server said so. */
+  left?: { readonly ms: number; readonly at: number };
+  /** All its tasks and clocks stand still. */
+  paused?: boolean;
   /** How hard the whole run is being ended. */
   cancelling?: Level;
   finished?: { readonly at: number; readonly exitCode: number; readonly summary: Counts; readonly wallMs: number };
@@ -42,6 +50,11 @@ export const BAD: readonly Outcome[] = ["failed", "timed-out", "lost"];
 
 export function isBad(outcome: Outcome | null | undefined): boolean {
   return outcome != null && BAD.includes(outcome);
+}
+
+/** It has a process, or will have the next one by itself. */
+export function isActive(task: TaskView | undefined): boolean {
+  return task?.state === "running" || task?.state === "retrying";
 }
 
 /** The levels of ending something, the softest first. */
@@ -64,13 +77,14 @@ export class Runs {
   readonly #runs = new Map<string, RunView>();
 
   /** Takes a record in; `undefined` where it tells nothing new. */
-  apply(record: EventParams): RunView | undefined {
+  apply(record: EventParams, now: number): RunView | undefined {
     const key = keyOf(record.root, record.run);
     const view = this.#runs.get(key);
     if (record.event === "run-started") {
       // A server that starts anew tells the whole story again: what is known of it stays.
       if (view !== undefined) return undefined;
       const begun = begin(record);
+      tellRemaining(begun, record, now);
       this.#runs.set(key, begun);
       this.#forgetOld();
       return begun;
@@ -78,6 +92,7 @@ export class Runs {
     if (view === undefined || record.seq <= view.seq) return undefined;
     view.seq = record.seq;
     advance(view, record);
+    tellRemaining(view, record, now);
     return view;
   }
 
@@ -92,7 +107,7 @@ export class Runs {
       const view = this.#runs.get(keyOf(root, info.run));
       if (view === undefined || view.finished !== undefined || info.state !== "died") continue;
       for (const task of view.tasks.values()) {
-        if (task.state === "running") Object.assign(task, { state: "finished", outcome: "lost" });
+        if (isActive(task)) Object.assign(task, { state: "finished", outcome: "lost" });
       }
       view.finished = { at: now, exitCode: 1, summary: info.summary, wallMs: now - view.started };
     }
@@ -135,6 +150,11 @@ function begin(record: EventParams & { event: "run-started" }): RunView {
   return { root, id, feature, title, started: Date.parse(record.time), tasks, seq: record.seq };
 }
 
+function tellRemaining(run: RunView, { remaining_ms: ms }: EventParams, now: number): void {
+  if (ms === null) delete run.left;
+  else run.left = { ms, at: now };
+}
+
 function advance(run: RunView, record: EventParams): void {
   switch (record.event) {
     case "run-cancelling": {
@@ -150,8 +170,29 @@ function advance(run: RunView, record: EventParams): void {
       task.since = Date.parse(record.time);
       task.log = record.log;
       delete task.progress;
+      delete task.retry;
+      delete task.attached;
       return;
     }
+    case "task-retrying": {
+      const task = run.tasks.get(record.task);
+      if (task === undefined) return;
+      task.state = "retrying";
+      const { outcome, exit_code: exitCode, delay_ms: delay } = record;
+      task.retry = { outcome, exitCode, at: Date.parse(record.time) + delay };
+      return;
+    }
+    case "task-attached": {
+      const task = run.tasks.get(record.task);
+      if (task !== undefined) task.attached = record.run;
+      return;
+    }
+    case "run-paused":
+      run.paused = true;
+      return;
+    case "run-continued":
+      run.paused = false;
+      return;
     case "task-progress": {
       const task = run.tasks.get(record.task);
       if (task !== undefined) task.progress = record.text;
@@ -200,25 +241,8 @@ export function tally(runs: readonly RunView[]): Tally {
   };
 }
 
-/** A task that takes longer than was thought still has this share of its time before it: the server says the same. */
-const LEAST_SHARE = 0.05;
-
-/**
- * The minutes that a run still needs: wave after wave, each as long as its longest task. `undefined` where a task
- * that is still to come has no estimate: a number that leaves tasks out would be a wrong one.
- */
-export function minutesLeft(
-  run: RunView,
-  estimate: (task: string) => number | undefined,
-  now: number,
-): number | undefined {
-  const longest = new Map<string | null, number>();
-  for (const task of run.tasks.values()) {
-    if (task.state === "finished") continue;
-    const whole = estimate(task.id);
-    if (whole === undefined) return undefined;
-    const spent = task.since === undefined ? 0 : (now - task.since) / 60_000;
-    longest.set(task.wave, Math.max(longest.get(task.wave) ?? 0, whole - spent, whole * LEAST_SHARE));
-  }
-  return [...longest.values()].reduce((sum, minutes) => sum + minutes, 0);
+/** The milliseconds that a run still needs: what the server said last, without the time that has gone since. */
+export function remaining({ left, paused }: RunView, now: number): number | undefined {
+  if (left === undefined) return undefined;
+  return paused === true ? left.ms : Math.max(0, left.ms - (now - left.at));
 }

@@ -32,7 +32,7 @@ export class StatusBar implements vscode.Disposable {
     const live = this.#store.runs.live();
     this.#tickWhile(live.length > 0);
     if (live.length > 0) {
-      this.#show(text.progress(live, this.#store.estimate.bind(this.#store), Date.now()), live);
+      this.#show(text.progress(live, Date.now()), live);
       return;
     }
     const last = this.#store.runs.lastFinished();
@@ -80,6 +80,6 @@ function taskLine(task: TaskView): string {
   if (task.state === "finished") return `${task.outcome === "passed" ? "✓" : "✗"} ${task.id} ${text.outcome(task)}`;
   const ending = text.ending(task.cancelling);
   if (task.state === "pending") return `· ${task.id}`;
-  const said = ending ?? task.progress;
+  const said = ending ?? (task.state === "retrying" ? text.retrying(task, Date.now()) : task.progress);
   return `▶ ${task.id}${said === undefined ? "" : `: ${said}`}`;
 }

@@ -72,7 +72,7 @@ export class Store implements vscode.Disposable {
 
   /** Takes a run's next record in. */
   takeEvent(record: EventParams): void {
-    const run = this.runs.apply(record);
+    const run = this.runs.apply(record, Date.now());
     if (run === undefined) return;
     this.#event.fire({ run, record });
     this.#tellSoon();
@@ -90,6 +90,11 @@ export class Store implements vscode.Disposable {
 
   features(root: RootInfo): FeatureInfo[] {
     return [...(this.#roots.get(root.root)?.features.values() ?? [])];
+  }
+
+  /** A workspace that has tasks and nothing that runs them. */
+  unconfigured(): RootInfo | undefined {
+    return this.roots().find((root) => !root.configured && this.features(root).length > 0);
   }
 
   hasTasks(): boolean {
@@ -130,12 +135,6 @@ export class Store implements vscode.Disposable {
       return attempt?.state === "finished" && isBad(attempt.outcome);
     });
     return this.#failures;
-  }
-
-  /** The minutes that a task will probably take: the server works them out from earlier attempts. */
-  estimate(run: RunView, task: string): number | undefined {
-    const estimate = this.task(run.root, task)?.task.estimate_ms ?? undefined;
-    return estimate === undefined ? undefined : estimate / 60_000;
   }
 
   dispose(): void {

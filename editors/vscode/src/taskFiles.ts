@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { isBad } from "./runs";
+import { isActive, isBad } from "./runs";
 import { canonical, placeOf } from "./documents";
 import type { PlacedTask, Store } from "./store";
 
@@ -62,7 +62,7 @@ export class TaskFiles implements vscode.Disposable {
 
   #signOf({ root, task }: PlacedTask): Sign | undefined {
     const attempt = this.#store.attempt(root.root, task);
-    if (attempt?.state === "running") return "running";
+    if (isActive(attempt)) return "running";
     if (attempt?.state === "pending") return "waiting";
     if (isBad(attempt?.outcome)) return "failed";
     if (task.state === "done") return "passed";

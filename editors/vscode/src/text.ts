@@ -1,6 +1,6 @@
 /** Words for numbers. No editor type here. */
 
-import { BAD, type RunView, type TaskView, type Tally, minutesLeft, tally } from "./runs";
+import { BAD, type RunView, type TaskView, type Tally, remaining, tally } from "./runs";
 import type { Counts, Level, Outcome } from "./protocol";
 
 /** `850 ms`, `12 s`, `12 m 03 s`, `2 h 05 m`. */
@@ -41,31 +41,31 @@ export function outcome(task: Pick<TaskView, "outcome" | "exitCode" | "durationM
   return `${task.outcome}${exit}${after}`;
 }
 
+/** `failed (exit 3), again in 4 s`, while a task waits for its next attempt. */
+export function retrying({ retry }: TaskView, now: number): string {
+  if (retry === undefined) return "waits for its next attempt";
+  return `${outcome({ outcome: retry.outcome, exitCode: retry.exitCode })}, again in ${duration(retry.at - now)}`;
+}
+
 /** The status bar's text while runs are on: `▶ 2/3 · 1 failed · ~4 min`. */
-export function progress(runs: readonly RunView[], estimate: Estimate, now: number): string {
+export function progress(runs: readonly RunView[], now: number): string {
   const { total, finished, failed } = tally(runs);
-  const left = runs.map((run) => minutesLeft(run, (task) => estimate(run, task), now));
-  const known = left.filter((minutes) => minutes !== undefined);
+  const left = runs.map((run) => remaining(run, now));
+  const known = left.filter((milliseconds) => milliseconds !== undefined);
   const parts = [`▶ ${finished}/${total}`];
   if (failed > 0) parts.push(`${failed} failed`);
   const doing = new Set(runs.map((run) => ending(run.cancelling)));
   if (doing.size === 1) parts.push(...[...doing].filter((word) => word !== undefined));
-  if (known.length > 0 && known.length === left.length) parts.push(remaining(Math.max(...known)));
+  if (known.length > 0 && known.length === left.length) parts.push(about(Math.max(...known)));
   return parts.join(" · ");
-}
-
-/** The minutes that a task of a run is expected to take. */
-export type Estimate = (run: RunView, task: string) => number | undefined;
-
-function remaining(minutes: number): string {
-  return minutes < 1 ? "<1 min" : about(minutes * 60_000);
 }
 
 /** A time that is only known about: `~40 s`, `~4 min`, `~1 h 20 min`. */
 export function about(milliseconds: number): string {
   const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
   const minutes = Math.ceil(seconds / 60);
-  if (seconds <= 50) return `~${seconds} s`;
+  // In steps of ten seconds: a number that changes each second says more than is known.
+  if (seconds <= 50) return `~${seconds <= 10 ? seconds : Math.ceil(seconds / 10) * 10} s`;
   return minutes <= 60 ? `~${minutes} min` : `~${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 

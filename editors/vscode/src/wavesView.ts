@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { FeatureInfo, RootInfo, Target, WaveInfo } from "./protocol";
-import { isBad, type TaskView } from "./runs";
+import { isActive, isBad, type TaskView } from "./runs";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
 
@@ -81,7 +81,6 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   #redraw(): void {
     this.#changed.fire(undefined);
     this.#showBadge();
-    this.#showMessage();
     this.#tickWhileSeen();
   }
 
@@ -89,16 +88,6 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     const failures = this.#store.failures().length;
     const tooltip = `${text.plural(failures, "task")} did not pass`;
     this.#view.badge = failures === 0 ? undefined : { value: failures, tooltip };
-  }
-
-  /** What stands above the tree where something is missing before a task can run. */
-  #showMessage(): void {
-    if (!vscode.workspace.isTrusted) {
-      this.#view.message = "Restricted Mode: tasks are shown, nothing runs until this folder is trusted.";
-      return;
-    }
-    const bare = this.#store.roots().find((root) => !root.configured && this.#store.features(root).length > 0);
-    this.#view.message = bare === undefined ? "" : "Nothing says yet what runs a task: write feature-build.yaml.";
   }
 
   #tickWhileSeen(): void {
@@ -164,7 +153,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   #taskItem(row: TaskRow): vscode.TreeItem {
     const { root, task } = row;
     const attempt = this.#store.attempt(root.root, task);
-    const running = attempt?.state === "running";
+    const running = isActive(attempt);
     const item = new vscode.TreeItem(task.id, vscode.TreeItemCollapsibleState.None);
     const { icon, words } = this.#standing(row, attempt);
     item.id = JSON.stringify([root.root, row.feature.id, row.wave.wave, task.id]);
@@ -172,7 +161,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     item.tooltip = tooltip(row, attempt);
     item.iconPath = icon;
     item.contextValue = context("task", {
-      runnable: task.state === "ready" && attempt?.state !== "running" && attempt?.state !== "pending",
+      runnable: task.state === "ready" && !running && attempt?.state !== "pending",
       running,
       log: attempt?.log !== undefined,
     });
@@ -188,6 +177,12 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       const says = text.ending(attempt.cancelling) ?? attempt.progress ?? "running";
       return { icon: RUNNING, words: [since, says].filter(Boolean).join(" · ") };
     }
+    if (attempt?.state === "retrying") {
+      return { icon: RETRYING, words: text.ending(attempt.cancelling) ?? text.retrying(attempt, Date.now()) };
+    }
+    if (attempt?.attached !== undefined && attempt.state === "pending") {
+      return { icon: RUNNING, words: "runs in another run" };
+    }
     if (attempt?.state === "pending") return { icon: icon("clock"), words: "waits for its turn" };
     if (attempt?.outcome === "passed") return { icon: DONE, words: text.outcome(attempt) };
     if (isBad(attempt?.outcome) && attempt !== undefined) return { icon: FAILED, words: text.outcome(attempt) };
@@ -198,7 +193,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   #isRunning(root: RootInfo, task: string): boolean {
-    return this.#store.runs.newest(root.root, task)?.task.state === "running";
+    return isActive(this.#store.runs.newest(root.root, task)?.task);
   }
 }
 
@@ -213,6 +208,7 @@ const icon = (name: string, colour?: string): vscode.ThemeIcon =>
   new vscode.ThemeIcon(name, colour === undefined ? undefined : new vscode.ThemeColor(colour));
 
 const RUNNING = icon("sync~spin", "charts.blue");
+const RETRYING = icon("debug-rerun", "charts.yellow");
 const DONE = icon("pass-filled", "testing.iconPassed");
 const FAILED = icon("error", "testing.iconFailed");
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { EventParams, Level, Outcome, RunEvent } from "../src/protocol";
-import { Runs, harder, minutesLeft } from "../src/runs";
-import { counts, duration, ended, outcome, progress } from "../src/text";
+import { Runs, harder } from "../src/runs";
+import { counts, duration, ended, outcome, progress, retrying } from "../src/text";
 
 const ROOT = "/w";
 const START = Date.parse("2026-01-14T09:30:00Z");
@@ -11,10 +11,10 @@ class Story {
   #seq = 0;
   constructor(readonly run = "r1") {}
 
-  tell(event: RunEvent, second = 0): EventParams {
+  tell(event: RunEvent, second = 0, remaining: number | null = null): EventParams {
     this.#seq += 1;
     const time = new Date(START + second * 1000).toISOString();
-    return { root: ROOT, run: this.run, v: "1.0", seq: this.#seq, time, ...event };
+    return { root: ROOT, run: this.run, v: "1.0", seq: this.#seq, time, remaining_ms: remaining, ...event };
   }
   started(waves: Record<string, string[]>): EventParams {
     const ref = (id: string): { id: string; title: string; file: string } => ({ id, title: id, file: `${id}.md` });
@@ -48,30 +48,24 @@ class Story {
 
 function fold(records: EventParams[]): Runs {
   const runs = new Runs();
-  for (const record of records) runs.apply(record);
+  for (const record of records) runs.apply(record, START);
   return runs;
 }
 
 test("a run as its records tell", () => {
   const story = new Story();
   const runs = fold([story.started({ "1": ["A", "B", "C"] }), story.task("A"), story.task("B"), story.task("C")]);
-  assert.equal(
-    progress(runs.live(), () => undefined, START),
-    "▶ 0/3",
-  );
-  runs.apply(story.end("A", "passed"));
-  runs.apply(story.end("B", "failed", 3));
-  assert.equal(
-    progress(runs.live(), () => undefined, START),
-    "▶ 2/3 · 1 failed",
-  );
+  assert.equal(progress(runs.live(), START), "▶ 0/3");
+  runs.apply(story.end("A", "passed"), START);
+  runs.apply(story.end("B", "failed", 3), START);
+  assert.equal(progress(runs.live(), START), "▶ 2/3 · 1 failed");
   assert.equal(runs.newest(ROOT, "C")?.task.state, "running");
   const failed = runs.live()[0]?.tasks.get("B");
   assert.ok(failed);
   assert.equal(outcome(failed), "failed (exit 3) after 2 s");
   assert.equal(failed.log, "B.log", "the end does not take the log away");
-  runs.apply(story.end("C", "passed"));
-  runs.apply(story.over(1));
+  runs.apply(story.end("C", "passed"), START);
+  runs.apply(story.over(1), START);
   assert.deepEqual(runs.live(), []);
   const last = runs.lastFinished();
   assert.ok(last);
@@ -88,25 +82,22 @@ test("ending a task or a run only gets harder", () => {
     return [run?.cancelling, run?.tasks.get("A")?.cancelling, run?.tasks.get("B")?.cancelling];
   };
   assert.deepEqual(asked(), [undefined, undefined, undefined]);
-  runs.apply(cancelling("terminate", ["A"]));
-  runs.apply(cancelling("finish-wave", ["A"]));
+  runs.apply(cancelling("terminate", ["A"]), START);
+  runs.apply(cancelling("finish-wave", ["A"]), START);
   assert.deepEqual(asked(), [undefined, "terminate", undefined], "a softer word changes nothing, the run goes on");
-  runs.apply(cancelling("finish-wave", null));
+  runs.apply(cancelling("finish-wave", null), START);
   assert.deepEqual(asked(), ["finish-wave", "terminate", "finish-wave"]);
   assert.deepEqual(harder("terminate"), ["kill"]);
-  runs.apply(cancelling("terminate", null));
+  runs.apply(cancelling("terminate", null), START);
   assert.deepEqual(asked(), ["terminate", "terminate", "terminate"]);
-  assert.equal(
-    progress(runs.live(), () => undefined, START),
-    "▶ 0/3 · terminating",
-  );
+  assert.equal(progress(runs.live(), START), "▶ 0/3 · terminating");
 });
 
 test("a story that is told twice changes nothing", () => {
   const story = new Story();
   const records = [story.started({ "1": ["A"] }), story.task("A"), story.end("A", "passed"), story.over(0)];
   const runs = fold(records);
-  for (const record of records) assert.equal(runs.apply(record), undefined);
+  for (const record of records) assert.equal(runs.apply(record, START), undefined);
   const last = runs.lastFinished();
   assert.ok(last);
   assert.equal(ended(last), "✓ 1/1");
@@ -137,29 +128,40 @@ test("records of an unknown run or task change nothing", () => {
   const story = new Story();
   const runs = fold([story.task("A")]);
   assert.deepEqual(runs.live(), []);
-  runs.apply(new Story().started({ "1": ["A"] }));
-  runs.apply(new Story().task("B"));
+  runs.apply(new Story().started({ "1": ["A"] }), START);
+  runs.apply(new Story().task("B"), START);
   assert.equal(runs.live()[0]?.tasks.size, 1);
 });
 
-test("the time that is left is that of the longest task of each wave", () => {
+test("the time that is left goes by from what the server said, and stands still in a pause", () => {
   const story = new Story();
-  const runs = fold([story.started({ "1": ["A", "B"], "2": ["C"] }), story.task("A"), story.task("B")]);
+  const runs = fold([story.started({ "1": ["A", "B"] })]);
   const run = runs.live()[0];
   assert.ok(run);
-  const minutes: Record<string, number> = { A: 2, B: 5, C: 10 };
-  assert.equal(
-    minutesLeft(run, (task) => minutes[task], START + 60_000),
-    14,
-  );
-  assert.equal(
-    minutesLeft(run, (task) => (task === "C" ? undefined : 1), START),
-    undefined,
-  );
-  assert.equal(
-    progress([run], (_, task) => minutes[task], START + 60_000),
-    "▶ 0/3 · ~14 min",
-  );
+  assert.equal(progress([run], START), "▶ 0/2");
+  runs.apply(story.tell({ event: "task-started", task: "A", attempt: 1, log: "A.log" }, 0, 300_000), START);
+  assert.equal(progress([run], START + 60_000), "▶ 0/2 · ~4 min");
+  runs.apply(story.tell({ event: "run-paused" }, 60, 240_000), START + 60_000);
+  assert.equal(progress([run], START + 120_000), "▶ 0/2 · ~4 min");
+  runs.apply(story.tell({ event: "run-continued" }, 120, 240_000), START + 120_000);
+  assert.equal(progress([run], START + 329_000), "▶ 0/2 · ~40 s");
+  assert.equal(progress([run], START + 999_000), "▶ 0/2 · ~1 s");
+});
+
+test("a task that waits for its next attempt has not failed", () => {
+  const story = new Story();
+  const runs = fold([story.started({ "1": ["A"] }), story.task("A")]);
+  const run = runs.live()[0];
+  const task = run?.tasks.get("A");
+  assert.ok(run && task);
+  const again = { outcome: "failed", exit_code: 3, delay_ms: 5000, log: "A~1.log", rate_limited: false } as const;
+  runs.apply(story.tell({ event: "task-retrying", task: "A", attempt: 1, ...again }, 10), START);
+  assert.equal(task.state, "retrying");
+  assert.equal(retrying(task, START + 11_000), "failed (exit 3), again in 4 s");
+  assert.equal(progress([run], START), "▶ 0/1");
+  runs.apply(story.task("A", 15), START);
+  assert.equal(task.state, "running");
+  assert.equal(task.retry, undefined);
 });
 
 test("numbers in words", () => {

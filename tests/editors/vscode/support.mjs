@@ -18,7 +18,7 @@ import {
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const TOP = fileURLToPath(new URL("../../..", import.meta.url));
@@ -26,7 +26,22 @@ const VSCODE = process.env.FEATURE_BUILD_VSCODE;
 const SCREENSHOTS = process.env.FEATURE_BUILD_SCREENSHOTS;
 const { chromium } = createRequire(join(VSCODE, "package.json"))("playwright-core");
 const CODE_SERVER = join(VSCODE, "node_modules/code-server/out/node/entry.js");
-const VSIX = join(TOP, `editors/vscode/dist/feature-build-${process.platform}-${process.arch}.vsix`);
+const DIST = join(TOP, "editors/vscode/dist");
+/** The extension's packages: for this platform with the program in it, and without. */
+export const PACKAGE = join(DIST, `feature-build-${process.platform}-${process.arch}.vsix`);
+export const BARE_PACKAGE = join(DIST, "feature-build.vsix");
+
+/** What packs an extension. */
+export const VSIX_TOOL = join(TOP, "editors/vscode/node_modules/@vscode/vsce/vsce");
+
+/** How large a large workspace is. */
+export const FEATURES = 250;
+export const TASKS = 20;
+
+/** A task's file in a large workspace. */
+export function largeFile(feature, task) {
+  return `tasks/backlog/feature-${feature}/TASK-F${feature}-${task}.md`;
+}
 
 /** Long enough for a slow machine under load; a test that passes never waits for it. */
 export const DEADLINE = 60_000;
@@ -59,7 +74,21 @@ export class Workspace {
   /** The example's tasks, run by a script that can be held. */
   static example(script = HELD) {
     const workspace = new Workspace(script);
-    cpSync(join(TOP, "examples/text-report/tasks"), workspace.path("tasks"), { recursive: true });
+    cpSync(join(TOP, "examples/text-report/tasks"), workspace.path("tasks"), {
+      recursive: true,
+    });
+    return workspace;
+  }
+
+  /** 5,000 tasks. */
+  static large() {
+    const workspace = new Workspace("exit 0\n");
+    for (let feature = 1; feature <= FEATURES; feature++) {
+      for (let task = 1; task <= TASKS; task++) {
+        const text = `---\nid: TASK-F${feature}-${task}\ntitle: Task ${task} of feature ${feature}\nstatus: backlog\nfeature_id: FEAT-${feature}\nwave: 1\n---\n\n# Task ${task}\n`;
+        workspace.write(largeFile(feature, task), text);
+      }
+    }
     return workspace;
   }
 
@@ -108,6 +137,12 @@ export class Workspace {
     );
   }
 
+  /** What the newest attempt of a task has written. */
+  log(task) {
+    const log = this.events("task-started").findLast((event) => event.task === task).log;
+    return readFileSync(isAbsolute(log) ? log : this.path(log), "utf8");
+  }
+
   events(kind) {
     return this.journals()
       .flat()
@@ -118,7 +153,11 @@ export class Workspace {
   async remove() {
     execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", this.root, "cancel", "--all"], { stdio: "ignore" });
     await eventually("its processes are gone", () => this.processes().length === 0);
-    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+    // Servers of lost windows live on, and may write into the state folder until they have seen the run's end.
+    await eventually("its folder is gone", () => {
+      rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+      return !existsSync(this.root);
+    });
   }
 }
 
@@ -142,7 +181,11 @@ exit "$code"
 
 /** A code-server with the extension in it. */
 export class Code {
-  static async start({ trust = true, settings = {} } = {}) {
+  /**
+   * `trust`: no Restricted Mode in it; `asks`: nobody has trusted the workspaces' configurations before;
+   * `extension`: the package that is installed.
+   */
+  static async start({ trust = true, asks = !trust, settings = {}, extension = PACKAGE, path } = {}) {
     const code = new Code();
     code.folder = mkdtempSync(join(tmpdir(), "feature-build-code-"));
     const data = join(code.folder, "data");
@@ -157,15 +200,28 @@ export class Code {
       "--disable-telemetry",
       "--disable-update-check",
     ];
-    const folders = { XDG_CONFIG_HOME: join(code.folder, "config"), XDG_STATE_HOME: join(code.folder, "state") };
+    const folders = {
+      XDG_CONFIG_HOME: join(code.folder, "config"),
+      XDG_STATE_HOME: join(code.folder, "state"),
+    };
     const env = { ...process.env, HOME: code.folder, ...folders, PASSWORD: "" };
+    if (path !== undefined) {
+      env.PATH = path;
+      // The extension host takes the environment of a login shell.
+      for (const file of [".profile", ".bashrc"]) writeFileSync(join(code.folder, file), `export PATH='${path}'\n`);
+    }
     code.env = env;
-    code.trusts = trust;
-    execFileSync(process.execPath, [CODE_SERVER, ...common, "--install-extension", VSIX], { env, stdio: "pipe" });
+    code.asks = asks;
+    code.extensions = extensions;
+    execFileSync(process.execPath, [CODE_SERVER, ...common, "--install-extension", extension], { env, stdio: "pipe" });
     code.port = await freePort();
     const args = [CODE_SERVER, ...common, "--auth", "none", "--bind-addr", `127.0.0.1:${code.port}`];
     args.push("--disable-getting-started-override", ...(trust ? ["--disable-workspace-trust"] : []));
-    code.server = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    code.server = spawn(process.execPath, args, {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     code.log = "";
     for (const stream of [code.server.stdout, code.server.stderr]) stream.on("data", (text) => (code.log += text));
     await eventually("code-server listens", () => code.log.includes("HTTP server listening"));
@@ -174,25 +230,32 @@ export class Code {
   }
 
   async browser() {
-    const browser = await chromium.launch({
+    const server = await chromium.launchServer({
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-gpu"],
     });
+    const browser = await chromium.connect(server.wsEndpoint());
+    browser.kill = () => server.kill();
     this.browsers.push(browser);
     return browser;
   }
 
-  /** A window on a workspace, in a browser of its own, with a file open. */
-  async open(workspace, file, { theme } = {}) {
-    if (this.trusts) this.trust(workspace);
+  /** A window on a workspace, in a browser of its own, with a file open; `several`: a file that names several folders. */
+  async open(workspace, file, { theme, several, watch } = {}) {
+    if (!this.asks) this.trust(workspace);
     const browser = await this.browser();
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: theme ?? "dark" });
+    const page = await browser.newPage({
+      viewport: { width: 1280, height: 800 },
+      colorScheme: theme ?? "dark",
+    });
+    if (watch !== undefined) await page.addInitScript(watch);
     const window = new Window(page, this, workspace);
     const opened =
       file === undefined
         ? ""
         : `&payload=${encodeURIComponent(JSON.stringify([["openFile", `vscode-remote://127.0.0.1:${this.port}${workspace.path(file)}`]]))}`;
-    await page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(workspace.root)}${opened}`);
+    const what = several === undefined ? ["folder", workspace.root] : ["workspace", several];
+    await page.goto(`http://127.0.0.1:${this.port}/?${what[0]}=${encodeURIComponent(what[1])}${opened}`);
     await page.locator(".monaco-workbench").waitFor({ timeout: DEADLINE });
     return window;
   }
@@ -203,23 +266,44 @@ export class Code {
     execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", workspace.root, "trust"], { env, stdio: "pipe" });
   }
 
-  /** The extension host processes, the newest last. */
+  /** The extension host processes, the oldest first. */
   extensionHosts() {
+    return this.#processes((line) => line.includes("--type=extensionHost"));
+  }
+
+  /** The language servers, the oldest first. */
+  servers() {
+    return this.#processes((line) => line.trim().endsWith("feature-build lsp"));
+  }
+
+  #processes(wanted) {
     const all = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
     return all
-      .filter((pid) => commandLine(pid).includes("--type=extensionHost") && environmentHas(pid, `HOME=${this.folder}`))
+      .filter((pid) => wanted(commandLine(pid)) && environmentHas(pid, `HOME=${this.folder}`))
       .map(Number)
       .sort((a, b) => a - b);
   }
 
   async stop() {
-    for (const browser of this.browsers) await browser.close();
+    await this.closeAll();
     try {
       process.kill(-this.server.pid, "SIGTERM");
     } catch {
       // it is gone already
     }
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    rmSync(this.folder, {
+      recursive: true,
+      force: true,
+      maxRetries: 10,
+      retryDelay: 100,
+    });
+  }
+
+  async closeAll() {
+    for (const browser of this.browsers.splice(0)) {
+      await browser.close();
+      await browser.kill();
+    }
   }
 }
 
@@ -287,11 +371,22 @@ export class Window {
     await this.page.locator(".codelens-decoration a").filter({ hasText: text }).first().click();
   }
 
-  /** The milliseconds from the first change of the text until a lens is in the page, as the page itself sees both. */
+  /** The milliseconds from the first change of the text until a lens that matches is in the page, as the page itself sees both. */
   async untilLens(edit, text) {
-    await this.page.evaluate(watchLens, [text, DEADLINE]);
+    await this.page.evaluate(watchLens, [text.source, DEADLINE]);
     await edit();
     return this.page.evaluate(() => globalThis.lensSeen);
+  }
+
+  /** The milliseconds between a text in the editor and its lens, as the page saw them. */
+  opening(text) {
+    return eventually(`${text} and its lens`, () =>
+      this.page.evaluate((text) => {
+        const shown = globalThis.seen.texts.find((seen) => seen.text.includes(text));
+        const { lens } = globalThis.seen;
+        return shown && lens >= shown.at && lens - shown.at;
+      }, text),
+    );
   }
 
   /** The text of the extension's own item in the status bar; `undefined` where it is not there. */
@@ -334,6 +429,14 @@ export class Window {
     await row.click();
   }
 
+  /** Loads the window anew, as the command does; answers when the new one is there. */
+  async reload() {
+    await this.page.evaluate(() => (globalThis.isOld = true));
+    await this.command("Developer: Reload Window");
+    await eventually("the window is another one", () => this.page.evaluate(() => globalThis.isOld !== true));
+    await this.page.locator(".monaco-workbench").waitFor({ timeout: DEADLINE });
+  }
+
   async pickable() {
     return this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
   }
@@ -357,7 +460,7 @@ export class Window {
 
   async openWaves() {
     // With one view in it the container's title is the view's.
-    const title = this.page.locator(".sidebar .title-label").filter({ hasText: /waves/i });
+    const title = this.page.locator(".sidebar .title-label").filter({ hasText: /waves|feature build/i });
     if ((await title.count()) > 0) return;
     await this.page.locator('.activitybar .action-label[aria-label^="Feature Build"]').first().click();
     await title.first().waitFor({ timeout: DEADLINE });
@@ -367,7 +470,10 @@ export class Window {
   async waves() {
     const rows = this.page.locator(".sidebar .monaco-list-row");
     return rows.evaluateAll((all) =>
-      all.map((row) => ({ label: row.getAttribute("aria-label") ?? "", text: row.textContent ?? "" })),
+      all.map((row) => ({
+        label: row.getAttribute("aria-label") ?? "",
+        text: row.textContent ?? "",
+      })),
     );
   }
 
@@ -412,6 +518,41 @@ export class Window {
     return toast.waitFor({ timeout: DEADLINE }).then(() => toast);
   }
 
+  /** The words that a view shows in place of rows. */
+  welcome(text) {
+    return eventually(`the view says ${text}`, async () => (await this.sidebarText()).includes(text));
+  }
+
+  async pressInWelcome(button) {
+    const found = this.page.locator(".sidebar .welcome-view-content").getByRole("button", { name: button });
+    await found.first().click({ timeout: DEADLINE });
+  }
+
+  async sidebarText() {
+    return (await this.page.locator(".sidebar").innerText()).replaceAll("\u00a0", " ");
+  }
+
+  /** Waits for the sign beside the task. */
+  gutter(sign) {
+    return eventually(`the gutter's sign ${sign}`, async () => {
+      const icons = this.page.locator(".editor-instance .glyph-margin-widgets .cgmr, .margin-view-overlays .cgmr");
+      const urls = await icons.evaluateAll((all) => all.map((icon) => getComputedStyle(icon).backgroundImage));
+      return urls.some((url) => url.includes(`gutter-${sign}-`));
+    });
+  }
+
+  /** Brings a tab to the front, and waits for a lens there. */
+  async lensAfterTab(tab, lens) {
+    await this.page.locator(".tab").filter({ hasText: tab }).first().click();
+    return this.lens(lens);
+  }
+
+  /** The dialog that asks something. */
+  question(text) {
+    const dialog = this.page.locator(".monaco-dialog-box").filter({ hasText: text });
+    return dialog.waitFor({ timeout: DEADLINE }).then(() => dialog);
+  }
+
   /** The name of the editor in front. */
   activeTab() {
     return this.page.locator(".tab.active .label-name").first().innerText();
@@ -430,7 +571,9 @@ export class Window {
   }
 
   async screenshot(name) {
-    await this.page.screenshot({ path: join(SCREENSHOTS, `vscode-${name}.png`) });
+    await this.page.screenshot({
+      path: join(SCREENSHOTS, `vscode-${name}.png`),
+    });
   }
 }
 
@@ -438,15 +581,23 @@ export class Window {
 function watchLens([wanted, deadline]) {
   const lenses = () =>
     [...document.querySelectorAll(".codelens-decoration a")].map((lens) => lens.textContent.replaceAll("\u00a0", " "));
+  const pattern = new RegExp(wanted);
   globalThis.lensSeen = new Promise((resolve, reject) => {
     let typed;
-    addEventListener("keydown", () => (typed = performance.now()), { capture: true, once: true });
+    addEventListener("keydown", () => (typed = performance.now()), {
+      capture: true,
+      once: true,
+    });
     const observer = new MutationObserver(() => {
-      if (typed === undefined || !lenses().includes(wanted)) return;
+      if (typed === undefined || !lenses().some((lens) => pattern.test(lens))) return;
       observer.disconnect();
       resolve(performance.now() - typed);
     });
-    observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+    observer.observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
     setTimeout(
       () => reject(new Error(`waited in vain for the lens ${wanted}; there are ${JSON.stringify(lenses())}`)),
       deadline,
@@ -456,20 +607,22 @@ function watchLens([wanted, deadline]) {
 
 /** Runs a test with what it needs, takes a picture where it fails, and leaves nothing behind. */
 export async function within(code, workspace, name, body) {
+  let failed;
   try {
     await body();
   } catch (error) {
+    failed = error;
     const pages = code.browsers.flatMap((browser) => browser.contexts()).flatMap((context) => context.pages());
     await Promise.all(
       pages.map((page, at) =>
         page.screenshot({ path: join(SCREENSHOTS, `failed-${name}-${at}.png`) }).catch(() => undefined),
       ),
     );
-    throw error;
-  } finally {
-    for (const browser of code.browsers.splice(0)) await browser.close();
-    await workspace.remove();
   }
+  await code.closeAll();
+  // What went wrong first is told first.
+  await workspace.remove().catch((error) => (failed ??= error));
+  if (failed !== undefined) throw failed;
 }
 
 export { assert };

@@ -31,3 +31,43 @@ test("5: in Restricted Mode tasks are read, nothing runs, and the workspace cann
     assert.equal(workspace.has("was-started"), false, "the workspace's program is not the server");
   });
 });
+
+test("5: a trusted folder's commands are shown and asked about before the first run, and again when they change", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "question", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.lens("▶ Run wave 1 (3 tasks)");
+    await window.page.locator(".statusbar-item a").filter({ hasText: "Restricted Mode" }).click();
+    await window.page.locator(".workspace-trust-editor").getByRole("button", { name: "Trust", exact: true }).click();
+    await eventually("the window is not restricted any more", async () =>
+      (await window.statusBar()).every((item) => !item.includes("Restricted Mode")),
+    );
+    await window.command("View: Close Editor");
+
+    // The editor's trust is necessary, not sufficient.
+    await window.clickLens("▶ Run wave 1 (3 tasks)");
+    const question = await window.question("Run wave 1 of FEAT-TXT");
+    assert.match(await question.innerText(), /sh agent\.sh '?\{id\}/, "the question shows the command");
+    await window.screenshot("5-question");
+    assert.deepEqual(workspace.journals(), [], "nothing runs while it is asked");
+    await question.getByRole("button", { name: "Not now" }).click();
+    assert.deepEqual(workspace.journals(), [], "a no starts nothing");
+
+    await window.clickLens("▶ Run wave 1 (3 tasks)");
+    await (await window.question("Run wave 1")).getByRole("button", { name: "Trust and run" }).click();
+    await window.statusIs("▶ 0/3");
+    for (const number of [1, 2, 3]) workspace.release(`TASK-TXT-00${number}`);
+    await window.statusIs("✓ 3/3");
+
+    const changed = workspace.read("feature-build.yaml").replace("agent.sh", "other.sh");
+    workspace.write("feature-build.yaml", changed);
+    await window.openWaves();
+    await window.wavesRow(/TASK-TXT-004, ready/);
+    await window.pressInRow("Wave 2", "Run");
+    const again = await window.question("Run wave 2");
+    assert.match(await again.innerText(), /other\.sh/, "the question shows what is different");
+    await window.screenshot("5-question-again");
+    await again.getByRole("button", { name: "Not now" }).click();
+    assert.equal(workspace.events("run-started").length, 1);
+  });
+});
