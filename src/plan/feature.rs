@@ -691,8 +691,12 @@ fn assemble(tables: &Tables, group: &GroupKey, members: &[Member], cycles: &Cycl
         by_label.entry(waves.of(at)).or_default().push(planned(tables, member, cycles.of(at)));
     }
     // `None` sorts first, but the tasks without a wave stand last.
-    let outside = by_label.remove(&None).map(|tasks| Wave { label: None, tasks });
-    let inside = by_label.into_iter().map(|(label, tasks)| Wave { label: label.cloned(), tasks });
+    let wave = |label: Option<&WaveLabel>, mut tasks: Vec<PlannedTask>| {
+        tasks.shrink_to_fit(); // kept as long as the feature: room for more would be a third of all plans
+        Wave { label: label.cloned(), tasks }
+    };
+    let outside = by_label.remove(&None).map(|tasks| wave(None, tasks));
+    let inside = by_label.into_iter().map(|(label, tasks)| wave(label, tasks));
     let id = name_of_feature(group, first.task);
     Some(Feature {
         title: title(tables, group, members).unwrap_or_else(|| id.clone()),
@@ -733,6 +737,7 @@ fn planned(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Planned
             depends_on.push(target.id_text());
         }
     }
+    depends_on.shrink_to_fit();
     let id = member.entry.id_text();
     PlannedTask {
         runnable_id: TaskId::of(&id).ok(),

@@ -40,8 +40,6 @@ fn task(id: &str) -> Task {
         files: Vec::new(),
         estimated_minutes: None,
         complexity: None,
-        priority: None,
-        conductor_workspace: None,
         anchor: Span::new(0, 10),
         problems: Vec::new(),
     }

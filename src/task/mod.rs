@@ -120,10 +120,6 @@ pub struct Task {
     pub estimated_minutes: Option<f64>,
     /// `complexity`, as written.
     pub complexity: Option<Text>,
-    /// `priority`, as written.
-    pub priority: Option<Text>,
-    /// GuardKit's `conductor_workspace`.
-    pub conductor_workspace: Option<Text>,
     /// Where lenses stand: the wave line's value, else the id's, else the start of the file.
     pub anchor: Span,
     /// Problems of this file alone.

@@ -243,11 +243,13 @@ pub(super) fn read_task(
         bytes.clear();
         let mut file = File::open(path)?;
         let mut is_whole = read_once(&mut file, bytes, HEAD)?;
-        while !is_whole && task::extent(bytes) == Extent::Open && bytes.len() < LONGEST_FRONTMATTER {
+        let mut extent = task::extent(bytes);
+        while !is_whole && extent == Extent::Open && bytes.len() < LONGEST_FRONTMATTER {
             let more = bytes.len().max(HEAD).min(LONGEST_FRONTMATTER - bytes.len());
             is_whole = read_once(&mut file, bytes, more)?;
+            extent = task::extent(bytes);
         }
-        let Extent::Closed(body) = task::extent(bytes) else { return Ok(parse(&task::decode(bytes))) };
+        let Extent::Closed(body) = extent else { return Ok(parse(&task::decode(bytes))) };
         if let FromHead::Known(task) = parse_head(&task::decode(bytes.get(..body).unwrap_or_default())) {
             return Ok(task.map(|task| *task));
         }

@@ -250,9 +250,7 @@ impl<'t> Reader<'t> {
     pub(super) fn finish(mut self, file: &RelPath, found: Found) -> Task {
         let own = self.own_work();
         let estimated_minutes = self.minutes();
-        let mut detail = |key| self.text(key, Loss::Detail).map(|text| text.value);
-        let (complexity, priority) = (detail("complexity"), detail("priority"));
-        let conductor_workspace = detail("conductor_workspace");
+        let complexity = self.text("complexity", Loss::Detail).map(|text| text.value);
         self.tell_about_the_block(file, &found);
         let id_span = found.id.as_ref().map(|id| id.span);
         let anchor = found.wave.as_ref().map(|wave| wave.span).or(id_span).unwrap_or_default();
@@ -268,15 +266,13 @@ impl<'t> Reader<'t> {
             wave: found.wave.map(|wave| wave.map(WaveLabel::shared)),
             feature: found.feature.shared(),
             feature_title: found.feature_title.map(words::shared),
-            depends_on: found.depends_on.into_iter().map(words::shared_at).collect(),
+            depends_on: exact(found.depends_on.into_iter().map(words::shared_at).collect()),
             needs_person: found.needs_person.map(words::shared_at),
             mode: found.mode.map(words::shared_at),
             own,
-            files: found.files,
+            files: exact(found.files),
             estimated_minutes,
             complexity: complexity.map(words::shared),
-            priority: priority.map(words::shared),
-            conductor_workspace,
             anchor,
             problems: self.problems,
         }
@@ -314,6 +310,12 @@ impl<'t> Reader<'t> {
             }
         }
     }
+}
+
+/// A list without room for more: it is kept as long as its task.
+fn exact<T>(mut list: Vec<T>) -> Vec<T> {
+    list.shrink_to_fit();
+    list
 }
 
 fn own_command(node: &Node) -> Option<OwnCommand> {
