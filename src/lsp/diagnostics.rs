@@ -131,7 +131,9 @@ impl Sources<'_> {
 /// The outcome, the reason where the exit code does not say it, the last lines of the output.
 fn failure_message(task: &str, ended: &Ended) -> String {
     let mut message = format!("{task} {}", ended.words());
-    if let Some(reason) = ended.reason.as_ref().filter(|_| ended.exit_code.is_none()) {
+    // A reason that says nothing but the outcome once more is none.
+    let reason = ended.reason.as_ref().filter(|reason| *reason != ended.outcome.as_str());
+    if let Some(reason) = reason.filter(|_| ended.exit_code.is_none()) {
         message.push_str(": ");
         message.push_str(reason);
     }

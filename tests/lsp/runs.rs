@@ -239,6 +239,8 @@ fn a_task_and_a_run_are_ended_level_by_level() {
     assert!(titles.contains(&"Kill: TASK-A-001") && titles.contains(&"Cancel: wave 1 (0/3 done)"), "{titles:?}");
     click(&mut editor, &kill);
     editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 1/3 done \u{b7} Cancel");
+    let told = editor.diagnostics(&uri, |all| !all.is_empty());
+    assert_eq!(told[0]["message"].as_str().unwrap().lines().next(), Some("TASK-A-001 cancelled"));
 
     // What an editor's own menu sends: the run by its name, or one task of it.
     let target = |more: Value| {
