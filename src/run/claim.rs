@@ -6,9 +6,9 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::guard::{Ending, read_result, write_result};
+use super::guard::{Ending, read_result, recover, write_result};
 use super::lock::{self, Lock};
 use super::{Outcome, RunPaths, TaskState, system};
 use crate::task::TaskId;
@@ -47,12 +47,13 @@ pub fn fate(paths: &RunPaths, task: &TaskId, attempt: u32) -> Fate {
 #[derive(Debug)]
 pub(super) struct Claim {
     lock: Lock,
+    path: PathBuf,
 }
 
 impl Claim {
     /// Takes the attempt that has this log; `None` where it belongs to somebody else. The log stays as it is. Blocking.
     pub(super) fn take(log: &Path) -> io::Result<Option<Self>> {
-        Ok(Lock::acquire(log)?.map(|lock| Self { lock }))
+        Ok(Lock::acquire(log)?.map(|lock| Self { lock, path: log.to_path_buf() }))
     }
 
     /// Waits for the attempt: its guard has nobody to fear but somebody who is sealing it. Blocking.
@@ -77,6 +78,9 @@ impl Claim {
             return ending;
         }
         system::kill_all_marked(mark);
+        if let Err(error) = self.log().and_then(|log| recover(log, &self.path)) {
+            eprintln!("feature-build supervisor: completing {}: {error}", self.path.display());
+        }
         // Without a result a guard that comes late could still start the task; the journal has the outcome in any case.
         if let Err(error) = write_result(result, &otherwise) {
             eprintln!("feature-build supervisor: writing {}: {error}", result.display());

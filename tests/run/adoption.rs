@@ -353,6 +353,25 @@ fn what_supervisor_and_guard_leave_is_ended_by_the_recovery() {
 }
 
 #[test]
+fn the_end_of_a_long_log_is_kept_where_the_guard_is_killed() {
+    let mut bench = Bench::new();
+    bench.config.log_limit = Some(feature_build::workspace::Size(40));
+    bench.wave("1").task("A", "seq -w 0 99; touch on; exec sleep 600");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    let tail = bench.paths(&run).dir().join("A.log.tail");
+    wait_until("all of it was read", || std::fs::read(&tail).is_ok_and(|tail| tail.ends_with(b"98\n99\n")));
+    bench.kill_guard(&run, "A");
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Failed);
+    let (head, end) = ("00\n01\n02\n03\n04\n05\n06", "94\n95\n96\n97\n98\n99\n");
+    let log = run.log("A");
+    assert!(log.starts_with(head) && log.ends_with(end), "{log}");
+    assert!(log.contains("[feature-build: 260 bytes left out]"), "{log}");
+    assert!(!tail.exists());
+}
+
+#[test]
 fn a_guard_that_dies_under_its_second_supervisor_fails_its_task() {
     let mut bench = Bench::new();
     bench.wave("1").task("A", "setsid sleep 600 & touch on; exec sleep 600");

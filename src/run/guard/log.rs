@@ -1,10 +1,12 @@
 //! The log of a task: its output as it came, head and tail of it where it is too long.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+
+use super::private;
 
 /// How much waits in memory while there is no room on the disk.
 const HELD: usize = 1 << 20;
@@ -12,8 +14,8 @@ const HELD: usize = 1 << 20;
 const PIECE: usize = 1 << 20;
 
 /// Half of the limit belongs to the head, which is written at once. What comes behind it goes round and round in a file
-/// that has no name, as long as the other half: at the end that is put behind the head. So a flood costs neither memory
-/// nor room, and what is written over and over again stays in the system's cache.
+/// beside the log, as long as the other half: at the end that is put behind the head, by [`recover`] where the guard was
+/// killed. So a flood costs neither memory nor room, and what is written over and over again stays in the system's cache.
 ///
 /// Nothing here ends a task. What the disk does not take is held, so much as [`HELD`]; of more than that the oldest is
 /// let go and counted. A part that had to be let go while the head grew is marked there; a later one is left out
@@ -43,19 +45,24 @@ impl CappedLog {
     pub(super) fn new(head: File, path: &Path, limit: u64) -> io::Result<Self> {
         head.set_len(0)?;
         let half = (limit / 2).max(1);
-        Ok(Self {
+        Ok(Self { head_room: half, tail_size: half, ..Self::over(head, path, 0) })
+    }
+
+    /// A log that has as much as this and no room.
+    fn over(head: File, path: &Path, head_length: u64) -> Self {
+        Self {
             path: path.to_path_buf(),
             head,
-            head_length: 0,
-            head_room: half,
+            head_length,
+            head_room: 0,
             tail: None,
-            tail_size: half,
+            tail_size: 1,
             held: VecDeque::new(),
             gap: 0,
             left_out: 0,
             marked: false,
             trouble: None,
-        })
+        }
     }
 
     /// Takes in what came. Never fails: see [`Self::trouble`].
@@ -103,6 +110,7 @@ impl CappedLog {
             self.mark(self.gap)?;
         } else {
             self.left_out += self.gap + self.tail.as_mut().map_or(0, Ring::forget);
+            self.tail.iter_mut().for_each(|tail| tail.tell(|account| account.left_out = self.left_out));
         }
         self.gap = 0;
         Ok(())
@@ -160,60 +168,155 @@ impl CappedLog {
         if left_out > 0 && !self.marked {
             self.mark(left_out)?;
         }
+        if !self.marked {
+            let joined_at = self.head_length;
+            self.tail.iter_mut().for_each(|tail| tail.tell(|account| account.joined_at = joined_at));
+        }
         self.marked = true;
         // From now on the head takes everything: the tail comes piece by piece, by way of what is held.
         self.head_room = u64::MAX;
         while let Some(piece) = self.tail.as_mut().map(Ring::take).transpose()?.filter(|piece| !piece.is_empty()) {
             self.held.extend(piece);
-            self.try_settle()?;
+            // Its room goes back behind that, or a guard that is killed in between would lose it; on a full disk before.
+            let settled = self.try_settle();
+            self.tail.iter().for_each(Ring::give_back);
+            settled.or_else(|_| self.try_settle())?;
         }
-        self.tail = None;
+        if self.tail.take().is_some() {
+            // What is left of it costs room, and goes with the run.
+            let _ = std::fs::remove_file(beside(&self.path));
+        }
         Ok(())
     }
 }
 
-/// A file without a name, gone with this process however that ends, that keeps the newest bytes of what goes into it.
+/// Puts what a guard that was killed had of the tail behind the head. `log` is the file at `path`. Blocking.
+pub(in crate::run) fn recover(log: File, path: &Path) -> io::Result<()> {
+    let mut tail = match Ring::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        tail => tail?,
+    };
+    let (head_length, account) = (log.metadata()?.len(), tail.account);
+    let marked = account.joined_at > 0;
+    if marked {
+        tail.taken = head_length.saturating_sub(account.joined_at);
+    }
+    let mut whole = CappedLog::over(log, path, head_length);
+    whole.marked = marked;
+    whole.left_out = account.left_out;
+    whole.tail = Some(tail);
+    whole.finish()
+}
+
+/// A file that keeps the newest bytes of what goes into it.
 #[derive(Debug)]
 struct Ring {
     file: File,
+    account: Account,
+    /// How many of those that are kept were taken out again, from the oldest on.
+    taken: u64,
+    /// Where the piece lies that was taken last, and how long it is.
+    last: (u64, u64),
+}
+
+/// What stands at the beginning of a ring's file, for whoever finds it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Account {
     size: u64,
     /// How many bytes ever went in.
     written: u64,
-    /// How many of those that are kept were taken out again, from the oldest on.
-    taken: u64,
+    /// As many as may have gone in: what is written over by then is lost.
+    reserved: u64,
+    /// How many bytes are missing between head and ring.
+    left_out: u64,
+    /// Where in the log the ring's bytes begin; 0: they are not on their way there.
+    joined_at: u64,
+}
+
+impl Account {
+    const LENGTH: u64 = 40;
+
+    fn to_bytes(self) -> Vec<u8> {
+        let numbers = [self.size, self.written, self.reserved, self.left_out, self.joined_at];
+        numbers.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    /// `None`: it is none.
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut numbers = bytes.chunks_exact(8).filter_map(|number| Some(u64::from_le_bytes(number.try_into().ok()?)));
+        let mut next = || numbers.next();
+        let account =
+            Self { size: next()?, written: next()?, reserved: next()?, left_out: next()?, joined_at: next()? };
+        let ends = account.written.checked_add(account.size)?;
+        let is_sound = (1..1 << 60).contains(&account.size) && (account.written..=ends).contains(&account.reserved);
+        is_sound.then_some(account)
+    }
 }
 
 impl Ring {
     fn new(log: &Path, size: u64) -> io::Result<Self> {
-        Ok(Self { file: unnamed(log)?, size, written: 0, taken: 0 })
+        let file = create(&beside(log))?;
+        let account = Account { size, ..Account::default() };
+        file.write_all_at(&account.to_bytes(), 0)?;
+        Ok(Self { file, account, taken: 0, last: (0, 0) })
     }
 
+    fn open(log: &Path) -> io::Result<Self> {
+        let file = private::only_file(private::options().read(true).write(true).open(beside(log))?)?;
+        let mut account = [0; 40];
+        file.read_exact_at(&mut account, 0)?;
+        let account = Account::of_bytes(&account).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { file, account, taken: 0, last: (0, 0) })
+    }
+
+    /// Says beforehand what it will write over: a killed guard's ring would else begin with its newest bytes.
     fn store(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let at = self.written % self.size;
-        let count = write_some(&self.file, at, self.size - at, bytes)?;
-        self.written += count as u64;
-        Ok(count)
+        let (size, written) = (self.account.size, self.account.written);
+        let at = written % size;
+        let most = (bytes.len() as u64).min(size - at);
+        self.tell(|account| account.reserved = written + most);
+        let stored = write_some(&self.file, Account::LENGTH + at, most, bytes);
+        let count = *stored.as_ref().unwrap_or(&0) as u64;
+        self.tell(|account| {
+            account.written += count;
+            account.reserved = account.written;
+        });
+        stored
+    }
+
+    /// In place: it needs no room. What cannot be told is missed only where this process is killed.
+    fn tell(&mut self, change: impl FnOnce(&mut Account)) {
+        change(&mut self.account);
+        let _ = self.file.write_all_at(&self.account.to_bytes(), 0);
     }
 
     fn written_over(&self) -> u64 {
-        self.written.saturating_sub(self.size)
+        self.account.reserved.saturating_sub(self.account.size)
     }
 
     /// Begins anew, in the room that it has: how many bytes it had ever taken.
     fn forget(&mut self) -> u64 {
-        std::mem::take(&mut self.written)
+        let forgotten = self.account.written;
+        self.tell(|account| (account.written, account.reserved) = (0, 0));
+        forgotten
     }
 
-    /// Takes the oldest piece out, and gives its room back to the disk: on a full one the head can then grow by it.
+    /// Takes the oldest piece out.
     fn take(&mut self) -> io::Result<Vec<u8>> {
-        let oldest = self.written_over() + self.taken;
-        let at = oldest % self.size;
-        let count = (self.written - oldest).min(self.size - at).min(PIECE as u64);
+        let oldest = self.written_over().saturating_add(self.taken);
+        let at = oldest % self.account.size;
+        let count = self.account.written.saturating_sub(oldest).min(self.account.size - at).min(PIECE as u64);
         let mut piece = vec![0; usize::try_from(count).unwrap_or(PIECE)];
-        self.file.read_exact_at(&mut piece, at)?;
+        self.file.read_exact_at(&mut piece, Account::LENGTH + at)?;
         self.taken += count;
-        give_back(&self.file, at, count);
+        self.last = (Account::LENGTH + at, count);
         Ok(piece)
+    }
+
+    /// Gives the room of the last piece back to the disk: on a full one the head can then grow by it.
+    fn give_back(&self) {
+        let (at, count) = self.last;
+        give_back(&self.file, at, count);
     }
 }
 
@@ -240,22 +343,23 @@ fn give_back(file: &File, at: u64, count: u64) {
     let _ = (file, at, count);
 }
 
-/// A file beside the log that has no name any more.
-fn unnamed(log: &Path) -> io::Result<File> {
+/// Where a log's ring lies.
+fn beside(log: &Path) -> PathBuf {
     let mut name = log.file_name().unwrap_or_default().to_os_string();
     name.push(".tail");
-    let path = log.with_file_name(name);
-    let create = || OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
-    let file = match create() {
+    log.with_file_name(name)
+}
+
+/// A new file; one that a guard left there which was killed goes.
+fn create(path: &Path) -> io::Result<File> {
+    let create = || private::options().read(true).write(true).create_new(true).open(path);
+    match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Left by a guard that was killed between these two lines.
-            std::fs::remove_file(&path)?;
-            create()?
+            std::fs::remove_file(path)?;
+            create()
         }
-        file => file?,
-    };
-    std::fs::remove_file(&path)?;
-    Ok(file)
+        file => file,
+    }
 }
 
 #[cfg(test)]
@@ -264,7 +368,6 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::super::private;
     use super::*;
 
     fn log_of(chunks: &[Vec<u8>], limit: u64) -> Vec<u8> {
@@ -311,6 +414,44 @@ mod tests {
         assert_eq!(head, "begin\n");
         assert!(tail.ends_with("xend\n"));
         assert_eq!(count.parse::<usize>().unwrap() + tail.len(), 40 * 100_000 + 4);
+    }
+
+    /// The guard is killed at any moment: when it has written this much, or while the tail is on its way.
+    #[test]
+    fn the_tail_of_a_log_is_put_behind_its_head_where_the_guard_was_killed() {
+        let whole: Vec<u8> = (0..100).flat_map(|n| format!("{n:03}\n").into_bytes()).collect();
+        for (length, joins) in (0..=whole.len()).flat_map(|length| [(length, false), (length, true)]) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.log");
+            let mut log = CappedLog::new(private::create(&path).unwrap(), &path, 60).unwrap();
+            let written = &whole[..length];
+            written.chunks(7).for_each(|chunk| log.write(chunk));
+            if joins {
+                let over = log.tail.as_ref().map_or(0, Ring::written_over);
+                if over > 0 {
+                    log.mark(over).unwrap();
+                }
+                let joined_at = log.head_length;
+                if let Some(tail) = &mut log.tail {
+                    tail.tell(|account| account.joined_at = joined_at);
+                    let piece = tail.take().unwrap();
+                    log.head.write_all_at(&piece[..piece.len() / 2], joined_at).unwrap();
+                }
+            }
+            let head = log.head.try_clone().unwrap();
+            drop(log);
+            recover(head, &path).unwrap();
+            let text = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the log is left");
+            match text.split_once("\n[feature-build: ") {
+                None => assert_eq!(text.as_bytes(), written),
+                Some((head, rest)) => {
+                    let (count, tail) = rest.split_once(" bytes left out]\n").unwrap();
+                    assert!(written.starts_with(head.as_bytes()) && written.ends_with(tail.as_bytes()), "{text}");
+                    assert_eq!(count.parse::<usize>().unwrap() + head.len() + tail.len(), length);
+                }
+            }
+        }
     }
 
     proptest! {

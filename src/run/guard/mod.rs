@@ -31,6 +31,7 @@ pub(super) use fed::Fed;
 pub(super) use hold::has_mark;
 use hold::{Hold, Taken};
 use log::CappedLog;
+pub(super) use log::recover;
 pub(super) use orphan::{LONGEST_WORD, Link};
 use rest::Rest;
 
