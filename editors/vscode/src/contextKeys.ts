@@ -17,11 +17,18 @@ export function keepContextKeys(store: Store): vscode.Disposable {
       "configured",
       store.roots().some((root) => root.configured),
     );
-    keep("unconfigured", store.unconfigured() !== undefined);
+    keep("missing", missing(store));
     keep("running", store.runs.live().length > 0);
     keep("failures", store.failures().length > 0);
     keep("ran", store.runs.lastFinished() !== undefined);
   };
   update();
   return store.onDidChange(update);
+}
+
+/** What is missing before a task that is there can run. */
+function missing(store: Store): "trust" | "configuration" | "nothing" {
+  if (!store.hasTasks()) return "nothing";
+  if (!vscode.workspace.isTrusted) return "trust";
+  return store.unconfigured() === undefined ? "nothing" : "configuration";
 }

@@ -146,6 +146,7 @@ impl State {
         root.state_dir = state_dir(path, done.index.config());
         root.index = Slot::Here(done.index);
         let everything = done.changed.is_none();
+        let configuration = done.reread.iter().any(|file| **file == *Path::new(CONFIG_FILE));
         root.lines.retain(|file, _| !everything && !done.reread.contains(file));
         root.lines.extend(done.lines);
         root.nearest.extend(done.nearest);
@@ -166,6 +167,9 @@ impl State {
         self.tell_passed(path);
         if everything {
             self.publish_all(path);
+        }
+        // What a client draws says whether anything runs the tasks.
+        if everything || configuration {
             self.waves_stale(path, None);
         }
         if let Some(changed) = done.changed {

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Code, PACKAGE, VSIX_TOOL, Workspace, assert, eventually, largeFile, within } from "./support.mjs";
+import { Code, PACKAGE, VSIX_TOOL, Workspace, assert, largeFile, within } from "./support.mjs";
 
-const ROUNDS = 5;
+const ROUNDS = Number(process.env.FEATURE_BUILD_ROUNDS ?? 5);
 const OURS = manifest();
 
 let folder;
@@ -55,11 +55,7 @@ async function measure(code, workspace, times) {
 
   await window.page.locator(".view-line").filter({ hasText: "wave: 1" }).click();
   await window.page.keyboard.press("End");
-  for (const wave of ["12", "123", "1234"]) {
-    const lens = new RegExp(`^▶ Run wave ${wave}( \\(1 task\\))?$`);
-    times.edit.push(await window.untilLens(() => window.page.keyboard.type(wave.at(-1)), lens));
-    await eventually("VS Code has drawn it", async () => (await window.lenses()).some((text) => text.includes(wave)));
-  }
+  for (const key of ["2", "3", "4"]) times.edit.push(await window.untilLens(key));
   await code.closeAll();
 }
 

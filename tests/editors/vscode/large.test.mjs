@@ -25,10 +25,7 @@ test("6: with 5,000 tasks a lens is there within a second of its editor, and fol
     await window.page.locator(".view-line").filter({ hasText: "wave: 1" }).click();
     await window.page.keyboard.press("End");
     const times = [];
-    for (const wave of ["12", "123", "1234"]) {
-      const lens = new RegExp(`^▶ Run wave ${wave} \\(1 task\\)$`);
-      times.push(await window.untilLens(() => window.page.keyboard.type(wave.at(-1)), lens));
-    }
+    for (const key of ["2", "3", "4"]) times.push(await window.untilLens(key));
     console.log(`5,000 tasks: lens ${shown} ms after its editor; edit to lens ${times.map(Math.round).join(", ")} ms`);
     await window.screenshot("6-large");
     assert.ok(shown < 1000, `the lens came ${shown} ms after its editor`);

@@ -66,6 +66,7 @@ test("tasks without a configuration lead to the choice of what runs them", async
     await (await window.notification("Who shall do the tasks")).getByRole("button", { name: "Claude Code" }).click();
     await eventually("the configuration is written", () => workspace.has("feature-build.yaml"));
     assert.match(workspace.read("feature-build.yaml"), /^agent: claude$/m);
+    await eventually("it is shown", async () => (await window.editorText()).includes("agent: claude"));
     await window.lensAfterTab("TASK-TXT-001-count.md", "▶ Run wave 1 (3 tasks)");
     await eventually("nothing is missing any more", async () => !(await window.sidebarText()).includes("Nothing says"));
   });
@@ -86,6 +87,7 @@ test("several folders have one client and one server, and each feature says wher
       await eventually(`${root} is shown`, async () => (await window.sidebarText()).includes(basename(root)));
     }
     await window.lens("▶ Run wave 1 (3 tasks)");
+    assert.doesNotMatch(await window.sidebarText(), /set up/i, "nothing is missing");
     const started = code.servers().filter((pid) => !before.includes(pid));
     assert.equal(started.length, 1, "one server for both");
     await window.screenshot("8-several");

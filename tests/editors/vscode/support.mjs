@@ -371,10 +371,13 @@ export class Window {
     await this.page.locator(".codelens-decoration a").filter({ hasText: text }).first().click();
   }
 
-  /** The milliseconds from the first change of the text until a lens that matches is in the page, as the page itself sees both. */
-  async untilLens(edit, text) {
-    await this.page.evaluate(watchLens, [text.source, DEADLINE]);
-    await edit();
+  /**
+   * The milliseconds from a key until the lens is the one of the wave that stands in the text by then, as the page itself
+   * sees both. Which one that is the text says: on a busy machine VS Code takes a letter twice now and then.
+   */
+  async untilLens(key) {
+    await this.page.evaluate(watchLens, DEADLINE);
+    await this.page.keyboard.type(key);
     return this.page.evaluate(() => globalThis.lensSeen);
   }
 
@@ -578,30 +581,28 @@ export class Window {
 }
 
 /** Runs in the page: `lensSeen` becomes the milliseconds from the next key to the lens. */
-function watchLens([wanted, deadline]) {
-  const lenses = () =>
-    [...document.querySelectorAll(".codelens-decoration a")].map((lens) => lens.textContent.replaceAll("\u00a0", " "));
-  const pattern = new RegExp(wanted);
+function watchLens(deadline) {
+  const texts = (selector) =>
+    [...document.querySelectorAll(selector)].map((found) => found.textContent.replaceAll("\u00a0", " "));
+  const lenses = () => texts(".codelens-decoration a");
+  const wave = () =>
+    texts(".view-line")
+      .find((line) => line.startsWith("wave: "))
+      ?.slice("wave: ".length);
+  const before = wave();
   globalThis.lensSeen = new Promise((resolve, reject) => {
     let typed;
-    addEventListener("keydown", () => (typed = performance.now()), {
-      capture: true,
-      once: true,
-    });
+    addEventListener("keydown", () => (typed = performance.now()), { capture: true, once: true });
     const observer = new MutationObserver(() => {
-      if (typed === undefined || !lenses().some((lens) => pattern.test(lens))) return;
+      const now = wave();
+      if (now === before || !lenses().some((lens) => lens.split(" (")[0] === `▶ Run wave ${now}`)) return;
       observer.disconnect();
       resolve(performance.now() - typed);
     });
-    observer.observe(document.body, {
-      subtree: true,
-      childList: true,
-      characterData: true,
-    });
-    setTimeout(
-      () => reject(new Error(`waited in vain for the lens ${wanted}; there are ${JSON.stringify(lenses())}`)),
-      deadline,
-    );
+    observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+    const late = () =>
+      reject(new Error(`waited in vain for the lens of ${wave()}; there are ${JSON.stringify(lenses())}`));
+    setTimeout(late, deadline);
   });
 }
 

@@ -25,6 +25,7 @@ test("5: in Restricted Mode tasks are read, nothing runs, and the workspace cann
     const message = await window.notification("Restricted Mode");
     await message.getByRole("button", { name: "Manage Workspace Trust" }).waitFor();
     await window.openWaves();
+    await window.welcome("nothing runs until you trust this folder");
     await window.wavesRow("TASK-TXT-001");
     await window.screenshot("5-restricted");
     assert.deepEqual(workspace.journals(), [], "nothing was started");

@@ -92,3 +92,18 @@ test("the time that is left is the server's estimate", async () => {
     await window.statusIs(/^▶ 1\/3 · ~(1 min|\d+ s)$/);
   });
 });
+
+test("code actions offer what the lenses offer", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "actions", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.lens("▶ Run wave 1 (3 tasks)");
+    await window.page.locator(".view-line").filter({ hasText: "wave: 1" }).first().click();
+    await window.command("Source Action...");
+    const action = window.page.locator(".action-widget .monaco-list-row").filter({ hasText: "Run wave 1 (3 tasks)" });
+    await action.first().waitFor();
+    await window.screenshot("9-actions");
+    await action.first().click();
+    await window.statusIs("▶ 0/3");
+  });
+});
