@@ -7,6 +7,7 @@ use anyhow::bail;
 
 use super::terminal::shown;
 use super::{Context, print};
+use crate::agent;
 use crate::workspace::trust::{Standing, Store, Subject, Trusted};
 
 /// Show what the tasks of this workspace may start, and trust it as it stands.
@@ -78,7 +79,11 @@ fn is_yes(input: &mut impl io::BufRead) -> io::Result<bool> {
 }
 
 fn describe(subject: &Subject, standing: &Standing) -> String {
-    standing.describe(subject).iter().map(|line| shown(line) + "\n").collect()
+    standing
+        .describe(subject, |name| agent::agent(subject.config(), name)?.command)
+        .iter()
+        .map(|line| shown(line) + "\n")
+        .collect()
 }
 
 #[cfg(test)]

@@ -93,9 +93,13 @@ impl Subject {
         &self.text
     }
 
-    /// Everything that a run may start, in the configuration's order.
-    pub fn runs(&self) -> Vec<Said> {
-        let agent = |name: &AgentName| format!("agent {}", name.as_str());
+    /// Everything that a run may start, in the configuration's order. `command_of` knows the commands of the agents that
+    /// come with the program: who is asked for trust has to see them, too.
+    pub fn runs(&self, command_of: impl Fn(&str) -> Option<Command>) -> Vec<Said> {
+        let agent = |name: &AgentName| match command_of(name.as_str()) {
+            Some(command) => format!("agent {}, which is {}", name.as_str(), shown(&command)),
+            None => format!("agent {}", name.as_str()),
+        };
         let said = |key: String, run: &Run| {
             let what = run.command.as_ref().map(shown).or_else(|| run.agent.as_ref().map(agent))?;
             Some(Said { key, what })
@@ -142,8 +146,8 @@ impl Subject {
 impl Standing {
     /// What a user has to see before the answer: all that the configuration runs, and what changed since the last one.
     /// The lines are as the file has them: not safe to show before control characters are taken out.
-    pub fn describe(&self, subject: &Subject) -> Vec<String> {
-        let said = subject.runs();
+    pub fn describe(&self, subject: &Subject, command_of: impl Fn(&str) -> Option<Command>) -> Vec<String> {
+        let said = subject.runs(command_of);
         let mut lines = vec![format!("{} runs:", subject.root.join(FILE_NAME).display())];
         if said.is_empty() {
             lines.push("  nothing".into());
@@ -209,10 +213,12 @@ mod tests {
         let subject = subject(
             "task_commands: true\nrun: {command: [claude, -p, 'do {file}']}\nmodes: {direct: {command: 'make {id}'}}\n",
         );
-        let said = subject.runs();
+        let said = subject.runs(|_| None);
         let keys: Vec<_> = said.iter().map(|said| format!("{}: {}", said.key, said.what)).collect();
         assert_eq!(keys[..2], ["run: claude -p 'do {file}'", "modes.direct: make {id}"]);
         assert!(keys[2].starts_with("task_commands: each task file"));
+        let agents = self::subject("agent: claude\n").runs(|name| Some(Command::Line(format!("{name} --print"))));
+        assert_eq!(agents[0].what, "agent claude, which is claude --print");
     }
 
     #[test]

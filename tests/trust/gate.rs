@@ -53,6 +53,19 @@ fn trust_shows_records_and_is_taken_back() {
 }
 
 #[test]
+fn what_a_known_agent_is_started_as_is_shown_before_it_is_trusted() {
+    let workspace = Hostile::new();
+    workspace.write(
+        "feature-build.yaml",
+        "agent: codex\nmodes: {direct: {agent: mine}}\nagents: {mine: {command: [x, y]}}\n",
+    );
+    let shown = text(&workspace.call(&["trust", "--show"]).stdout);
+    for said in ["agent: agent codex, which is codex exec --json", "modes.direct: agent mine, which is x y\n"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+}
+
+#[test]
 fn a_change_asks_again_and_shows_the_difference() {
     let workspace = Hostile::new();
     assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));

@@ -22,7 +22,8 @@ pub(in crate::lsp) struct Question {
 
 impl Question {
     fn text(&self) -> String {
-        let mut lines = self.standing.describe(&self.subject);
+        let mut lines =
+            self.standing.describe(&self.subject, |name| agent::agent(self.subject.config(), name)?.command);
         if lines.len() > MOST_LINES {
             lines.truncate(MOST_LINES);
             lines.push("  …".into());
