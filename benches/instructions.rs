@@ -1,6 +1,8 @@
 //! How many instructions parsing, planning and a keystroke take, counted by callgrind and compared with the numbers that
-//! `benches/instructions.txt` keeps: `cargo bench --bench instructions`. Fails where one is more than a tenth above its
-//! number. `-- save` writes the numbers anew.
+//! `benches/instructions.txt` keeps. Fails where one is more than a tenth above its number. `-- save` writes them anew.
+//!
+//! `cargo bench --bench instructions` counts optimized code. `cargo test` counts, too, in the code that it builds anyway:
+//! a step back of an algorithm shows there just as well, and an optimized build of everything would cost minutes each time.
 //!
 //! Unlike a time, this is the same on a busy machine. (Not to the last one: hash tables begin with a random seed.)
 
@@ -23,7 +25,19 @@ use feature_build::workspace::Index;
 /// More than this much above its number is a step back.
 const SLACK: f64 = 1.10;
 const STAGES: [&str; 3] = ["parse", "plan", "keystroke"];
-const TASKS: usize = 1_000;
+
+/// How the code that is counted was built.
+#[derive(Clone, Copy)]
+struct Build {
+    /// What its numbers are kept under.
+    name: &'static str,
+    /// How many tasks are parsed and planned.
+    tasks: usize,
+}
+
+const OPTIMIZED: Build = Build { name: "optimized", tasks: 1_000 };
+/// Ten times as many instructions a task.
+const UNOPTIMIZED: Build = Build { name: "unoptimized", tasks: 150 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,20 +47,18 @@ fn main() -> ExitCode {
         run(stage, Path::new(root));
         return ExitCode::SUCCESS;
     }
-    // `cargo test --all-targets` runs this, too, without optimization.
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
+    let build = if arguments.iter().any(|argument| argument == "--bench") { OPTIMIZED } else { UNOPTIMIZED };
     if Command::new("valgrind").arg("--version").output().is_err() {
         let must = std::env::var_os("CI").is_some();
         eprintln!("instructions: {}valgrind is not installed", if must { "" } else { "skipped, " });
         return if must { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     let folder = tempfile::tempdir().unwrap();
-    made::make(folder.path(), TASKS, SEED).unwrap();
-    let counted: BTreeMap<&str, u64> = STAGES.map(|stage| (stage, count(stage, folder.path()))).into();
+    made::make(folder.path(), build.tasks, SEED).unwrap();
+    let name = |stage| format!("{}-{stage}", build.name);
+    let counted: BTreeMap<String, u64> = STAGES.map(|stage| (name(stage), count(stage, folder.path()))).into();
     if arguments.iter().any(|argument| argument == "save") {
-        save(&counted);
+        save(counted);
         return ExitCode::SUCCESS;
     }
     compare(&counted)
@@ -57,21 +69,25 @@ fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.txt")
 }
 
-fn save(counted: &BTreeMap<&str, u64>) {
+/// The numbers of the other build stay.
+fn save(counted: BTreeMap<String, u64>) {
+    let mut all = read_kept();
+    all.extend(counted);
     let mut text = String::new();
-    for (stage, count) in counted {
+    for (stage, count) in all {
         writeln!(text, "{stage} {count}").unwrap();
     }
     std::fs::write(kept(), text).unwrap();
 }
 
-fn compare(counted: &BTreeMap<&str, u64>) -> ExitCode {
+fn read_kept() -> BTreeMap<String, u64> {
     let text = std::fs::read_to_string(kept()).expect("reading benches/instructions.txt");
-    let before: BTreeMap<&str, u64> = text
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(stage, count)| (stage, count.parse().unwrap()))
-        .collect();
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.map(|(stage, count)| (stage.to_owned(), count.parse().unwrap())).collect()
+}
+
+fn compare(counted: &BTreeMap<String, u64>) -> ExitCode {
+    let before = read_kept();
     let mut verdict = ExitCode::SUCCESS;
     for (stage, &count) in counted {
         let kept = before[stage];
