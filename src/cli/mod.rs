@@ -26,7 +26,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::agent::safe;
-use crate::run::{History, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, unreadable};
+use crate::run::{
+    History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, runs_dir, unreadable,
+};
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
 
@@ -133,8 +135,18 @@ fn find_id<'a>(ids: impl Iterator<Item = &'a TaskId> + Clone, wanted: &str) -> O
 
 /// Says which runs cannot be shown, and why: a run must not look as if it had never been.
 fn say_unreadable(state_dir: &Path, known: &[RunSummary]) {
-    for error in unreadable(state_dir, known) {
-        eprintln!("feature-build: {}", terminal::shown(&format!("{:#}", anyhow::Error::from(error))));
+    let say = |words: &str| eprintln!("feature-build: {}", terminal::shown(words));
+    let (foreign, broken): (Vec<_>, Vec<_>) =
+        unreadable(state_dir, known).into_iter().partition(|error| matches!(error, JournalError::Foreign { .. }));
+    for error in broken {
+        say(&format!("{:#}", anyhow::Error::from(error)));
+    }
+    // A workspace may have come with thousands.
+    if let [first, others @ ..] = foreign.as_slice() {
+        say(&first.to_string());
+        if !others.is_empty() {
+            say(&format!("the same goes for {} more in {}", others.len(), runs_dir(state_dir).display()));
+        }
     }
 }
 

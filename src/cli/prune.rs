@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Context, print, words};
+use super::{Context, print, say_unreadable, words};
 use crate::run::{self, Keep, Pruned};
 use crate::workspace::Size;
 
@@ -36,6 +36,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let pruned = run::prune(&state_dir, &keep, args.dry_run)?;
     print(&text(&pruned, args.dry_run))?;
+    // What is not the user's own is left to the user.
+    say_unreadable(&state_dir, &run::runs(&state_dir));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -281,6 +281,7 @@ fn task_line(view: &View, task: &TaskView) -> String {
     let elapsed = |since: &str| view.elapsed_ms(since, Timestamp::now());
     let (id, ending) = (&task.id, words::ending(task.cancelling.and(view.ending(task))));
     match &task.state {
+        TaskState::Pending if view.orphaned => format!("    {id} not started: its supervisor died"),
         TaskState::Pending => format!("    {id} waits{ending}"),
         TaskState::Finished { .. } => words::finished_task(task),
         TaskState::Retrying { since, delay_ms, outcome, rate_limited } => {

@@ -102,11 +102,11 @@ fn again(task: &TaskView) -> Option<String> {
 /// `2 passed, 1 failed in 12 s`.
 pub(super) fn summary(view: &View) -> String {
     let counts = view.finished.as_ref().map_or(&view.summary, |finished| &finished.summary);
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(_, count)| **count > 0)
-        .map(|(&outcome, count)| format!("{count} {}", words(outcome)))
-        .collect();
+    let ended = counts.iter().filter(|(_, count)| **count > 0);
+    let ended = ended.map(|(&outcome, count)| format!("{count} {}", words(outcome)));
+    let waiting = view.tasks().filter(|task| view.orphaned && task.state == TaskState::Pending).count();
+    let waiting = (waiting > 0).then(|| format!("{waiting} not started"));
+    let parts: Vec<String> = ended.chain(waiting).collect();
     let outcomes = if parts.is_empty() { "nothing was run".into() } else { parts.join(", ") };
     match &view.finished {
         Some(finished) => format!("{outcomes} in {}", duration(finished.wall_ms)),

@@ -29,8 +29,12 @@ pub enum JournalError {
         /// Why.
         source: io::Error,
     },
-    /// Somebody else's.
-    #[error("reading the journal {}: you did not start this run on this machine, so nothing in it is believed", .path.display())]
+    /// Somebody else's, or from before runs were sealed.
+    #[error(
+        "reading the journal {}: you did not start this run on this machine, or you did before feature-build sealed its \
+         runs; nothing in it is believed, and its folder can be removed",
+        .path.display()
+    )]
     Foreign {
         /// The journal.
         path: PathBuf,
@@ -64,8 +68,11 @@ pub enum JournalError {
 /// [`JournalError`].
 pub fn read_run(paths: &RunPaths) -> Result<Vec<Record>, JournalError> {
     let path = paths.journal();
-    let records = read_journal(&path)?;
-    if seal::is_own(paths) { Ok(records) } else { Err(JournalError::Foreign { path }) }
+    // Before it is read: it may be as long as somebody else liked.
+    if path.symlink_metadata().is_ok() && !seal::is_own(paths) {
+        return Err(JournalError::Foreign { path });
+    }
+    read_journal(&path)
 }
 
 /// Reads all records of a journal, whoever wrote it. An unterminated last line is being written, or was never finished: it is ignored.

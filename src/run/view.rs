@@ -9,9 +9,6 @@ use super::{Counts, Event, Level, Outcome, Record, RunId, WaveRef};
 use crate::agent::Told;
 use crate::task::TaskId;
 
-/// Why a task has no attempt in a run that lost its supervisor and in which nothing lived any more.
-pub(super) const NOT_STARTED: &str = "its supervisor died before it was started";
-
 /// A run as its records tell so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct View {
@@ -41,6 +38,8 @@ pub struct View {
     pub summary: Counts,
     /// How it ended; `None` while it goes on.
     pub finished: Option<Finished>,
+    /// Its supervisor died, and nobody has taken it over: see [`Self::supervisor_died`].
+    pub orphaned: bool,
     pauses: Vec<Pause>,
     places: HashMap<TaskId, (usize, usize)>,
 }
@@ -262,17 +261,13 @@ impl View {
     }
 
     /// Takes in that the supervisor died. Attempts may go on, or may have ended since: `fate` knows, from the task and the
-    /// number of its attempt. What had not started is `skipped`, the rest `lost`.
+    /// number of its attempt. What neither lives nor has ended is `lost`. What had not started stays so: whether it starts is
+    /// decided by whoever takes the run over.
     pub fn supervisor_died(&mut self, fate: impl Fn(&TaskId, u32) -> Fate) {
+        self.orphaned = true;
         for task in self.waves.iter_mut().flat_map(|wave| &mut wave.tasks) {
             let state = match task.state {
-                TaskState::Finished { .. } => continue,
-                TaskState::Pending => TaskState::Finished {
-                    outcome: Outcome::Skipped,
-                    exit_code: None,
-                    duration_ms: 0,
-                    reason: Some(NOT_STARTED.into()),
-                },
+                TaskState::Finished { .. } | TaskState::Pending => continue,
                 TaskState::Running { .. } | TaskState::Retrying { .. } => match fate(&task.id, task.attempt) {
                     Fate::Alive => continue,
                     Fate::Over(state) => state,

@@ -26,6 +26,19 @@ fn runs_that_came_with_the_workspace_are_not_believed() {
         let said = text(&seen.stderr);
         assert!(said.contains("you did not start this run on this machine"), "{looking}: {said}");
     }
+    let other = folder.with_file_name("20200101-000000-aaaa");
+    fs::create_dir(&other).unwrap();
+    fs::copy(folder.join("journal.jsonl"), other.join("journal.jsonl")).unwrap();
+    for looking in [&["runs"][..], &["status"], &["prune", "--keep", "0"]] {
+        let seen = call_as_another(&workspace, looking);
+        assert_eq!(code(&seen), Some(0));
+        let said = text(&seen.stderr);
+        assert!(said.contains("before feature-build sealed its runs") && said.contains("can be removed"), "{said}");
+        assert!(said.contains("\nfeature-build: the same goes for 1 more in "), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+    assert!(other.exists() && folder.exists(), "only the user removes what is not the user's own");
+    fs::remove_dir_all(other).unwrap();
     for named in [&["log", "T-1", "--run", run][..], &["watch", run], &["status", run]] {
         let refused = call_as_another(&workspace, named);
         assert_eq!(code(&refused), Some(2), "{named:?}");

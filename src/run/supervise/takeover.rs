@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::super::course::{Recalled, Told};
 use super::super::guard::{Ending, Job, Report, Wanted, read_result};
 use super::super::past::{Past, Retrying, Stand};
-use super::super::view::NOT_STARTED;
 use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
 use super::adoption::{self, Adoption, Found};
 use super::again::Waiting;
@@ -25,6 +24,9 @@ use crate::workspace::trust::{Standing, Store, Subject};
 const NOT_TRUSTED: &str = "its supervisor died, and the workspace's configuration is not trusted any more as it was when \
                            the run began; look at it with `feature-build trust`, then start what is left with \
                            `feature-build run --rerun`";
+
+/// Why nothing more starts in a run that lost its supervisor and in which nothing lived any more.
+const NOT_STARTED: &str = "its supervisor died before it was started";
 
 /// An attempt of the supervisor before that has no outcome in the journal.
 struct Open {
