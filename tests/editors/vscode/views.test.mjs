@@ -103,7 +103,35 @@ test("code actions offer what the lenses offer", async () => {
     const action = window.page.locator(".action-widget .monaco-list-row").filter({ hasText: "Run wave 1 (3 tasks)" });
     await action.first().waitFor();
     await window.screenshot("9-actions");
-    await action.first().click();
+    // The first one has the focus; under the mouse there is a layer that closes the list.
+    await window.page.keyboard.press("Enter");
     await window.statusIs("▶ 0/3");
+  });
+});
+
+test("what does not end when it is asked to is killed by the next click, and every place says how far that is", async () => {
+  const workspace = Workspace.example(`trap "" TERM\n${HELD}`);
+  workspace.write("feature-build.yaml", workspace.read("feature-build.yaml").replace("seconds: 1", "seconds: 3600"));
+  await within(code, workspace, "levels", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    await window.clickLens("▶ Run wave 1 (3 tasks)");
+    await eventually("the tasks run", () => [1, 2, 3].every((number) => workspace.has(`started-${TASK(number)}`)));
+    await window.clickLens("⏳ 0/3 done · Cancel");
+    await window.lens("⏳ 0/3 done, terminating… · Kill");
+    await window.statusIs("▶ 0/3 · terminating");
+    await window.wavesRow(/TASK-TXT-001, .*terminating/);
+    await window.screenshot("9-terminating");
+    await window.clickStatus();
+    await eventually("a kill is all that is left", async () => {
+      const rows = await window.pickable();
+      return rows.some((row) => /Kill FEAT-TXT now/.test(row)) && !rows.some((row) => /Cancel FEAT-TXT/.test(row));
+    });
+    await window.page.keyboard.press("Escape");
+    assert.equal(workspace.events("run-finished").length, 0, "nothing has ended yet");
+    await window.clickLens("⏳ 0/3 done, terminating… · Kill");
+    await eventually("the run is over", () => workspace.events("run-finished").length === 1);
+    await eventually("no process is left", () => workspace.processes().length === 0);
+    await window.statusIs("✗ 0/3");
   });
 });
