@@ -103,7 +103,7 @@ test("several folders have one client and one server, and each feature says wher
     );
     await window.screenshot("8-run");
   });
-  await other.remove();
+  await other.remove(code);
 });
 
 test("the configuration's schema is in the extension, where the YAML extension looks for it", () => {

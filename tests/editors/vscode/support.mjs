@@ -149,9 +149,9 @@ export class Workspace {
       .filter((record) => record.event === kind);
   }
 
-  /** Ends what still runs, then removes everything. */
-  async remove() {
-    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", this.root, "cancel", "--all"], { stdio: "ignore" });
+  /** Ends what still runs, then removes everything; only the user who started a run is believed. */
+  async remove({ env }) {
+    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", this.root, "cancel", "--all"], { env, stdio: "ignore" });
     await eventually("its processes are gone", () => this.processes().length === 0);
     // Servers of lost windows live on, and may write into the state folder until they have seen the run's end.
     await eventually("its folder is gone", () => {
@@ -622,7 +622,7 @@ export async function within(code, workspace, name, body) {
   }
   await code.closeAll();
   // What went wrong first is told first.
-  await workspace.remove().catch((error) => (failed ??= error));
+  await workspace.remove(code).catch((error) => (failed ??= error));
   if (failed !== undefined) throw failed;
 }
 
