@@ -22,6 +22,7 @@ import {
   type WavesChanged,
 } from "./protocol";
 import { saveTaskFiles } from "./saving";
+import { PromptLenses } from "./promptLenses";
 import { ask } from "./questions";
 import type { Store } from "./store";
 
@@ -34,6 +35,9 @@ export class Client implements vscode.Disposable {
   #asking: Asking | undefined;
   /** Starts and stops follow each other: two at once would leave a server that nobody owns. */
   #queue: Promise<void> = Promise.resolve();
+  readonly #lenses = new PromptLenses((document) => {
+    this.refreshLenses([document]);
+  });
 
   constructor(context: vscode.ExtensionContext, store: Store) {
     this.#context = context;
@@ -135,6 +139,7 @@ export class Client implements vscode.Disposable {
   /** Every way to a server command passes here: lens, code action, palette, view, key binding. */
   #middleware(): Middleware {
     return {
+      provideCodeLenses: (document, token, next) => this.#lenses.answer(document, token, () => next(document, token)),
       executeCommand: async (command, args: unknown[], next): Promise<unknown> => {
         if (!STARTING.includes(command)) return (await next(command, args)) as unknown;
         if (!vscode.workspace.isTrusted) return refuseWithoutTrust();
