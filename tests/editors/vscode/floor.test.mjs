@@ -40,7 +40,7 @@ function floorPackage() {
   const { version, engines, activationEvents } = OURS;
   const floor = { name: "floor", publisher: "floor", version, engines, activationEvents, main: "extension.js" };
   writeFileSync(join(folder, "package.json"), JSON.stringify(floor));
-  copyFileSync(fileURLToPath(new URL("floor/extension.js", import.meta.url)), join(folder, "extension.js"));
+  copyFileSync(fileURLToPath(new URL("floor.cjs", import.meta.url)), join(folder, "extension.js"));
   const out = join(folder, "floor.vsix");
   const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license", "--allow-star-activation"];
   execFileSync(process.execPath, [VSIX_TOOL, "package", ...options, "--out", out], { cwd: folder, stdio: "pipe" });
