@@ -95,6 +95,11 @@ impl RunPaths {
         self.dir.join(format!("{task}~{attempt}.trouble"))
     }
 
+    /// That an adopted attempt takes long, and has not been told yet.
+    pub(super) fn slow(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        self.dir.join(format!("{task}~{attempt}.slow"))
+    }
+
     /// What such an attempt does now, written by its guard.
     pub(super) fn progress(&self, task: &TaskId, attempt: u32) -> PathBuf {
         self.dir.join(format!("{task}~{attempt}.progress"))

@@ -393,6 +393,7 @@ impl Supervisor {
                 wanted: self.paths.wanted(task, attempt),
                 progress: self.paths.progress(task, attempt),
                 trouble: self.paths.trouble(task, attempt),
+                slow: self.paths.slow(task, attempt),
             },
             log,
             limits: order.limits,

@@ -411,6 +411,28 @@ fn an_adopted_task_is_cancelled_and_its_progress_is_seen() {
 }
 
 #[test]
+fn an_adopted_task_that_takes_long_is_told_once() {
+    let mut bench = Bench::new();
+    bench.config.slow_after_seconds = Some(1.0);
+    bench.wave("1").task("A", &patient("A"));
+    let run = bench.start();
+    bench.wait_for_file("on-A");
+    bench.kill_supervisor(&run);
+    // Without a supervisor nobody can be told yet.
+    let dir = bench.paths(&run).dir().to_path_buf();
+    wait_until("its guard says that it takes long", || dir.join("A~1.slow").exists());
+    let is_slow = |event: &Event| matches!(event, Event::TaskSlow { after_ms: 1_000.., .. });
+    bench.resume(&run, Takeover::Settle);
+    bench.wait_for_event(&run, "that it takes long is told", is_slow);
+    bench.kill_supervisor(&run);
+    bench.resume(&run, Takeover::Settle);
+    bench.write("go-A");
+    let run = bench.follow(&run);
+    assert_eq!(run.outcome("A"), Passed);
+    assert_eq!(run.records.iter().filter(|record| is_slow(&record.event)).count(), 1);
+}
+
+#[test]
 fn a_run_that_was_being_cancelled_stays_so() {
     let mut bench = Bench::new();
     bench.config.grace_seconds = Some(600.0);

@@ -142,6 +142,18 @@ fn a_long_attempt_is_told_once() {
 }
 
 #[test]
+fn what_verifies_a_long_attempt_does_not_tell_it_again() {
+    let mut bench = Bench::new();
+    bench.config.slow_after_seconds = Some(0.05);
+    bench.wave("1").task("A", "sleep 0.2");
+    bench.commands.get_mut(&id("A")).unwrap().handling.verify = vec![vec!["true".into()], vec!["true".into()]];
+    let run = bench.run();
+    assert_eq!(run.outcome("A"), Passed, "{}", run.reason("A"));
+    let slow = run.records.iter().filter(|record| matches!(record.event, Event::TaskSlow { .. }));
+    assert_eq!(slow.count(), 1);
+}
+
+#[test]
 fn the_terminal_does_not_call_a_rate_limit_a_failure() {
     let workspace = Workspace::new();
     workspace

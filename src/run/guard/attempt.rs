@@ -48,14 +48,14 @@ pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &
         Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
     };
     // Taken before the process is there: a duration never says less than the task took.
-    let clock = Stopwatch::start();
+    let timing = Timing { clock: Stopwatch::start(), is_slow: false };
     let (family, pipe) = match input(job).and_then(|stdin| start(job, &job.argv, stdin)) {
         Ok(started) => started,
         Err(StartError { doing, source }) => return cannot_start(&source, &doing),
     };
     let _ = supervisor.say(&Report::Started);
     let output = Output::new(pipe, log, job.handling.format);
-    let seen = Attempt::new(job, control, supervisor, family, output, clock, Some(job.handling.success)).see_through();
+    let seen = Attempt::new(job, control, supervisor, family, output, timing, Some(job.handling.success)).see_through();
     let Seen { ending, all_gone, log, .. } = verify::verify(job, control, supervisor, seen);
     Done::Ended { ending, all_gone, log: Some(Box::new(log)) }
 }
@@ -177,8 +177,15 @@ pub(super) struct Seen {
     pub(super) ending: Ending,
     pub(super) all_gone: bool,
     pub(super) log: CappedLog,
-    /// Goes on where something follows: the limits are the whole attempt's.
-    pub(super) clock: Stopwatch,
+    pub(super) timing: Timing,
+}
+
+/// Goes on from process to process: the limits are the whole attempt's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    clock: Stopwatch,
+    /// That it takes long has been said.
+    is_slow: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -188,9 +195,10 @@ impl<'a> Attempt<'a> {
         supervisor: &'a Supervisor,
         family: Family,
         output: Output,
-        clock: Stopwatch,
+        timing: Timing,
         success: Option<Success>,
     ) -> Self {
+        let Timing { clock, is_slow } = timing;
         // A supervisor that died while another process of the attempt ran is not heard of again.
         let orphan = control.closed.then(Orphan::new);
         let exit_watch = system::exit_watch(family.leader());
@@ -206,7 +214,7 @@ impl<'a> Attempt<'a> {
             progress: Progress::default(),
             clock,
             is_stopped: false,
-            is_slow: false,
+            is_slow,
             ending: None,
             exit: None,
             orphan,
@@ -226,7 +234,8 @@ impl<'a> Attempt<'a> {
         self.output.read_the_rest();
         self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, duration)));
         let ending = self.ending(duration, leaked, all_gone);
-        Seen { ending, all_gone, log: self.output.into_log(), clock: self.clock }
+        let timing = Timing { clock: self.clock, is_slow: self.is_slow };
+        Seen { ending, all_gone, log: self.output.into_log(), timing }
     }
 
     /// Waits until something happens or is due, and takes it in.
@@ -431,7 +440,11 @@ impl<'a> Attempt<'a> {
             return;
         }
         self.is_slow = true;
-        let _ = self.supervisor.say(&Report::Slow(self.clock.elapsed_ms()));
+        let after_ms = self.clock.elapsed_ms();
+        match &self.orphan {
+            None => _ = self.supervisor.say(&Report::Slow(after_ms)),
+            Some(_) => self.job.link.say_slow(after_ms),
+        }
     }
 
     fn ending(&self, duration: Duration, leaked: bool, all_gone: bool) -> Ending {

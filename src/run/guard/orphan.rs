@@ -26,6 +26,8 @@ pub(in crate::run) struct Link {
     pub(in crate::run) progress: PathBuf,
     /// There while output or result cannot be written, made by the guard.
     pub(in crate::run) trouble: PathBuf,
+    /// How long the attempt had taken when that was long, written by the guard, taken away by the supervisor.
+    pub(in crate::run) slow: PathBuf,
 }
 
 impl Link {
@@ -45,6 +47,18 @@ impl Link {
         let Some(named) = named else { return said };
         let said = said.unwrap_or_default();
         Some(Wanted { level: said.level.max(Some(named)), ..said })
+    }
+
+    /// Says that the attempt takes long. Where there is no room for that, nobody is warned. Blocking.
+    pub(super) fn say_slow(&self, after_ms: u64) {
+        let _ = private::write_whole(&self.slow, after_ms.to_string().as_bytes());
+    }
+
+    /// Takes the guard's word that the attempt takes long: it is there once. Blocking.
+    pub(in crate::run) fn take_slow(&self) -> Option<u64> {
+        let said = private::read(&self.slow, LONGEST_WORD).ok()?;
+        std::fs::remove_file(&self.slow).ok()?;
+        String::from_utf8(said).ok()?.parse().ok()
     }
 
     /// Says whether output or result cannot be written: by a name, for which also a full disk has room.

@@ -30,7 +30,7 @@ pub(super) fn verify(job: &Job, control: &mut Control, supervisor: &Supervisor, 
 }
 
 fn run(job: &Job, argv: &[String], control: &mut Control, supervisor: &Supervisor, before: Seen) -> Seen {
-    let Seen { ending: before, all_gone, mut log, clock } = before;
+    let Seen { ending: before, all_gone, mut log, timing } = before;
     let name = named(argv);
     log.write(format!("\n{HEADER}{name}]\n").as_bytes());
     let (family, pipe) = match start(job, argv, Stdio::null()) {
@@ -38,11 +38,11 @@ fn run(job: &Job, argv: &[String], control: &mut Control, supervisor: &Superviso
         Err(StartError { doing, source }) => {
             let reason = format!("verifying by `{name}`: {doing}: {source}");
             let ending = Ending { outcome: Outcome::Failed, reason: Some(reason), ..before };
-            return Seen { ending, all_gone, log, clock };
+            return Seen { ending, all_gone, log, timing };
         }
     };
     let output = Output::new(pipe, log, Format::Text);
-    let seen = Attempt::new(job, control, supervisor, family, output, clock, None).see_through();
+    let seen = Attempt::new(job, control, supervisor, family, output, timing, None).see_through();
     Seen { ending: both(before, seen.ending, &name), all_gone: all_gone && seen.all_gone, ..seen }
 }
 

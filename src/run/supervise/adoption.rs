@@ -82,6 +82,8 @@ enum Look {
         /// Its output or its result cannot be written just now.
         troubled: bool,
     },
+    /// It takes long: how long so far, in milliseconds. Told once.
+    Slow(u64),
     /// It has begun since the last look.
     Begun,
     Over(Ending),
@@ -112,6 +114,7 @@ impl Adoption {
                     self.begun = true;
                     (Input::Guard(task, Report::Started), false)
                 }
+                Ok(Ok(Look::Slow(after_ms))) => (Input::Guard(task, Report::Slow(after_ms)), false),
                 Ok(Ok(Look::Alive { troubled, .. })) if troubled != was_troubled => {
                     was_troubled = troubled;
                     (Input::Guard(task, Report::Trouble(troubled.then(|| TROUBLE.into()))), false)
@@ -145,6 +148,9 @@ fn look_again(job: &Job, begun: bool) -> io::Result<Look> {
     if lock::is_held(&job.log) {
         if !begun && has_mark(&job.lock, &job.mark) {
             return Ok(Look::Begun);
+        }
+        if let Some(after_ms) = job.link.take_slow() {
+            return Ok(Look::Slow(after_ms));
         }
         let progress = private::read(&job.link.progress, LONGEST_WORD).ok();
         let progress = progress.and_then(|text| String::from_utf8(text).ok());
