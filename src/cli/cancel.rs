@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::{Context, find_id, print};
+use super::{Context, find_id, not_among, print, say_unreadable};
 use crate::run::{self, Launcher, Level, RunId, RunPaths, RunState, RunSummary, Takeover, TaskState, View};
 use crate::task::TaskId;
 
@@ -46,9 +46,14 @@ impl Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let unfinished = run::unfinished(&state_dir);
+    let all = run::runs(&state_dir);
+    if args.run.is_none() {
+        // What may be in progress all the same.
+        say_unreadable(&state_dir, &all);
+    }
+    let unfinished: Vec<RunSummary> = all.into_iter().filter(|run| run.state != RunState::Finished).collect();
     let died = |run: &RunId| unfinished.iter().any(|other| other.run == *run && other.state == RunState::Died);
-    let named = named(args, in_progress(args, &unfinished))?;
+    let named = named(&state_dir, args, in_progress(args, &unfinished))?;
     let targets = if args.task.is_empty() {
         named.into_iter().map(|run| Target { run, tasks: None }).collect()
     } else {
@@ -98,12 +103,11 @@ impl fmt::Display for Target {
 }
 
 /// The runs that the arguments can mean: the named one, else all.
-fn named(args: &Args, running: Vec<RunId>) -> anyhow::Result<Vec<RunId>> {
+fn named(state_dir: &Path, args: &Args, running: Vec<RunId>) -> anyhow::Result<Vec<RunId>> {
     let Some(name) = &args.run else { return Ok(running) };
-    let Some(run) = running.into_iter().find(|run| run.0.as_str() == name) else {
-        bail!("no run \"{name}\" is in progress here (`--task {name}` ends a task)");
-    };
-    Ok(vec![run])
+    let run = running.into_iter().find(|run| run.0.as_str() == name);
+    let otherwise = || format!("no run \"{name}\" is in progress here (`--task {name}` ends a task)");
+    Ok(vec![run.ok_or_else(|| not_among(state_dir, name, otherwise()))?])
 }
 
 /// The runs in which these tasks have not ended. A task that is in none is an error: the supervisor would pass over it in

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::{Context, find_id, is_lost_output, run_named};
 use crate::agent::safe;
-use crate::run::{self, JournalError, RunId, RunPaths, RunState, TaskState, View};
+use crate::run::{self, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
 use crate::workspace::private;
 
@@ -77,10 +77,7 @@ fn view(state_dir: &Path, run: &RunId) -> View {
 
 fn of_run(state_dir: &Path, run: &RunId, args: &Args) -> anyhow::Result<PathBuf> {
     let wanted = &args.task;
-    let view = match run::read_run(&RunPaths::of(state_dir, run)) {
-        Err(error @ JournalError::Foreign { .. }) => return Err(error.into()),
-        records => View::of(&records.unwrap_or_default()),
-    };
+    let view = View::of(&run::read_run(&RunPaths::of(state_dir, run))?);
     let task = find_id(view.tasks().map(|task| &task.id), wanted).and_then(|id| view.task(id.as_str()));
     let task = task.ok_or_else(|| anyhow!("task {wanted} is not in run {run}"))?;
     let log = task.log.as_ref().ok_or_else(|| anyhow!("task {} was not started in run {run}", task.id))?;

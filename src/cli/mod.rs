@@ -27,7 +27,8 @@ use clap::{Parser, Subcommand};
 
 use crate::agent::safe;
 use crate::run::{
-    History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, runs_dir, unreadable,
+    History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, read_run, runs_dir,
+    unreadable,
 };
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, state_dir};
@@ -133,11 +134,13 @@ fn find_id<'a>(ids: impl Iterator<Item = &'a TaskId> + Clone, wanted: &str) -> O
     to_the_letter.or_else(|| ids.into_iter().find(|id| id.as_str().eq_ignore_ascii_case(wanted)))
 }
 
-/// Says which runs cannot be shown, and why: a run must not look as if it had never been.
-fn say_unreadable(state_dir: &Path, known: &[RunSummary]) {
+/// Says which runs cannot be shown, and why: a run must not look as if it had never been. Answers whether there are any of
+/// this user's.
+fn say_unreadable(state_dir: &Path, known: &[RunSummary]) -> bool {
     let say = |words: &str| eprintln!("feature-build: {}", terminal::shown(words));
     let (foreign, broken): (Vec<_>, Vec<_>) =
         unreadable(state_dir, known).into_iter().partition(|error| matches!(error, JournalError::Foreign { .. }));
+    let is_any = !broken.is_empty();
     for error in broken {
         say(&format!("{:#}", anyhow::Error::from(error)));
     }
@@ -148,6 +151,13 @@ fn say_unreadable(state_dir: &Path, known: &[RunSummary]) {
             say(&format!("the same goes for {} more in {}", others.len(), runs_dir(state_dir).display()));
         }
     }
+    is_any
+}
+
+/// Why the run with this name is not among those that can be used: its journal cannot be read, else what the caller says.
+fn not_among(state_dir: &Path, name: &str, otherwise: String) -> anyhow::Error {
+    let unread = run_named(state_dir, name).ok().and_then(|run| read_run(&RunPaths::of(state_dir, &run)).err());
+    unread.map_or_else(|| anyhow::Error::msg(otherwise), Into::into)
 }
 
 /// Prints to standard output. A reader that is gone, as in `| head`, has seen what it wanted: no error.

@@ -60,7 +60,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
     let now = Timestamp::now();
     let all = run::runs(&state_dir);
-    say_unreadable(&state_dir, &all);
+    let is_any_unread = say_unreadable(&state_dir, &all);
     let (mut runs, finished): (Vec<RunSummary>, Vec<RunSummary>) =
         all.into_iter().partition(|run| run.state != RunState::Finished);
     runs.extend(finished);
@@ -73,6 +73,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let runs: Vec<Run> = runs.iter().map(|run| describe(run, remaining(run))).collect();
     match args.format {
         Format::Json => return print_json(&Runs { runs }),
+        Format::Text if runs.is_empty() && is_any_unread => {}
         Format::Text if runs.is_empty() => print("nothing has run in this workspace yet\n")?,
         Format::Text => print(&text(&runs, now, Paint::of_stdout()))?,
     }

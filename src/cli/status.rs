@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::format::Format;
 use super::terminal::{print_json, shown};
-use super::{Context, print, run_named, say_unreadable, words};
+use super::{Context, not_among, print, run_named, say_unreadable, words};
 use crate::run::{self, Counts, Level, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
 
 /// Show the runs in progress, and how the last one ended; or one run.
@@ -121,13 +120,14 @@ struct Shown {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let chosen = match &args.run {
-        Some(name) => vec![named(&state_dir, name)?],
+    let (chosen, is_any_unread) = match &args.run {
+        Some(name) => (vec![named(&state_dir, name)?], false),
         None => chosen(&state_dir),
     };
     let shown: Vec<Shown> = chosen.into_iter().map(|run| Shown::of(&state_dir, run)).collect();
     match args.format {
         Format::Json => return print_json(&Status { runs: shown.iter().map(describe).collect() }),
+        Format::Text if shown.is_empty() && is_any_unread => {}
         Format::Text if shown.is_empty() => print("nothing has run in this workspace yet\n")?,
         Format::Text => {
             let text: Vec<String> = shown.iter().flat_map(lines).collect();
@@ -141,18 +141,16 @@ fn named(state_dir: &Path, name: &str) -> anyhow::Result<RunSummary> {
     let wanted = run_named(state_dir, name)?;
     let found = run::runs(state_dir).into_iter().find(|run| run.run == wanted);
     // It has a journal: that one is broken, somebody else's, or has no line yet.
-    found.ok_or_else(|| match run::read_run(&RunPaths::of(state_dir, &wanted)) {
-        Err(error) => error.into(),
-        Ok(_) => anyhow!("run \"{name}\" has not begun yet"),
-    })
+    found.ok_or_else(|| not_among(state_dir, name, format!("run \"{name}\" has not begun yet")))
 }
 
-fn chosen(state_dir: &Path) -> Vec<RunSummary> {
+/// Those to show, and whether there are others that cannot be read.
+fn chosen(state_dir: &Path) -> (Vec<RunSummary>, bool) {
     let all = run::runs(state_dir);
-    say_unreadable(state_dir, &all);
+    let is_any_unread = say_unreadable(state_dir, &all);
     let (mut running, over): (Vec<_>, Vec<_>) = all.into_iter().partition(|run| run.state == RunState::Running);
     running.extend(over.into_iter().next());
-    running
+    (running, is_any_unread)
 }
 
 impl Shown {

@@ -394,13 +394,26 @@ fn status_says_what_is_not_as_usual() {
 #[test]
 fn a_run_of_a_newer_format_is_not_passed_over_in_silence() {
     let workspace = Workspace::new();
+    workspace.task("T", 1, "true");
     old_run(&workspace.state(), "20200101-000000-aaaa", 1, &[("T", "passed")]);
     let folder = workspace.state().join("runs/20200101-000000-aaaa");
     let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
     fs::write(folder.join("journal.jsonl"), journal.replace("\"v\":\"1.", "\"v\":\"7.")).unwrap();
     let _ = fs::remove_file(folder.join("result.json"));
-    for command in ["runs", "status"] {
-        let said = text(&workspace.call(&[command]).stderr).to_string();
-        assert!(said.contains("its format is 7.") && said.contains("use a newer one"), "{command}: {said}");
+    for command in [&["runs"][..], &["status"], &["cancel"], &["run", "--resume"]] {
+        let called = workspace.call(command);
+        let said = text(&called.stderr).to_string();
+        assert!(said.contains("its format is 7.") && said.contains("use a newer one"), "{command:?}: {said}");
+        let all = format!("{said}{}", text(&called.stdout));
+        assert!(!all.contains("nothing has run") && !all.contains("no run is unfinished"), "{command:?}: {all}");
+    }
+    let run = "20200101-000000-aaaa";
+    let named: [&[&str]; 5] =
+        [&["status"], &["cancel"], &["run", "--resume"], &["run", "--rerun"], &["log", "T", "--run"]];
+    for command in named {
+        let called = workspace.call(&[command, &[run]].concat());
+        let said = text(&called.stderr).to_string();
+        assert!(said.contains("its format is 7.") && said.contains("use a newer one"), "{command:?}: {said}");
+        assert_eq!(code(&called), Some(2), "{command:?}: {said}");
     }
 }

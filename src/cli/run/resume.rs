@@ -4,19 +4,19 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::bail;
-
-use super::super::NOT_PASSED;
 use super::super::follow::follow_all;
 use super::super::format::Format;
 use super::super::terminal::shown;
-use crate::run::{self, Launcher, Resumed, RunId, RunPaths, Takeover};
+use super::super::{NOT_PASSED, not_among, say_unreadable};
+use crate::run::{self, Launcher, Resumed, RunId, RunPaths, RunState, Takeover};
 
 /// Goes on with a run that has not finished, or with all of them, and follows them.
 pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach: bool) -> anyhow::Result<ExitCode> {
-    let unfinished = chosen(state_dir, named)?;
+    let (unfinished, is_any_unread) = chosen(state_dir, named)?;
     if unfinished.is_empty() {
-        eprintln!("feature-build: no run is unfinished");
+        if !is_any_unread {
+            eprintln!("feature-build: no run is unfinished");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let mut going = Vec::new();
@@ -35,14 +35,17 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
     Ok(if going.len() < unfinished.len() { ExitCode::from(NOT_PASSED) } else { all_followed })
 }
 
-/// The oldest first: that is the order in which they will end.
-fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<Vec<RunId>> {
-    let unfinished = run::unfinished(state_dir).into_iter().rev().map(|run| run.run);
-    let Some(name) = named else { return Ok(unfinished.collect()) };
-    match unfinished.into_iter().find(|run| run.0.as_str() == name) {
-        Some(run) => Ok(vec![run]),
-        None => bail!("no run \"{name}\" is unfinished here"),
-    }
+/// The oldest first: that is the order in which they will end. And whether there are others that cannot be read, which is
+/// said.
+fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<(Vec<RunId>, bool)> {
+    let all = run::runs(state_dir);
+    let is_any_unread = named.is_none() && say_unreadable(state_dir, &all);
+    let unfinished = all.into_iter().rev().filter(|run| run.state != RunState::Finished);
+    let mut unfinished = unfinished.map(|run| run.run);
+    let Some(name) = named else { return Ok((unfinished.collect(), is_any_unread)) };
+    let run = unfinished.find(|run| run.0.as_str() == name);
+    let otherwise = || format!("no run \"{name}\" is unfinished here");
+    Ok((vec![run.ok_or_else(|| not_among(state_dir, name, otherwise()))?], false))
 }
 
 /// One that lost its supervisor gets a new one; one that was paused goes on.
