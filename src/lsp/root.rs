@@ -256,9 +256,14 @@ fn history(root: &Path, state_dir: &Path) -> History {
     let new_runs = NewRuns::after_now(state_dir);
     let run::History { runs, latest, durations } = run::history(state_dir);
     // Those that lost their supervisor, too: who follows them gives them a new one.
-    let live = runs.into_iter().filter(|run| run.state != RunState::Finished).map(|summary| summary.run).collect();
+    let live: Vec<RunId> =
+        runs.into_iter().filter(|run| run.state != RunState::Finished).map(|summary| summary.run).collect();
     let mut ended = BTreeMap::new();
     for (task, attempt) in latest {
+        // Its attempt may be alive, or have a result: the supervisor that takes the run over tells which.
+        if attempt.outcome == Some(Outcome::Lost) && live.contains(&attempt.run) {
+            continue;
+        }
         let Some(mut attempt) = Ended::of_history(root, &attempt) else { continue };
         if attempt.outcome != Outcome::Passed {
             attempt.excerpt = attempt.log.as_deref().and_then(|log| read_excerpt(log, root));

@@ -178,24 +178,32 @@ impl RunBook {
         self.ended.iter().filter(|(_, ended)| ended.outcome != Outcome::Passed).map(|(task, _)| task)
     }
 
-    /// The run in progress in which a task has no outcome yet.
-    pub(super) fn live_task(&self, task: &str) -> Option<(&RunId, &TaskView)> {
+    /// The runs in progress in which a task has no outcome yet.
+    pub(super) fn live_in<'a>(&'a self, task: &str) -> impl Iterator<Item = (&'a RunId, &'a TaskView)> {
         let unfinished = |task: &&TaskView| !matches!(task.state, TaskState::Finished { .. });
-        self.live.iter().find_map(|(run, view)| Some((run, view.task(task).filter(unfinished)?)))
+        self.live.iter().filter_map(move |(run, view)| Some((run, view.task(task).filter(unfinished)?)))
+    }
+
+    /// The run in progress that has a task: before those that wait for its outcome.
+    pub(super) fn live_task(&self, task: &str) -> Option<(&RunId, &TaskView)> {
+        self.live_in(task).min_by_key(|(_, task)| match task.state {
+            TaskState::Running { .. } => 0,
+            TaskState::Retrying { .. } => 1,
+            TaskState::Pending | TaskState::Finished { .. } => 2,
+        })
     }
 
     /// Tasks done and tasks in all, of the part of a wave that runs now; `None` where nothing of it runs.
     pub(super) fn wave_progress(&self, feature: &str, wave: &str) -> Option<(usize, usize)> {
-        let mut progress = None;
+        // A task of several runs is one task: it is done when none of them waits for it any more.
+        let mut tasks: BTreeMap<&TaskId, bool> = BTreeMap::new();
         for (_, view) in self.running(feature, Some(wave)) {
             for task in view.waves.iter().filter(|view| view.wave.as_deref() == Some(wave)).flat_map(|view| &view.tasks)
             {
-                let (done, total) = progress.get_or_insert((0, 0));
-                *done += usize::from(matches!(task.state, TaskState::Finished { .. }));
-                *total += 1;
+                *tasks.entry(&task.id).or_insert(true) &= matches!(task.state, TaskState::Finished { .. });
             }
         }
-        progress
+        (!tasks.is_empty()).then(|| (tasks.values().filter(|done| **done).count(), tasks.len()))
     }
 
     /// The runs in progress that have tasks without an outcome in a feature, or in one wave of it.
@@ -321,7 +329,10 @@ impl Following {
                     view = looked;
                     break;
                 }
-                Err(FollowError::Journal(_)) => break,
+                Err(FollowError::Journal(error)) => {
+                    self.client.log_message(MessageType::WARNING, error.to_string()).await;
+                    break;
+                }
             };
             view.apply(&record);
             let left_ms = left.of(&view);

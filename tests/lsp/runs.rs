@@ -387,6 +387,59 @@ fn of_two_servers_that_start_one_brings_a_run_back_and_both_show_it() {
 }
 
 #[test]
+fn a_task_that_lives_without_its_supervisor_is_not_called_lost() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    run_wave(&mut editor, &workspace);
+    eventually("all tasks are on", || told(&workspace, "task-started") == 3);
+    editor.kill();
+    kill_supervisor(&workspace);
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let titles = editor.titles_until(&uri, |titles| {
+        assert!(!titles.iter().any(|title| title.contains("lost")), "{titles:?}");
+        titles.contains(&"\u{23f3} running \u{b7} Cancel task".to_string())
+    });
+    assert_eq!(titles[0], "\u{23f3} 0/3 done \u{b7} Cancel");
+    let_go(&workspace, 1..=3);
+    editor.titles_until(&uri, |titles| titles[0].starts_with("\u{2713} passed"));
+    editor.quit();
+}
+
+/// One of two runs has the task, the other waits for it: for the user it is one task.
+#[test]
+fn a_task_of_two_runs_is_one_task_in_the_editor() {
+    let (workspace, file) = waiting_wave();
+    let detached = || {
+        let arguments = ["run", "--feature", "FEAT-1", "--wave", "1", "--detach"];
+        let started = Command::new(BINARY).args(arguments).current_dir(workspace.root()).stdout(Stdio::null()).status();
+        assert!(started.unwrap().success());
+    };
+    let told = |event: &str| {
+        let runs = std::fs::read_dir(workspace.root().join(".feature-build/runs")).unwrap().flatten();
+        let journals = runs.map(|run| std::fs::read_to_string(run.path().join("journal.jsonl")).unwrap_or_default());
+        journals.map(|journal| journal.matches(&format!("\"{event}\"")).count()).sum::<usize>()
+    };
+    detached();
+    eventually("all tasks are on", || told("task-started") == 3);
+    detached();
+    eventually("the other run waits for them", || told("task-attached") == 3);
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    editor.titles_until(&uri, |titles| {
+        titles[0] == "\u{23f3} 0/3 done \u{b7} Cancel"
+            && titles.contains(&"\u{23f3} running \u{b7} Cancel task".to_string())
+    });
+    let answer = editor.command("featureBuild/cancel", workspace.target(json!({ "task": "TASK-A-001" })));
+    assert_eq!(answer["cancelled"].as_array().unwrap().len(), 2, "{answer}");
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 1/3 done \u{b7} Cancel");
+    let_go(&workspace, 2..=3);
+    editor.titles_until(&uri, |titles| titles.iter().any(|title| title.starts_with("\u{2717} cancelled")));
+    eventually("both runs have ended", || told("run-finished") == 2);
+    editor.quit();
+}
+
+#[test]
 fn ending_a_server_properly_changes_nothing_for_a_run() {
     let (workspace, file) = waiting_wave();
     let mut editor = Editor::open(&workspace);

@@ -280,7 +280,8 @@ impl State {
         let Some(root) = self.roots.get(path) else { return };
         let mut runs: HashSet<RunId> = match (&target.run, &target.task, &target.feature) {
             (Some(run), ..) => root.runs.live().map(|(live, _)| live).filter(|live| live.0 == *run).cloned().collect(),
-            (None, Some(task), _) => root.runs.live_task(task).map(|(run, _)| run.clone()).into_iter().collect(),
+            // Also those that wait for its outcome: they would start it anew.
+            (None, Some(task), _) => root.runs.live_in(task).map(|(run, _)| run.clone()).collect(),
             (None, None, Some(feature)) => {
                 root.runs.running(feature, target.wave.as_deref()).map(|(run, _)| run.clone()).collect()
             }
