@@ -14,7 +14,7 @@ const ROUNDS = Number(process.env.FEATURE_BUILD_ROUNDS ?? 5);
  * How many milliseconds later than the floor a lens may be, the best of all rounds each: on a busy machine the rest says
  * more about the machine. The program may be one without optimizations.
  */
-const MOST = { fresh: 3000, opened: 500, edit: 100 };
+const MOST = { fresh: 5000, opened: 1000, edit: 100 };
 const OURS = manifest();
 
 let folder;
