@@ -79,7 +79,7 @@ fn fill_word<'v>(
     value: &impl Fn(Placeholder) -> Cow<'v, str>,
 ) -> Result<String, UnsafeValue> {
     let before = words.get(..at).unwrap_or_default();
-    let is_script = is_shell_script(before);
+    let is_script = is_shell_script(before, word);
     let mut filled = String::with_capacity(word.len());
     let mut is_first = true;
     for part in parts(word) {
@@ -88,6 +88,9 @@ fn fill_word<'v>(
             Part::Value(placeholder) => {
                 let value = value(placeholder);
                 let refuse = |why: String| UnsafeValue { placeholder, value: value.to_string(), why };
+                if value.contains('\0') {
+                    return Err(refuse("has a zero byte, which no argument can have".into()));
+                }
                 if before.is_empty() && placeholder != Placeholder::Workspace {
                     return Err(refuse("would choose the program".into()));
                 }
@@ -111,14 +114,27 @@ fn fill_word<'v>(
     Ok(filled)
 }
 
-/// Is what follows these words the script that a shell is called with: `bash -ec SCRIPT`?
-fn is_shell_script(before: &[&str]) -> bool {
-    const SHELLS: [&str; 8] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox"];
-    let Some((last, earlier)) = before.split_last() else { return false };
-    let is_option = last.starts_with('-') && !last.starts_with("--") && last.ends_with('c');
+/// Is this word, which follows those before it, the script that a shell is called with: `bash -ec SCRIPT`, and also
+/// `bash -ce SCRIPT`, `bash -c -e -- SCRIPT`, `fish --command=SCRIPT`? Where that cannot be told it is taken for one.
+fn is_shell_script(before: &[&str], word: &str) -> bool {
+    const SHELLS: [&str; 14] =
+        ["sh", "bash", "dash", "zsh", "ksh", "mksh", "yash", "fish", "ash", "busybox", "csh", "tcsh", "rbash", "pwsh"];
     let is_shell =
         |word: &&str| Path::new(word).file_name().is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
-    is_option && earlier.iter().any(is_shell)
+    let Some(shell) = before.iter().position(is_shell) else { return false };
+    let behind = before.get(shell + 1..).unwrap_or_default();
+    let Some(called) = behind.iter().position(|word| asks_for_a_script(word)) else { return asks_for_a_script(word) };
+    // The script is the first word behind that is no option; what comes behind the script are its arguments.
+    behind.get(called + 1..).unwrap_or_default().iter().all(|word| word.starts_with(['-', '+']))
+}
+
+/// `-c` alone or among other letters, or a long option for it, with or without the script.
+fn asks_for_a_script(word: &str) -> bool {
+    if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        return matches!(name, "command" | "init-command");
+    }
+    word.strip_prefix('-').is_some_and(|letters| letters.contains(['c', 'C']))
 }
 
 /// Characters that no shell gives a meaning inside a word, quoted or not.
@@ -191,8 +207,27 @@ mod tests {
             assert!(filled(words, "x'; rm -rf ~ #").is_err(), "{words:?}");
             assert!(filled(words, "plain-1.2").is_ok(), "{words:?}");
         }
+        for words in [
+            &["bash", "-ce", "note {title}"][..],
+            &["bash", "-c", "-e", "note {title}"],
+            &["env", "A=b", "sh", "-xc", "--", "note {title}"],
+            &["bash", "-c", "+x", "note {title}"],
+            &["fish", "--command=note {title}"],
+            &["fish", "-cnote {title}"],
+            &["fish", "--command", "note {title}"],
+        ] {
+            assert!(filled(words, "x; rm -rf ~").is_err(), "{words:?}");
+            assert!(filled(words, "plain").is_ok(), "{words:?}");
+        }
+        assert!(filled(&["sh", "script.sh", "{title}"], "x; y").is_ok());
         let safe = ["sh", "-c", "note \"$1\"", "sh", "{title}"];
         assert_eq!(filled(&safe, "x'; rm -rf ~ #").unwrap().last().unwrap(), "x'; rm -rf ~ #");
+    }
+
+    #[test]
+    fn no_argument_can_have_a_zero_byte() {
+        let refused = filled(&["note", "{title}"], "a\0b").unwrap_err();
+        assert!(refused.to_string().contains("zero byte"), "{refused}");
     }
 
     #[test]
