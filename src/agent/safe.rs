@@ -34,6 +34,26 @@ pub fn text(bytes: &[u8]) -> String {
     shown
 }
 
+/// A line as it is, for somebody who has to judge it: what would steer a terminal, reorder, break the line or not be seen at
+/// all is written as its number. Nothing is left out, or a command could hide what else it does behind an escape sequence.
+pub fn exact(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for char in line.chars() {
+        if char.is_control() || reorders(char) || is_unseen(char) {
+            shown.extend(char.escape_unicode());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// Characters without a width of their own, and those that end a line for some who read it.
+fn is_unseen(char: char) -> bool {
+    matches!(char, '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{2029}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Skips the rest of an escape sequence (ECMA-48, section 5.4 and 5.6). One that never ends takes the rest along: a
 /// terminal would swallow it too.
 fn skip_sequence(chars: &mut std::str::Chars<'_>) {
@@ -80,6 +100,11 @@ mod tests {
         assert_eq!(line(b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07and \x1b]8;;x\x1b\\link\x1b(B!"), "red and link!");
         assert_eq!(line("a\u{202e}b\u{9b}c\x08d".as_bytes()), "abcd");
         assert_eq!(line(b"caf\xe9"), "caf\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_to_be_judged_is_shown_whole() {
+        assert_eq!(exact("a\u{1b}]b\r\n\u{202e}c\u{200b} ä"), "a\\u{1b}]b\\u{d}\\u{a}\\u{202e}c\\u{200b} ä");
     }
 
     #[test]

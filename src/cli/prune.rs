@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
+use anyhow::ensure;
+
 use super::{Context, print, say_unreadable, words};
 use crate::run::{self, Keep, Pruned};
 use crate::workspace::Size;
+use crate::workspace::trust::{Standing, Store, StoreError, Subject};
 
 /// Remove old runs with their logs. What passed in them stays passed.
 ///
@@ -28,6 +31,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    if !args.dry_run {
+        let subject = Subject::read(&context.root()?)?;
+        let says_what_goes = subject.config().state_dir.is_some() || subject.config().keep != Default::default();
+        let is_trusted =
+            || Ok::<_, StoreError>(matches!(Store::of_user()?.standing(subject.clone())?, Standing::Trusted(_)));
+        ensure!(
+            !says_what_goes || is_trusted()?,
+            "removing old runs: feature-build.yaml says which (`state_dir`, `keep`), and you have not trusted it as it is \
+             now: look at it with `feature-build trust`"
+        );
+    }
     let (state_dir, configured) = context.state()?;
     let keep = Keep {
         runs: args.keep.unwrap_or(configured.runs),

@@ -82,7 +82,7 @@ fn describe(subject: &Subject, standing: &Standing) -> String {
     standing
         .describe(subject, |name| agent::agent(subject.config(), name)?.command)
         .iter()
-        .map(|line| shown(line) + "\n")
+        .map(|line| agent::safe::exact(line) + "\n")
         .collect()
 }
 

@@ -13,7 +13,7 @@ use super::watch::FileWatch;
 use crate::agent::{self, Excerpt};
 use crate::run::{self, Durations, NewRuns, Outcome, RunId, RunState};
 use crate::task::{self, Code, Problem, RelPath, TaskId};
-use crate::workspace::{Changed, Index, state_dir};
+use crate::workspace::{Changed, Index, private, state_dir};
 
 /// A file longer than this is cut before its lines are counted: all that has a range stands in the frontmatter.
 const READ_FOR_LINES: u64 = 4 * 1024 * 1024;
@@ -292,7 +292,7 @@ pub(super) fn read_lines(root: &Path, files: BTreeSet<RelPath>) -> HashMap<RelPa
     use std::io::Read as _;
     let read = |file: &RelPath| {
         let mut bytes = Vec::new();
-        let opened = std::fs::File::open(root.join(file));
+        let opened = private::open_plain(&root.join(file));
         let _ = opened.and_then(|opened| opened.take(READ_FOR_LINES).read_to_end(&mut bytes));
         Arc::new(LineTable::of_disk(&task::decode(&bytes)))
     };

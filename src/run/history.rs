@@ -135,7 +135,9 @@ pub fn history(state_dir: &Path) -> History {
 
 /// The ids of all runs of a workspace, the newest first. Blocking.
 pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
-    let entries = private::entries(&runs_dir(state_dir));
+    // What a link leads to is another workspace's, or nobody's.
+    let is_link = state_dir.is_symlink();
+    let entries = (!is_link).then(|| private::entries(&runs_dir(state_dir))).into_iter().flatten();
     let mut ids: Vec<RunId> =
         entries.filter_map(|entry| TaskId::new(entry.file_name().to_str()?).ok()).map(RunId).collect();
     ids.sort_unstable_by(|one, other| other.cmp(one));

@@ -145,7 +145,7 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
         let path = path.to_path_buf();
         move |source| PruneError::Io { path, source }
     };
-    if !state_dir.is_dir() {
+    if !is_real_folder(state_dir) {
         return Ok(Vec::new());
     }
     let lock = state_dir.join("prune.lock");

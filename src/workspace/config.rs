@@ -14,10 +14,14 @@ use thiserror::Error;
 pub use attempts::{Backoff, Pattern, Retries, Size};
 
 use super::agents::{Agent, AgentName, PRESETS};
+use super::private;
 use crate::task::{Dialect, OwnKeys, Span, boundary_before, boundary_behind};
 
 /// The name of the file, in the root.
 pub const FILE_NAME: &str = "feature-build.yaml";
+
+/// No configuration is longer: a user has to read it before it is trusted.
+const LONGEST: u64 = 1 << 20;
 
 /// What `feature-build.yaml` says; every key has a default, so that no file is needed to read a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -203,7 +207,7 @@ impl Config {
 
     /// The bytes of a root's configuration; none where there is no file. Blocking.
     pub(super) fn read(root: &Path) -> Result<Vec<u8>, ConfigError> {
-        match std::fs::read(root.join(FILE_NAME)) {
+        match private::read_plain(&root.join(FILE_NAME), LONGEST) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             read => read.map_err(|error| ConfigError::new(error.to_string(), Span::default())),
         }

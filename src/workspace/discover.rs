@@ -284,6 +284,6 @@ fn read_once(file: &mut File, bytes: &mut Vec<u8>, at_most: usize) -> io::Result
 /// Reads a small file whole; a large one is cut, which makes it a broken one.
 pub(super) fn read_small(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST_FRONTMATTER as u64).read_to_end(&mut bytes)?;
+    private::open_plain(path)?.take(LONGEST_FRONTMATTER as u64).read_to_end(&mut bytes)?;
     Ok(task::decode(&bytes).into_owned())
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use super::config::FILE_NAME;
 use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
 use super::placeholder::{Placeholder, UnsafeValue, fill};
-use super::{Command, Config, ConfigError, walk};
+use super::{Command, Config, ConfigError, private, walk};
 use crate::plan::{Catalog, Feature, Replanned, Set};
 use crate::task::{
     self, BacklogFacts, Code, Dialect, FeatureFile, FeatureRef, Milestone, Milestones, OwnCommand, Problem, RelPath,
     Severity, Span, Standing, Surroundings, Task, TaskId, Text,
 };
+
+/// No text that ranges are counted in is longer.
+const LONGEST_TEXT: u64 = 64 << 20;
 
 /// The problems of one file.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,7 +164,7 @@ impl Index {
         if let Some(text) = self.open.get(&file) {
             return Some(text.clone());
         }
-        let bytes = std::fs::read(self.root.join(file)).ok()?;
+        let bytes = private::read_plain(&self.root.join(file), LONGEST_TEXT).ok()?;
         Some(task::decode(&bytes).into())
     }
 

@@ -84,6 +84,19 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     only_file(options().read(true).open(path)?)
 }
 
+/// Opens a file of the workspace for reading: a link may lead to it.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // A named pipe would hold whoever opens it, and a device never ends.
+    options.read(true).custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default());
+    only_file(options.open(path)?)
+}
+
+/// Reads a file of the workspace of at most this many bytes; a longer one is refused.
+pub(crate) fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    at_most(open_plain(path)?, most)
+}
+
 /// Refuses what is no plain file: a named pipe, a device.
 pub(crate) fn only_file(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no plain file")) }
@@ -91,8 +104,12 @@ pub(crate) fn only_file(file: File) -> io::Result<File> {
 
 /// Reads a file of at most this many bytes; a longer one is refused.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    at_most(open(path)?, most)
+}
+
+fn at_most(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 

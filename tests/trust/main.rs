@@ -7,6 +7,7 @@ mod foreign;
 mod gate;
 mod hostile;
 mod nasty;
+mod places;
 #[path = "../cli/pty.rs"]
 mod pty;
 mod values;

@@ -9,6 +9,8 @@ const SHOW: &str = "Show configuration";
 const NO: &str = "Not now";
 /// A message shows no more lines of what would run; the file itself has all.
 const MOST_LINES: usize = 20;
+/// And of each line no more characters.
+const LONGEST_LINE: usize = 1000;
 
 /// What the user is asked.
 #[derive(Debug)]
@@ -28,8 +30,16 @@ impl Question {
             lines.truncate(MOST_LINES);
             lines.push("  …".into());
         }
-        let safe: Vec<String> = lines.iter().map(|line| agent::safe::line(line.as_bytes())).collect();
+        let safe: Vec<String> = lines.iter().map(|line| cut(&agent::safe::exact(line))).collect();
         format!("Run {}? You have not trusted this configuration yet.\n{}", self.again.1.words(), safe.join("\n"))
+    }
+}
+
+/// Says where there is more: nobody shall trust what looks like all of a command and is not.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONGEST_LINE) {
+        None => line.into(),
+        Some((end, _)) => format!("{}… (more of it is in the file)", line.get(..end).unwrap_or_default()),
     }
 }
 
