@@ -88,6 +88,8 @@ struct Task {
     estimate_ms: Option<u64>,
     /// What it said last.
     progress: Option<String>,
+    /// The other run that has it, where this one waits for its outcome; `null` where it does not.
+    attached: Option<String>,
     /// How it ended.
     outcome: Option<Outcome>,
     /// The number of its newest attempt, from 1; 0 before the first.
@@ -222,6 +224,7 @@ fn describe_task(view: &View, task: &TaskView) -> Task {
         since: None,
         estimate_ms: task.estimate_ms,
         progress: task.progress.clone(),
+        attached: None,
         outcome: None,
         attempt: task.attempt,
         flaky: task.flaky,
@@ -234,7 +237,7 @@ fn describe_task(view: &View, task: &TaskView) -> Task {
         log: task.log.clone(),
     };
     match &task.state {
-        TaskState::Pending => {}
+        TaskState::Pending => described.attached = task.attached.as_ref().map(ToString::to_string),
         TaskState::Running { since } => {
             described.state = "running";
             described.since = Some(since.clone());
@@ -278,9 +281,13 @@ fn lines(run: &Shown) -> Vec<String> {
 fn task_line(view: &View, task: &TaskView) -> String {
     let elapsed = |since: &str| view.elapsed_ms(since, Timestamp::now());
     let (id, ending) = (&task.id, words::ending(task.cancelling.and(view.ending(task))));
+    let said = || task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
     match &task.state {
         TaskState::Pending if view.orphaned => format!("    {id} not started: its supervisor died"),
-        TaskState::Pending => format!("    {id} waits{ending}"),
+        TaskState::Pending => match &task.attached {
+            Some(run) => format!("  ▶ {id} runs in run {run}{ending}{}", said()),
+            None => format!("    {id} waits{ending}"),
+        },
         TaskState::Finished { .. } => words::finished_task(task),
         TaskState::Retrying { since, delay_ms, outcome, rate_limited } => {
             let how = words::not_passed(*outcome, *rate_limited);
@@ -288,9 +295,8 @@ fn task_line(view: &View, task: &TaskView) -> String {
             format!("  ↻ {id} {how}, tries again in {}{ending}", words::duration(left))
         }
         TaskState::Running { since } => {
-            let said = task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
             let long = if task.slow_ms.is_some() { ", takes long" } else { "" };
-            format!("  ▶ {id} has run for {}{long}{ending}{said}", words::duration(elapsed(since)))
+            format!("  ▶ {id} has run for {}{long}{ending}{}", words::duration(elapsed(since)), said())
         }
     }
 }

@@ -91,6 +91,8 @@ pub struct TaskView {
     pub state: TaskState,
     /// What it said last.
     pub progress: Option<String>,
+    /// The other run whose attempt it waits for.
+    pub attached: Option<RunId>,
     /// Its log, where it was started.
     pub log: Option<String>,
     /// The number of its newest attempt, from 1; 0 before the first.
@@ -185,6 +187,7 @@ impl View {
                     view.state = TaskState::Running { since: record.time.clone() };
                     view.log = Some(log.clone());
                     view.attempt = *attempt;
+                    view.attached = None;
                     view.progress = None;
                     view.slow_ms = None;
                 }
@@ -215,7 +218,12 @@ impl View {
                     }
                 }
             }
-            Event::RunDegraded { .. } | Event::TaskAttached { .. } => {}
+            Event::TaskAttached { task, run } => {
+                if let Some(view) = self.task_mut(task.as_str()) {
+                    view.attached = Some(run.clone());
+                }
+            }
+            Event::RunDegraded { .. } => {}
             Event::TaskProgress { task, text } => {
                 if let Some(view) = self.task_mut(task.as_str()) {
                     view.progress = Some(text.clone());
@@ -348,6 +356,7 @@ impl View {
                     file: task.file.clone(),
                     state: TaskState::Pending,
                     progress: None,
+                    attached: None,
                     log: None,
                     attempt: 0,
                     after: task.after.clone(),

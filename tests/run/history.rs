@@ -392,6 +392,27 @@ fn status_says_what_is_not_as_usual() {
 }
 
 #[test]
+fn status_says_which_run_has_a_task() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "echo on; touch on; until [ -e go ]; do sleep 0.01; done");
+    let first = text(&workspace.call(&["run", "--detach"]).stdout).trim().to_owned();
+    workspace.wait_for_file("on");
+    workspace.call(&["run", "--detach"]);
+    let attached = format!("  \u{25b6} A runs in run {first}");
+    wait_until("status tells of it", || text(&workspace.call(&["status"]).stdout).contains(&attached));
+    let told: Value = serde_json::from_slice(&workspace.call(&["status", "--format", "json"]).stdout).unwrap();
+    let schema = serde_json::from_slice(&workspace.call(&["schema", "status"]).stdout).unwrap();
+    assert!(jsonschema::is_valid(&schema, &told), "{told}");
+    for run in told["runs"].as_array().unwrap() {
+        let has_it = run["run"] == json!(first);
+        let attached = &run["waves"][0]["tasks"][0]["attached"];
+        assert_eq!(*attached, if has_it { Value::Null } else { json!(first) }, "{run}");
+    }
+    workspace.write("go", "");
+    workspace.wait_for_end();
+}
+
+#[test]
 fn a_run_of_a_newer_format_is_not_passed_over_in_silence() {
     let workspace = Workspace::new();
     workspace.task("T", 1, "true");

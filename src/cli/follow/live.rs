@@ -1,6 +1,6 @@
 //! A run in a terminal: one live line a task under a bar for the wave; what is over scrolls away above them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
@@ -35,12 +35,14 @@ pub(super) struct Live {
 /// The bar of the wave that runs.
 struct Wave {
     bar: ProgressBar,
+    /// The tasks that have no outcome yet.
+    open: HashSet<TaskId>,
     clock: Clock,
     /// `, ~4 min left`, or nothing.
     left: String,
 }
 
-/// The line of a task that runs.
+/// The line of a task that runs, here or in another run.
 struct Line {
     bar: ProgressBar,
     clock: Clock,
@@ -90,33 +92,36 @@ impl Live {
         }
     }
 
-    fn begin_wave(&mut self, wave: Option<&str>, tasks: usize, record: &Record, view: &View) {
-        let bar = self.screen.add(ProgressBar::new(tasks as u64));
+    fn begin_wave(&mut self, wave: Option<&str>, tasks: &[TaskId], record: &Record, view: &View) {
+        let bar = self.screen.add(ProgressBar::new(tasks.len() as u64));
         bar.set_style(style("{prefix} {bar:24} {pos}/{len} done, {msg}"));
         bar.set_prefix(words::wave_name(wave));
-        self.wave = Some(Wave { bar, clock: Clock::new(&record.time, view), left: String::new() });
+        let open = tasks.iter().cloned().collect();
+        self.wave = Some(Wave { bar, open, clock: Clock::new(&record.time, view), left: String::new() });
     }
 
     fn begin_task(&mut self, task: &TaskId, record: &Record, view: &View) {
+        self.remove_line(task);
         let bar = self.screen.add(ProgressBar::new_spinner());
         bar.set_style(style("  {spinner} {prefix}  {wide_msg}"));
         self.tasks.insert(task.clone(), Line { bar, clock: Clock::new(&record.time, view) });
     }
 
     fn end_task(&mut self, task: &TaskId) {
-        if self.remove_line(task)
-            && let Some(wave) = &self.wave
+        self.remove_line(task);
+        // It may have none: it was cancelled before it was started, or between two attempts.
+        if let Some(wave) = &mut self.wave
+            && wave.open.remove(task)
         {
             wave.bar.inc(1);
         }
     }
 
-    /// False where it has none. Another attempt gets a line of its own.
-    fn remove_line(&mut self, task: &TaskId) -> bool {
-        let Some(line) = self.tasks.remove(task) else { return false };
+    /// Another attempt gets a line of its own.
+    fn remove_line(&mut self, task: &TaskId) {
+        let Some(line) = self.tasks.remove(task) else { return };
         line.bar.finish_and_clear();
         self.screen.remove(&line.bar);
-        true
     }
 
     fn show_estimate(&mut self, view: &View) {
@@ -177,14 +182,14 @@ fn style(template: &str) -> ProgressStyle {
 impl Show for Live {
     fn show(&mut self, record: &Record, view: &View) -> io::Result<()> {
         match &record.event {
-            Event::WaveStarted { wave, tasks } => self.begin_wave(wave.as_deref(), tasks.len(), record, view),
+            Event::WaveStarted { wave, tasks } => self.begin_wave(wave.as_deref(), tasks, record, view),
             Event::TaskStarted { task, .. } => {
                 self.begin_task(task, record, view);
                 return Ok(());
             }
-            Event::TaskRetrying { task, .. } => {
-                self.remove_line(task);
-            }
+            // Its progress comes from there.
+            Event::TaskAttached { task, .. } => self.begin_task(task, record, view),
+            Event::TaskRetrying { task, .. } => self.remove_line(task),
             Event::TaskProgress { task, text } => {
                 if let Some(line) = self.tasks.get(task) {
                     line.bar.set_message(text.clone());
@@ -204,8 +209,7 @@ impl Show for Live {
             | Event::RunResumed { .. }
             | Event::RunCancelling { .. }
             | Event::RunDegraded { .. }
-            | Event::TaskSlow { .. }
-            | Event::TaskAttached { .. } => {}
+            | Event::TaskSlow { .. } => {}
         }
         for line in plain::lines(&record.event, view) {
             self.say(&words::coloured(&line, self.paint))?;
@@ -237,11 +241,49 @@ mod tests {
 
     use super::*;
 
-    fn tell(view: &mut View, seconds_ago: i64, event: serde_json::Value) {
+    fn tell(view: &mut View, seconds_ago: i64, event: serde_json::Value) -> Record {
         let time = Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago);
         let mut record = serde_json::json!({ "v": "1.1", "seq": 1, "time": time.to_string() });
         record.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
-        view.apply(&serde_json::from_value(record).unwrap());
+        let record = serde_json::from_value(record).unwrap();
+        view.apply(&record);
+        record
+    }
+
+    #[test]
+    fn a_task_of_another_run_has_a_line_and_each_outcome_counts() {
+        let mut live = Live {
+            screen: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            wave: None,
+            tasks: HashMap::new(),
+            paint: Paint::of_stdout(),
+            estimated: None,
+            quiet: Quiet::default(),
+            hidden: false,
+        };
+        let mut view = View::default();
+        let task = |id| serde_json::json!({ "id": id, "title": id, "file": "" });
+        let finished = |id, outcome| {
+            serde_json::json!({ "event": "task-finished", "task": id, "outcome": outcome, "exit_code": null,
+                "duration_ms": 1, "reason": null, "log": null })
+        };
+        let events = [
+            serde_json::json!({ "event": "run-started", "run": "r", "root": "/w", "feature": "F", "title": "F",
+                "waves": [{ "wave": "1", "tasks": [task("A"), task("B")] }] }),
+            serde_json::json!({ "event": "wave-started", "wave": "1", "tasks": ["A", "B"] }),
+            serde_json::json!({ "event": "task-attached", "task": "A", "run": "other" }),
+            serde_json::json!({ "event": "task-progress", "task": "A", "text": "compiling" }),
+        ];
+        for event in events {
+            let record = tell(&mut view, 0, event);
+            live.show(&record, &view).unwrap();
+        }
+        assert_eq!(live.tasks[&TaskId::new("A").unwrap()].bar.message(), "compiling");
+        for (id, outcome, done) in [("A", "passed", 1), ("B", "skipped", 2)] {
+            let record = tell(&mut view, 0, finished(id, outcome));
+            live.show(&record, &view).unwrap();
+            assert_eq!((live.wave.as_ref().unwrap().bar.position(), live.tasks.len()), (done, 0), "{id}");
+        }
     }
 
     #[test]
