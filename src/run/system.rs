@@ -149,8 +149,46 @@ fn is_settled(pid: Pid) -> bool {
     const KERNEL_THREAD: u64 = 0x0020_0000;
     let Some(stat) = stat(pid) else { return true };
     let number = |at: usize| stat.get(at).and_then(|field| field.parse::<u64>().ok());
-    let is_dead = stat.first().is_none_or(|state| matches!(state.as_str(), "Z" | "X"));
-    is_dead || number(6).is_none_or(|flags| flags & KERNEL_THREAD != 0) || number(48).is_none_or(|end| end != 0)
+    is_dead(&stat) || number(6).is_none_or(|flags| flags & KERNEL_THREAD != 0) || number(48).is_none_or(|end| end != 0)
+}
+
+/// It has ended, and at most waits to be waited for.
+fn is_dead(stat: &[String]) -> bool {
+    stat.first().is_none_or(|state| matches!(state.as_str(), "Z" | "X"))
+}
+
+/// Kills every child of this process that runs another program; says whether there may be more.
+#[cfg(target_os = "linux")]
+fn kill_strays_now() -> bool {
+    let own = rustix::process::getpid();
+    let Ok(program) = program_of(own) else { return false };
+    let mut more = false;
+    for pid in children() {
+        // Looked at through a descriptor: a child that has ended may be waited for meanwhile, and its number be another's.
+        let Some(handle) = exit_watch(pid) else { continue };
+        let Some(stat) = stat(pid).filter(|stat| !is_dead(stat)) else { continue };
+        let is_child = stat.get(1).and_then(|parent| parse_pid(parent)) == Some(own);
+        more |= is_child
+            && match program_of(pid) {
+                Ok(other) => other != program && rustix::process::pidfd_send_signal(&handle, Signal::KILL).is_ok(),
+                // It dies, and its own children have not come to this process yet.
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+    }
+    more
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kill_strays_now() -> bool {
+    false
+}
+
+/// The file that a process was started from, whatever has become of its name.
+#[cfg(target_os = "linux")]
+fn program_of(pid: Pid) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = fs::metadata(proc_file(pid, "exe"))?;
+    Ok((file.dev(), file.ino()))
 }
 
 fn processes() -> impl Iterator<Item = Pid> {
@@ -220,9 +258,19 @@ pub(super) fn signal_name(signal: i32) -> String {
 /// Kills every process whose environment carries this mark, until none is left or none could be killed for a while: when
 /// this returns they have let go of their files and locks. Blocking.
 pub(super) fn kill_all_marked(mark: &str) {
+    until_none_is_left(|| kill_marked(mark));
+}
+
+/// The same with every child of this process that runs another program than this one. A supervisor's own children are
+/// guards: such a process came to it from one that was killed, with its mark or without. Blocking.
+pub(super) fn kill_strays() {
+    until_none_is_left(kill_strays_now);
+}
+
+fn until_none_is_left(kill: impl Fn() -> bool) {
     const ROUNDS: u32 = 100;
     for _ in 0..ROUNDS {
-        if !kill_marked(mark) {
+        if !kill() {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(10));

@@ -81,7 +81,10 @@ fn a_guard_that_is_killed_leaves_nothing_behind() {
     let mut bench = Bench::new();
     bench
         .wave("1")
-        .task("A", "setsid sleep 600 & touch on; sleep 600")
+        .task(
+            "A",
+            "setsid sleep 600 & env -i PATH=\"$PATH\" setsid sleep 600 & echo $! > unmarked; touch on; sleep 600",
+        )
         .task("B", "until [ -e go ]; do sleep 0.01; done");
     let run = bench.start();
     bench.wait_for_file("on");
@@ -92,6 +95,7 @@ fn a_guard_that_is_killed_leaves_nothing_behind() {
         arguments.starts_with(b"feature-build\0__guard\0A\0")
             && open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|target| target == log)
     });
+    let unmarked = std::fs::read_to_string(bench.path("unmarked")).unwrap();
     let [guard] = guards.as_slice() else { panic!("one guard: {guards:?}") };
     kill(*guard, rustix::process::Signal::KILL);
     wait_until("the others are not touched", || {
@@ -101,6 +105,8 @@ fn a_guard_that_is_killed_leaves_nothing_behind() {
     let run = bench.follow(&run);
     assert_eq!(run.outcome("A"), Failed);
     assert_eq!(run.reason("A"), "its guard was killed; its processes were ended");
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", unmarked.trim())).unwrap_or_default();
+    assert_eq!(arguments, b"", "what has no mark is found by its parent");
     assert_eq!(run.outcome("B"), Passed);
 }
 

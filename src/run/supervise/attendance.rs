@@ -80,12 +80,17 @@ impl Attendance {
     /// The guard was killed: what it had finished counts, what it left alive is ended.
     async fn without_a_word(&self) -> Ending {
         let job = self.job.clone();
-        let sealed = tokio::task::spawn_blocking(move || match Claim::wait_for(&job.log) {
-            Ok(claim) => claim.seal(&job.result, &job.mark, Ending::guard_was_killed()),
-            Err(_) => {
-                system::kill_all_marked(&job.mark);
-                read_result(&job.result).unwrap_or_else(Ending::guard_was_killed)
-            }
+        let sealed = tokio::task::spawn_blocking(move || {
+            let ending = match Claim::wait_for(&job.log) {
+                Ok(claim) => claim.seal(&job.result, &job.mark, Ending::guard_was_killed()),
+                Err(_) => {
+                    system::kill_all_marked(&job.mark);
+                    read_result(&job.result).unwrap_or_else(Ending::guard_was_killed)
+                }
+            };
+            // What had cleared its environment is known by its parent, which is this process now.
+            system::kill_strays();
+            ending
         });
         sealed.await.unwrap_or_else(|_| Ending::guard_was_killed())
     }
