@@ -631,6 +631,21 @@ fn a_run_that_waits_starts_the_task_where_the_other_gives_no_outcome() {
 }
 
 #[test]
+fn a_run_that_waits_for_another_brings_that_one_back() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("A", &patient("A"));
+    let first = bench.start();
+    bench.wait_for_file("on-A");
+    let second = bench.start();
+    bench.wait_for_event(&second, "it is attached", |event| matches!(event, Event::TaskAttached { .. }));
+    bench.kill_supervisor(&first);
+    bench.write("go-A");
+    let second = bench.follow(&second);
+    assert_eq!((second.outcome("A"), starts(&second, "A"), started_times(&bench, "A")), (Passed, 0, 1));
+    assert_eq!(bench.follow(&first).outcome("A"), Passed);
+}
+
+#[test]
 fn a_run_that_waits_for_another_survives_its_supervisor_too() {
     let mut bench = Bench::new();
     bench.wave("1").task("A", &patient("A"));

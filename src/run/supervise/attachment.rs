@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, watch};
 
 use super::super::guard::{Ending, Report, Wanted};
-use super::super::{Event, Follower, Outcome, RunId, RunPaths};
+use super::super::{Event, Follower, Launcher, Outcome, RunId, RunPaths};
 use super::Input;
 use crate::task::TaskId;
 
@@ -44,7 +44,8 @@ impl Attachment {
 
     /// A journal that ends, breaks off or cannot be read before the task has its outcome gives none.
     async fn follow(&self) -> Detached {
-        let mut follower = Follower::new(self.paths.dir());
+        // Where its supervisor dies its attempt may go on, and nobody else may be there to take the outcome.
+        let mut follower = Follower::recovering(self.paths.dir(), Launcher::Own);
         while let Ok(Some(record)) = follower.next().await {
             match record.event {
                 Event::TaskProgress { task, text } if task == self.task && record.time >= self.since => {
