@@ -32,7 +32,9 @@ fn a_task_is_told_who_it_is() {
         format!("FEATURE_BUILD_WORKSPACE={root}"),
         root,
     ];
-    assert_eq!(log.lines().collect::<Vec<_>>(), wanted);
+    // What these tests were told themselves, such as FEATURE_BUILD_CORPUS, comes from outside.
+    let is_told = |line: &&str| line.split_once('=').is_none_or(|(name, _)| std::env::var_os(name).is_none());
+    assert_eq!(log.lines().filter(is_told).collect::<Vec<_>>(), wanted);
 }
 
 #[test]
