@@ -56,6 +56,8 @@ impl WallTime {
     /// A time that has just passed is the one that was meant: it was rounded, or the agent took its time to end.
     const JUST_PASSED: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
+    const HALF_A_YEAR: jiff::SignedDuration = jiff::SignedDuration::from_hours(183 * 24);
+
     fn next(&self, now: &Zoned) -> Option<Timestamp> {
         let named = self.zone.as_ref().and_then(|name| TimeZone::get(name).ok());
         let zone = named.unwrap_or_else(|| now.time_zone().clone());
@@ -63,7 +65,10 @@ impl WallTime {
         let time = Time::new(self.hour, self.minute, 0, 0).ok()?;
         let on = |date: Date| Some(date.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp());
         if let Some((month, day)) = self.date {
-            return on(Date::new(now.year(), month, day).ok()?);
+            let this_year = on(Date::new(now.year(), month, day).ok()?)?;
+            // No quota is half a year old: what was said in December of January is the next one.
+            let is_past = now.timestamp().duration_since(this_year) > Self::HALF_A_YEAR;
+            return if is_past { on(Date::new(now.year().checked_add(1)?, month, day).ok()?) } else { Some(this_year) };
         }
         let today = on(now.date())?;
         let has_passed = now.timestamp().duration_since(today) > Self::JUST_PASSED;
@@ -332,5 +337,14 @@ mod tests {
     fn a_zone_that_nobody_knows_is_the_users() {
         assert_eq!(waits("resets 9am (Europe/Atlantis)"), Some(1800));
         assert_eq!(waits("resets 9am (../../etc/passwd)"), Some(1800));
+    }
+
+    #[test]
+    fn a_date_of_next_year_is_not_one_that_has_passed() {
+        let wall = |month, day| WallTime { date: Some((month, day)), hour: 9, minute: 0, zone: None };
+        let wait = |at, now: &str| RateLimit { at: Some(at), ..RateLimit::default() }.wait(&now.parse().unwrap());
+        let new_year = "2026-12-31T09:00:00+01:00[Europe/Berlin]";
+        assert_eq!(wait(wall(1, 2), new_year), Some(Duration::from_secs(2 * 24 * 3600 + 1)));
+        assert_eq!(wait(wall(12, 30), new_year), Some(Duration::from_secs(1)), "it has just passed");
     }
 }

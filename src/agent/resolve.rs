@@ -260,8 +260,9 @@ impl Chooser<'_> {
         let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: value.to_string() };
         let mut words = fill(&words, |placeholder| self.values.value(placeholder)).map_err(refused)?;
         if let (Some(model), Some(arguments)) = (model, &agent.model_arguments) {
-            if model.starts_with('-') {
-                return Err(Error::UnknownAgent { task: task(), message: format!("`{model}` is no model") });
+            if model.starts_with('-') || model.contains('\0') {
+                let message = format!("`model` is {model:?} here, which is no model");
+                return Err(Error::UnsafeValue { task: task(), message });
             }
             words.extend(arguments.iter().map(|word| word.replace("{model}", model)));
         }
@@ -398,7 +399,7 @@ mod tests {
         for agent in ["guardkit", "aider", "claude"] {
             let yaml = format!("agent: {agent}\nagents: {{{agent}: {{model: --danger}}}}");
             let refused = argv(&config(&yaml), &schedule("t", None)).unwrap_err().to_string();
-            assert!(refused.ends_with("`--danger` is no model"), "{refused}");
+            assert!(refused.contains("`model` is \"--danger\" here") && refused.contains("unsafe-value"), "{refused}");
         }
     }
 

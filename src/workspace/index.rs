@@ -388,6 +388,7 @@ impl Index {
         }?;
         if self.config.task_commands {
             tell_of_unknown_agent(&mut task, &self.config);
+            tell_of_unsafe_model(&mut task);
         } else {
             tell_of_ignored_keys(&mut task);
         }
@@ -447,6 +448,19 @@ fn tell_of_unknown_agent(task: &mut Task, config: &Config) {
         let span = agent.span;
         add_problem(task, Code::InvalidFrontmatter, message, span);
     }
+}
+
+/// A model is an argument, too.
+fn tell_of_unsafe_model(task: &mut Task) {
+    let Some(model) = task.own.as_ref().and_then(|own| own.model.as_ref()) else { return };
+    if !model.value.starts_with('-') && !model.value.contains('\0') {
+        return;
+    }
+    let (message, span) = (format!("`model` is {:?} here, which is no model", &*model.value), model.span);
+    let severity = if task.standing == Standing::Open { Severity::Error } else { Severity::Information };
+    let code = Code::UnsafeValue;
+    task.problems.push(Problem { code, severity, message: message.into(), span, related: Vec::new() });
+    task.problems.sort_by_key(|problem| problem.span);
 }
 
 fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {

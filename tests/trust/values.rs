@@ -86,3 +86,17 @@ fn ids_that_are_none_and_files_outside_are_no_tasks_that_start() {
     let started: Vec<_> = fs::read_dir(workspace.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!started.iter().any(|name| name.to_string_lossy().starts_with("started")), "{started:?}");
 }
+
+#[test]
+fn a_model_that_is_an_option_is_told_and_stops_the_run_before_anything_starts() {
+    let workspace = Hostile::new();
+    workspace.write("feature-build.yaml", "task_commands: true\nagent: claude\n");
+    let task = "---\nid: T-1\ntitle: T\nstatus: backlog\nwave: 1\nmodel: --dangerously-skip-permissions\n---\n";
+    workspace.write("tasks/backlog/f/T-1.md", task);
+    let checked = workspace.call(&["check"]);
+    assert_eq!(code(&checked), Some(1));
+    assert!(text(&checked.stdout).contains("error[unsafe-value]: `model` is"), "{}", text(&checked.stdout));
+    let refused = workspace.call(&["run", "--trust", "--task", "T-1"]);
+    assert_eq!(code(&refused), Some(2));
+    assert!(text(&refused.stderr).contains("(unsafe-value)"), "{}", text(&refused.stderr));
+}

@@ -1,5 +1,6 @@
 //! Running again what did not pass in one run.
 
+use super::requests::chain;
 use super::*;
 use crate::run::Rerun;
 
@@ -22,7 +23,7 @@ impl State {
         let (path, state_dir) = (path.to_path_buf(), root.state_dir.clone());
         let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
-            let rerun = Rerun::read(&state_dir, &run).map_err(|error| error.to_string());
+            let rerun = Rerun::read(&state_dir, &run).map_err(|error| chain(&error));
             let _ = happenings.blocking_send(Happening::RerunRead { root: path, rerun, asking });
         });
     }
