@@ -62,7 +62,6 @@ fn nothing_is_removed_or_shown_behind_a_state_folder_that_is_a_link() {
     assert_eq!(code(&other.call(&["run", "--trust"])), Some(0));
     let run = other.run_folder();
     let state = other.root().join(".feature-build");
-    fs::create_dir(state.join("pruned")).unwrap();
     let workspace = Hostile::new();
     symlink(&state, workspace.root().join(".feature-build")).unwrap();
     let call = |arguments: &[&str]| {
@@ -70,7 +69,16 @@ fn nothing_is_removed_or_shown_behind_a_state_folder_that_is_a_link() {
     };
     assert!(!text(&call(&["runs"]).stdout).contains(run.file_name().unwrap().to_str().unwrap()));
     assert_eq!(code(&call(&["prune", "--keep", "0"])), Some(0));
-    assert!(run.exists() && state.join("pruned").exists());
+    assert!(run.exists());
+
+    let link = workspace.root().join(".feature-build");
+    let precious = workspace.dir.path().join("elsewhere/pruned");
+    fs::create_dir_all(&precious).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(precious.parent().unwrap(), &link).unwrap();
+    assert_eq!(code(&call(&["prune", "--keep", "0"])), Some(0));
+    assert_eq!(fs::read_dir(precious.parent().unwrap()).unwrap().count(), 1, "nothing is made or removed there");
+    assert!(precious.exists());
 }
 
 #[test]
@@ -92,4 +100,26 @@ fn no_run_is_removed_because_a_configuration_says_so_that_is_not_trusted() {
     call(&["trust"]);
     assert_eq!(code(&call(&["prune", "--keep", "0"])), Some(0));
     assert!(!run.exists());
+}
+
+#[test]
+fn answers_that_lie_in_the_workspace_are_none() {
+    let workspace = Hostile::new();
+    let call = |arguments: &[&str], home: &str| {
+        let home = workspace.root().join(home);
+        workspace.command(&workspace.root(), arguments).env("XDG_STATE_HOME", home).output().unwrap()
+    };
+    workspace.call(&["trust"]);
+    let copy = workspace.root().join("state");
+    let copied = std::process::Command::new("cp").arg("-r").arg(workspace.state_home()).arg(copy).status().unwrap();
+    assert!(copied.success());
+    symlink(workspace.root().join("state"), workspace.dir.path().join("link")).unwrap();
+    for home in ["state", "not-there", "../link"] {
+        for way in [&["run"][..], &["run", "--trust"], &["trust"]] {
+            let refused = call(way, home);
+            assert_eq!(code(&refused), Some(2), "{home} {way:?}");
+            assert!(text(&refused.stderr).contains("lies in the workspace itself"), "{}", text(&refused.stderr));
+        }
+    }
+    assert!(!workspace.has_started());
 }

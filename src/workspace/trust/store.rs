@@ -28,6 +28,13 @@ pub enum StoreError {
     /// The environment does not say where the user's state lies.
     #[error("looking for what you trust: neither XDG_STATE_HOME nor HOME names a folder")]
     Nowhere,
+    /// Who brings the workspace could bring the answers with it.
+    #[error(
+        "looking for what you trust: {} lies in the workspace itself, which could bring answers of its own; let \
+         XDG_STATE_HOME name a folder outside",
+        .0.display()
+    )]
+    Inside(PathBuf),
     /// A file or folder fails.
     #[error("reading or writing what you trust in {}", .path.display())]
     Io {
@@ -73,6 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the record is there and cannot be read: better to say so than to ask again and again.
     pub fn standing(&self, subject: Subject) -> Result<Standing, StoreError> {
+        self.refuse_inside(subject.root())?;
         match self.record(subject.root())? {
             None => Ok(Standing::New),
             Some(record) if record.hash == subject.hash() => {
@@ -88,6 +96,7 @@ impl Store {
     /// [`StoreError`]; [`StoreError::Changed`] where the disk has another one by now: nobody has seen that.
     pub fn trust(&self, shown: &Subject) -> Result<Trusted, StoreError> {
         let root = shown.root().to_path_buf();
+        self.refuse_inside(&root)?;
         let now = Subject::read(&root).map_err(|_| StoreError::Changed(root.clone()))?;
         if now.hash() != shown.hash() {
             return Err(StoreError::Changed(root));
@@ -138,6 +147,12 @@ impl Store {
         // Compared in constant time, as this type does.
         let seal = blake3::Hash::from_hex(seal.trim_ascii());
         Ok(seal.is_ok_and(|seal| blake3::keyed_hash(&key, what) == seal))
+    }
+
+    fn refuse_inside(&self, root: &Path) -> Result<(), StoreError> {
+        let real = self.dir.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let is_inside = real.is_some_and(|folder| folder.starts_with(root));
+        if is_inside { Err(StoreError::Inside(self.dir.clone())) } else { Ok(()) }
     }
 
     fn record(&self, root: &Path) -> Result<Option<Record>, StoreError> {
