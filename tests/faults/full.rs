@@ -8,7 +8,7 @@ use std::process::Command;
 use feature_build::run::Outcome::{Cancelled, Failed, Passed};
 use feature_build::run::{self, Event, Level, RunId};
 
-use crate::bench::{Bench, binary, id, kill, processes_of, wait_until};
+use crate::bench::{Bench, binary, id, kill_whole, processes_of, wait_until};
 use crate::chance::{Chance, is_long};
 use crate::family;
 use crate::mount::Mounts;
@@ -127,8 +127,7 @@ fn a_run_is_taken_over_and_a_task_of_it_cancelled_while_the_disk_is_full() {
     });
     let mut ballast = Ballast::fill(&state);
     let supervisor = family::supervisor(&dir).unwrap();
-    kill(supervisor, rustix::process::Signal::KILL);
-    wait_until("it is dead", || family::supervisor(&dir).is_none());
+    kill_whole(supervisor);
     fs::write(bench.path("full"), "").unwrap();
     let troubled = dir.join("TALKS~1.trouble");
     wait_until("its guard says that there is no room", || {

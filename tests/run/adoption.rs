@@ -10,7 +10,7 @@ use feature_build::workspace::Retries;
 use feature_build::workspace::trust::Store;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench::{self, Bench, Run, binary, id, kill, processes_of, processes_where, rendezvous, wait_until};
+use crate::bench::{self, Bench, Run, binary, id, kill_whole, processes_of, processes_where, rendezvous, wait_until};
 
 impl Bench {
     fn supervisors(&self, run: &RunId) -> Vec<i32> {
@@ -31,14 +31,12 @@ impl Bench {
 
     pub fn kill_supervisor(&self, run: &RunId) {
         let [supervisor] = self.supervisors(run)[..] else { panic!("one supervisor: {:?}", self.supervisors(run)) };
-        kill(supervisor, Signal::KILL);
-        wait_until("the supervisor is dead", || self.supervisors(run).is_empty());
+        kill_whole(supervisor);
     }
 
     fn kill_guard(&self, run: &RunId, task: &str) {
         let [guard] = self.guards(run, task)[..] else { panic!("one guard: {:?}", self.guards(run, task)) };
-        kill(guard, Signal::KILL);
-        wait_until("the guard is dead", || self.guards(run, task).is_empty());
+        kill_whole(guard);
     }
 
     /// As a power failure does.

@@ -227,6 +227,18 @@ pub fn kill(pid: i32, signal: rustix::process::Signal) {
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
+/// Kills a process and waits until all of it is gone. It loses its arguments before its locks: one of its threads may still
+/// be in a call that waits for the disk.
+pub fn kill_whole(pid: i32) {
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+    let handle = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
+    pidfd_send_signal(&handle, Signal::KILL).unwrap();
+    wait_until("the process is gone", || {
+        let mut fds = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() > 0
+    });
+}
+
 /// A run that is over.
 pub struct Run {
     pub id: RunId,
