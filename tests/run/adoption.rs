@@ -606,6 +606,7 @@ fn cancelling_a_run_that_waits_leaves_the_other_alone() {
     bench.cancel(&second, None, Level::Kill);
     let second = bench.follow(&second);
     assert_eq!((second.outcome("A"), second.exit_code()), (Cancelled, 130));
+    assert_eq!(second.reason("A"), format!("not waited for any more, it is run {first}'s"));
     bench.write("go-A");
     assert_eq!(bench.follow(&first).outcome("A"), Passed);
 }

@@ -52,7 +52,12 @@ impl Supervisor {
                 self.course.ended(&task, ending.outcome == Outcome::Passed);
                 self.settle_with_log(&task, ending, log).await;
             }
-            Detached::Cancelled => self.end(&task, Ending::not_started(Outcome::Cancelled, "cancelled".into())).await,
+            Detached::Cancelled => {
+                // Whoever only reads that it was cancelled would believe that it had ended.
+                let other = self.attached.get(&task).map(|run| format!("not waited for any more, it is run {run}'s"));
+                let reason = other.unwrap_or_else(|| "cancelled".into());
+                self.end(&task, Ending::not_started(Outcome::Cancelled, reason)).await;
+            }
             Detached::Released => {
                 // The end of an attempt that gave no outcome must not be waited for again.
                 self.asked_ms.insert(task.clone(), system::now_ms());
