@@ -148,7 +148,7 @@ pub(super) fn finished_task(task: &TaskView) -> String {
 /// A wave that is over: a headline, and each of its tasks.
 pub(super) fn wave_summary(view: &View, label: Option<&str>) -> Vec<String> {
     let wave = view.waves.iter().find(|wave| wave.wave.as_deref() == label);
-    wave.map(summary_of).unwrap_or_default()
+    wave.map(|wave| summary_of(view, wave)).unwrap_or_default()
 }
 
 /// A run that is over: every task, wave by wave, and a headline. Where there is one wave, that has just been said.
@@ -157,27 +157,42 @@ pub(super) fn run_summary(view: &View) -> Vec<String> {
     let mut lines = Vec::new();
     if view.waves.len() > 1 {
         lines.push("summary:".to_string());
-        lines.extend(view.waves.iter().flat_map(summary_of));
+        lines.extend(view.waves.iter().flat_map(|wave| summary_of(view, wave)));
     }
     let run = view.run.as_ref().map(ToString::to_string).unwrap_or_default();
     let used = view.tasks().filter_map(|task| task.told.usage).reduce(Usage::plus);
-    lines.push(format!("run {run}: {}{}", ended(finished), used.map(spent).unwrap_or_default()));
+    let ended = ended(finished, run::expected_ms(view, &view.waves));
+    lines.push(format!("run {run}: {ended}{}", used.map(spent).unwrap_or_default()));
     lines
 }
 
-fn summary_of(wave: &WaveView) -> Vec<String> {
-    let how = wave.finished.as_ref().map_or_else(|| "not started".into(), ended);
+fn summary_of(view: &View, wave: &WaveView) -> Vec<String> {
+    let expected_ms = run::expected_ms(view, std::slice::from_ref(wave));
+    let how = wave.finished.as_ref().map_or_else(|| "not started".into(), |finished| ended(finished, expected_ms));
     let headline = format!("{}: {how}", wave_name(wave.wave.as_deref()));
     std::iter::once(headline).chain(wave.tasks.iter().map(finished_task)).collect()
 }
 
-/// `2 passed, 1 failed in 12 m 03 s, 2.7 times faster than one after another`.
-fn ended(finished: &Finished) -> String {
+/// `2 passed, 1 failed in 12 m 03 s`, `3 passed in 12 m 03 s (~10 min estimated), 2.7 times faster than one after another`.
+/// A run that ends early is no fast one, and keeps to no estimate.
+fn ended(finished: &Finished, expected_ms: Option<u64>) -> String {
     let mut words = format!("{} in {}", counts(&finished.summary), duration(finished.wall_ms));
+    if !all_passed(finished) {
+        return words;
+    }
+    if let Some(expected) = expected_ms {
+        words.push_str(&format!(" ({} estimated)", run::about(expected)));
+    }
     if let Some(times) = times_faster(finished) {
         words.push_str(&format!(", {times} times faster than one after another"));
     }
     words
+}
+
+/// All that started.
+fn all_passed(finished: &Finished) -> bool {
+    let has = |outcome: &Outcome| finished.summary.get(outcome).is_some_and(|count| *count > 0);
+    !Outcome::ALL.iter().filter(|outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped)).any(has)
 }
 
 /// `, $0.09, 24.4 k tokens`: what agents used, as far as they say.
@@ -190,14 +205,9 @@ fn spent(usage: Usage) -> String {
     }
 }
 
-/// `None` where there is nothing to compare: less than two tasks' worth of time was saved, or something did not pass, and
-/// a run that ends early is no fast one.
+/// `None` where there is nothing to compare: less than two tasks' worth of time was saved.
 #[allow(clippy::cast_precision_loss)] // milliseconds of a run are far below 2^52
 fn times_faster(finished: &Finished) -> Option<String> {
-    let has = |outcome: &Outcome| finished.summary.get(outcome).is_some_and(|count| *count > 0);
-    if Outcome::ALL.iter().filter(|outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped)).any(has) {
-        return None;
-    }
     let times = finished.serial_ms as f64 / finished.wall_ms.max(1) as f64;
     (times >= 1.05).then(|| format!("{times:.1}"))
 }
@@ -254,12 +264,12 @@ mod tests {
             serial_ms,
             exit_code: 0,
         };
-        let finished = |wall_ms, serial_ms| ended(Outcome::Skipped, wall_ms, serial_ms);
-        assert_eq!(times_faster(&finished(1_000, 2_700)).as_deref(), Some("2.7"));
-        assert_eq!(times_faster(&finished(1_000, 1_000)), None);
-        assert_eq!(times_faster(&finished(0, 0)), None);
+        let said = |outcome, wall_ms, serial_ms| super::ended(&ended(outcome, wall_ms, serial_ms), None);
+        assert!(said(Outcome::Skipped, 1_000, 2_700).ends_with(" in 1.0 s, 2.7 times faster than one after another"));
+        assert!(said(Outcome::Skipped, 1_000, 1_000).ends_with(" in 1.0 s"));
+        assert!(said(Outcome::Skipped, 0, 0).ends_with(" in 0 ms"));
         for outcome in [Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled, Outcome::Lost] {
-            assert_eq!(times_faster(&ended(outcome, 1_000, 2_700)), None, "{outcome}");
+            assert!(said(outcome, 1_000, 2_700).ends_with(" in 1.0 s"), "{outcome}");
         }
     }
 }

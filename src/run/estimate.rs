@@ -5,7 +5,7 @@ mod remaining;
 
 use std::collections::HashMap;
 
-pub use remaining::{remaining_ms, together_ms};
+pub use remaining::{expected_ms, remaining_ms, together_ms};
 
 use crate::plan::{PlannedTask, State, Wave};
 use crate::task::TaskId;

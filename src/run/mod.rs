@@ -39,7 +39,7 @@ use crate::workspace::private;
 
 pub use arrivals::NewRuns;
 pub use claim::{Fate, fate};
-pub use estimate::{Durations, Hint, Passed, about, remaining_ms, together_ms};
+pub use estimate::{Durations, Hint, Passed, about, expected_ms, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
 pub use health::{Checkups, Degraded, degraded};

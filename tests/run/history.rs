@@ -310,7 +310,7 @@ fn the_end_of_a_run_removes_what_the_configuration_does_not_keep() {
 fn a_run_says_how_long_it_will_go_on() {
     let workspace = Workspace::new();
     old_run(&workspace.state(), "20200101-000000-aaaa", 48, &[("A", "passed")]);
-    workspace.task_with("A", 1, "touch on; sleep 600", "estimated_minutes: 55\n");
+    workspace.task_with("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done", "estimated_minutes: 55\n");
     workspace.task_with("B", 2, "true", "estimated_minutes: 3\n");
     workspace.call(&["run", "--redo", "--detach"]);
     workspace.wait_for_file("on");
@@ -321,6 +321,11 @@ fn a_run_says_how_long_it_will_go_on() {
     let remaining = told["runs"][0]["remaining_ms"].as_u64().unwrap();
     assert!((60_000..=120_000).contains(&remaining), "{told}");
     assert_eq!(told["runs"][0]["waves"][0]["tasks"][0]["estimate_ms"], 60_000);
+    workspace.write("go", "");
+    let summary = status(&["watch", told["runs"][0]["run"].as_str().unwrap()]);
+    let said = |begins: &str, ends: &str| summary.lines().any(|line| line.starts_with(begins) && line.contains(ends));
+    assert!(said("wave 1: 1 passed in ", " (~1 min estimated)"), "{summary}");
+    assert!(said("run ", ": 2 passed in ") && summary.trim_end().ends_with(" (~2 min estimated)"), "{summary}");
 }
 
 #[test]

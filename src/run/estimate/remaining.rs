@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::middle;
-use crate::run::{Level, Outcome, TaskState, TaskView, View};
+use crate::run::{Level, Outcome, TaskState, TaskView, View, WaveView};
 use crate::task::TaskId;
 
 /// A task that takes longer than was thought still has this share of the estimate before it.
@@ -54,6 +54,19 @@ where
     };
     let jobs = tasks.into_iter().map(job).collect::<Option<Vec<_>>>()?;
     (!jobs.is_empty()).then(|| play(&jobs, 1, limit(max_parallel)))
+}
+
+/// How long all that could start of some waves was thought to take, in milliseconds, before anything had. `None` where
+/// nothing told how long one of the tasks takes, and where nothing could start.
+pub fn expected_ms(view: &View, waves: &[WaveView]) -> Option<u64> {
+    let could_start = |wave: &&WaveView| wave.tasks.iter().any(|task| !task.left_out);
+    let expected = |wave: &WaveView| {
+        let tasks = wave.tasks.iter().filter(|task| !task.left_out);
+        let tasks = tasks.map(|task| (task.id.as_str(), task.after.iter().map(TaskId::as_str), task.estimate_ms));
+        together_ms(tasks, view.max_parallel)
+    };
+    let sum: u64 = waves.iter().filter(could_start).map(expected).sum::<Option<u64>>()?;
+    (sum > 0).then_some(sum)
 }
 
 fn limit(max_parallel: u32) -> usize {
