@@ -1,15 +1,15 @@
 //! Following the output of a task: what is in its log, then what comes, through all attempts that it has in a run.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::seal::LONGEST_ORDER;
+use super::guard::{Part, Tail};
 use super::watch::Watched;
-use super::{Event, FollowError, Follower, Launcher, Order, Outcome, Record, RunId, RunPaths, private};
+use super::{Event, FollowError, Follower, Launcher, Outcome, Record, RunId, RunPaths, private};
 use crate::task::TaskId;
 
 /// How often a log is looked at that nobody says anything about.
@@ -20,7 +20,7 @@ const CHUNK: usize = 64 << 10;
 /// A piece of what a task puts out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Bytes of its log, as they came.
+    /// Bytes of its log, as they came, with a mark where some were left out.
     Bytes(Vec<u8>),
     /// An attempt starts, the first or a later one.
     Attempt(u32),
@@ -33,8 +33,6 @@ pub enum Piece {
     },
     /// The task runs in another run: its output follows.
     Elsewhere(RunId),
-    /// The log has as much as is written while the attempt goes on; its newest part comes with the end.
-    Full,
 }
 
 /// The output of a task cannot be followed to its end.
@@ -62,8 +60,6 @@ pub struct OutputFollower {
     follower: Follower,
     launcher: Launcher,
     log: Option<Log>,
-    /// How many bytes a log has at the most while its attempt goes on.
-    most: u64,
     ended: bool,
 }
 
@@ -74,12 +70,22 @@ struct Log {
     file: Option<File>,
     watched: Watched,
     length: u64,
-    told_full: bool,
+    end: End,
+}
+
+/// Where the end of a log is that is too long for its file.
+#[derive(Debug)]
+enum End {
+    /// It has none, as far as is known.
+    None,
+    /// Beside the log, and read there behind the log's head.
+    Beside(Tail),
+    /// In the log again.
+    Joined,
 }
 
 impl OutputFollower {
-    /// Follows a task of a run of the workspace, and gives that run a new supervisor where its own dies. Blocking: reads
-    /// what the run was told about logs.
+    /// Follows a task of a run of the workspace, and gives that run a new supervisor where its own dies.
     pub fn new(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId, launcher: Launcher) -> Self {
         let paths = RunPaths::of(state_dir, run);
         Self {
@@ -89,7 +95,6 @@ impl OutputFollower {
             follower: Follower::recovering(paths.dir(), launcher.clone()),
             launcher,
             log: None,
-            most: longest_head(&paths),
             ended: false,
         }
     }
@@ -106,9 +111,6 @@ impl OutputFollower {
             }
             if self.ended {
                 return Ok(None);
-            }
-            if self.is_newly_full() {
-                return Ok(Some(Piece::Full));
             }
             let record = tokio::select! {
                 record = self.follower.next() => record?,
@@ -148,13 +150,6 @@ impl OutputFollower {
         }
     }
 
-    fn is_newly_full(&mut self) -> bool {
-        let Some(log) = &mut self.log else { return false };
-        let is_new = log.length >= self.most && !log.told_full;
-        log.told_full |= is_new;
-        is_new
-    }
-
     async fn read(&mut self) -> Result<Vec<u8>, OutputError> {
         let Some(mut log) = self.log.take() else { return Ok(Vec::new()) };
         let path = log.path.clone();
@@ -172,13 +167,6 @@ impl OutputFollower {
     }
 }
 
-/// Half of the limit: behind it the newest output goes elsewhere until the attempt ends.
-fn longest_head(paths: &RunPaths) -> u64 {
-    let order: Option<Order> =
-        private::read(&paths.order(), LONGEST_ORDER).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    order.map_or(u64::MAX, |order| order.limits.log_bytes / 2)
-}
-
 async fn grown(log: Option<&Log>) {
     match log {
         Some(log) => drop(log.watched.changed(LOOK_EVERY).await),
@@ -188,7 +176,7 @@ async fn grown(log: Option<&Log>) {
 
 impl Log {
     fn new(path: &Path) -> Self {
-        Self { path: path.to_path_buf(), file: None, watched: Watched::new(path), length: 0, told_full: false }
+        Self { path: path.to_path_buf(), file: None, watched: Watched::new(path), length: 0, end: End::None }
     }
 
     /// The next bytes; none at the end of what is there. Blocking.
@@ -197,7 +185,39 @@ impl Log {
         if self.file.is_none() {
             self.file = Some(private::open(&self.path)?);
         }
-        let mut bytes = vec![0; CHUNK];
+        // Before the head is read: as long as it has no end beside it, all that it has is its own.
+        self.look_for_end();
+        match &mut self.end {
+            End::Beside(tail) if tail.head() == self.length => match tail.next()? {
+                Part::Bytes(bytes) => Ok(bytes),
+                Part::Nothing => Ok(Vec::new()),
+                Part::InLog(at) => {
+                    self.end = End::Joined;
+                    self.file.as_mut().map_or(Ok(0), |file| file.seek(SeekFrom::Start(at)))?;
+                    self.read_log(u64::MAX)
+                }
+            },
+            End::Beside(tail) => {
+                let most = tail.head().saturating_sub(self.length);
+                self.read_log(most)
+            }
+            End::None | End::Joined => self.read_log(u64::MAX),
+        }
+    }
+
+    fn look_for_end(&mut self) {
+        if !matches!(self.end, End::None) {
+            return;
+        }
+        let Some(tail) = Tail::open(&self.path) else { return };
+        // What was read behind the head can only be the end that was put there.
+        self.end = if self.length > tail.head() { End::Joined } else { End::Beside(tail) };
+        self.watched = Watched::new(&Tail::path(&self.path));
+        self.watched.register();
+    }
+
+    fn read_log(&mut self, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(most).map_or(CHUNK, |most| most.min(CHUNK))];
         let read = self.file.as_mut().map_or(Ok(0), |file| file.read(&mut bytes))?;
         bytes.truncate(read);
         self.length += read as u64;

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Child;
 
-use feature_build::run::{self, Hint, Outcome, RunState};
+use feature_build::run::{self, Hint, Outcome, RunPaths, RunState};
 use feature_build::task::TaskId;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
@@ -329,24 +329,36 @@ fn a_run_says_how_long_it_will_go_on() {
 }
 
 #[test]
-fn a_followed_log_that_is_full_says_so_and_has_its_end() {
+fn a_followed_log_shows_the_newest_output_though_it_is_full() {
     let workspace = Workspace::new();
     let config = fs::read_to_string(workspace.root().join("feature-build.yaml")).unwrap();
     workspace.write("feature-build.yaml", &format!("{config}log_limit: 1000\n"));
-    workspace.task(
-        "A",
-        1,
-        "echo first; head -c 5000 /dev/zero | tr '\\0' 'x'; touch on; until [ -e go ]; do sleep 0.01; done; echo last",
+    let waits_for = |name: &str| format!("until [ -e {name} ]; do sleep 0.01; done");
+    let script = format!(
+        "echo first; head -c 5000 /dev/zero | tr '\\0' x; echo; echo news; touch on; {}; echo more; {}; echo last",
+        waits_for("seen"),
+        waits_for("go")
     );
+    workspace.task("A", 1, &script);
     workspace.call(&["run", "--detach"]);
     workspace.wait_for_file("on");
+    let tail = RunPaths::of(&workspace.state(), &workspace.only_run()).dir().join("A.log.tail");
+    let has_news = |tail: Vec<u8>| tail.windows(5).any(|bytes| bytes == b"news\n");
+    wait_until("the guard has read all of it", || fs::read(&tail).is_ok_and(has_news));
     let mut following = workspace.spawn(&["log", "A", "-f"]);
-    let mut said = BufReader::new(following.stderr.take().unwrap());
-    read_until(&mut said, "the log of A is as long as it may be");
+    let mut shown = BufReader::new(following.stdout.take().unwrap());
+    let mut all = read_until(&mut shown, "news\n");
+    workspace.write("seen", "");
+    all += &read_until(&mut shown, "more\n");
     workspace.write("go", "");
-    let shown = text(&following.wait_with_output().unwrap().stdout);
-    assert!(shown.starts_with("first\nxxx") && shown.ends_with("xxxlast\n"), "{shown}");
-    assert!(shown.contains("bytes left out"), "{shown}");
+    std::io::Read::read_to_string(&mut shown, &mut all).unwrap();
+    assert!(following.wait().unwrap().success());
+    let (head, rest) = all.split_once("\n[feature-build: ").unwrap();
+    let (count, end) = rest.split_once(" bytes left out]\n").unwrap();
+    assert!(head.starts_with("first\nxxx") && end.starts_with("xxx"), "{all}");
+    assert!(end.ends_with("xxx\nnews\nmore\nlast\n"), "nothing is missing, and nothing comes twice: {all}");
+    let length = "first\n".len() + 5000 + "\nnews\nmore\nlast\n".len();
+    assert_eq!(head.len() + count.parse::<usize>().unwrap() + end.len(), length);
 }
 
 #[test]

@@ -48,9 +48,6 @@ impl Printer {
                 self.note(&format!("{task} {}; another attempt follows", words::not_passed(*outcome, *rate_limited)))
             }
             Piece::Elsewhere(run) => self.note(&format!("{task} runs in run {run}; its output follows")),
-            Piece::Full => self.note(&format!(
-                "the log of {task} is as long as it may be; the newest part of it comes when the attempt ends"
-            )),
         }
     }
 

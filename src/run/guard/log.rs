@@ -118,7 +118,7 @@ impl CappedLog {
 
     /// Behind the head, whole or not at all: what a failed write left there is written over.
     fn mark(&mut self, left_out: u64) -> io::Result<()> {
-        let mark = format!("\n[feature-build: {left_out} bytes left out]\n");
+        let mark = mark_of(left_out);
         self.head.write_all_at(mark.as_bytes(), self.head_length)?;
         self.head_length += mark.len() as u64;
         Ok(())
@@ -149,7 +149,7 @@ impl CappedLog {
         }
         let ring = match &mut self.tail {
             Some(ring) => ring,
-            none => none.insert(Ring::new(&self.path, self.tail_size)?),
+            none => none.insert(Ring::new(&self.path, self.tail_size, self.head_length)?),
         };
         ring.store(bytes)
     }
@@ -221,32 +221,46 @@ struct Ring {
 
 /// What stands at the beginning of a ring's file, for whoever finds it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Account {
-    size: u64,
+pub(super) struct Account {
+    pub(super) size: u64,
     /// How many bytes ever went in.
-    written: u64,
+    pub(super) written: u64,
     /// As many as may have gone in: what is written over by then is lost.
-    reserved: u64,
+    pub(super) reserved: u64,
     /// How many bytes are missing between head and ring.
-    left_out: u64,
+    pub(super) left_out: u64,
     /// Where in the log the ring's bytes begin; 0: they are not on their way there.
-    joined_at: u64,
+    pub(super) joined_at: u64,
+    /// How long the log's head is.
+    pub(super) head: u64,
 }
 
 impl Account {
-    const LENGTH: u64 = 40;
+    pub(super) const LENGTH: u64 = 48;
 
     fn to_bytes(self) -> Vec<u8> {
-        let numbers = [self.size, self.written, self.reserved, self.left_out, self.joined_at];
+        let numbers = [self.size, self.written, self.reserved, self.left_out, self.joined_at, self.head];
         numbers.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    /// Of a ring's file.
+    pub(super) fn read(ring: &File) -> io::Result<Self> {
+        let mut bytes = [0; 48];
+        ring.read_exact_at(&mut bytes, 0)?;
+        Self::of_bytes(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// How many bytes that went in are written over by now, or may be.
+    pub(super) fn written_over(&self) -> u64 {
+        self.reserved.saturating_sub(self.size)
     }
 
     /// `None`: it is none.
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let mut numbers = bytes.chunks_exact(8).filter_map(|number| Some(u64::from_le_bytes(number.try_into().ok()?)));
         let mut next = || numbers.next();
-        let account =
-            Self { size: next()?, written: next()?, reserved: next()?, left_out: next()?, joined_at: next()? };
+        let (size, written, reserved) = (next()?, next()?, next()?);
+        let account = Self { size, written, reserved, left_out: next()?, joined_at: next()?, head: next()? };
         let ends = account.written.checked_add(account.size)?;
         let is_sound = (1..1 << 60).contains(&account.size) && (account.written..=ends).contains(&account.reserved);
         is_sound.then_some(account)
@@ -254,18 +268,16 @@ impl Account {
 }
 
 impl Ring {
-    fn new(log: &Path, size: u64) -> io::Result<Self> {
+    fn new(log: &Path, size: u64, head: u64) -> io::Result<Self> {
         let file = create(&beside(log))?;
-        let account = Account { size, ..Account::default() };
+        let account = Account { size, head, ..Account::default() };
         file.write_all_at(&account.to_bytes(), 0)?;
         Ok(Self { file, account, taken: 0, last: (0, 0) })
     }
 
     fn open(log: &Path) -> io::Result<Self> {
         let file = private::only_file(private::options().read(true).write(true).open(beside(log))?)?;
-        let mut account = [0; 40];
-        file.read_exact_at(&mut account, 0)?;
-        let account = Account::of_bytes(&account).ok_or(io::ErrorKind::InvalidData)?;
+        let account = Account::read(&file)?;
         Ok(Self { file, account, taken: 0, last: (0, 0) })
     }
 
@@ -291,7 +303,7 @@ impl Ring {
     }
 
     fn written_over(&self) -> u64 {
-        self.account.reserved.saturating_sub(self.account.size)
+        self.account.written_over()
     }
 
     /// Begins anew, in the room that it has: how many bytes it had ever taken.
@@ -343,8 +355,13 @@ fn give_back(file: &File, at: u64, count: u64) {
     let _ = (file, at, count);
 }
 
+/// What stands where bytes are missing.
+pub(super) fn mark_of(left_out: u64) -> String {
+    format!("\n[feature-build: {left_out} bytes left out]\n")
+}
+
 /// Where a log's ring lies.
-fn beside(log: &Path) -> PathBuf {
+pub(super) fn beside(log: &Path) -> PathBuf {
     let mut name = log.file_name().unwrap_or_default().to_os_string();
     name.push(".tail");
     log.with_file_name(name)
@@ -369,6 +386,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl CappedLog {
+        /// As on a full disk: nothing that is there can be written to.
+        pub(in crate::run::guard) fn while_full(&mut self, path: &Path, does: impl FnOnce(&mut Self)) {
+            let unwritable = File::open(path).unwrap();
+            let head = std::mem::replace(&mut self.head, unwritable.try_clone().unwrap());
+            let ring = self.tail.as_mut().map(|ring| std::mem::replace(&mut ring.file, unwritable));
+            does(self);
+            self.head = head;
+            if let (Some(now), Some(file)) = (&mut self.tail, ring) {
+                now.file = file;
+            }
+        }
+    }
 
     fn log_of(chunks: &[Vec<u8>], limit: u64) -> Vec<u8> {
         let dir = tempfile::tempdir().unwrap();
@@ -495,14 +526,7 @@ mod tests {
                     log.write(&chunk);
                     continue;
                 }
-                let unwritable = File::open(&path).unwrap();
-                let head = std::mem::replace(&mut log.head, unwritable.try_clone().unwrap());
-                let ring = log.tail.as_mut().map(|ring| std::mem::replace(&mut ring.file, unwritable));
-                log.write(&chunk);
-                log.head = head;
-                if let (Some(now), Some(file)) = (&mut log.tail, ring) {
-                    now.file = file;
-                }
+                log.while_full(&path, |log| log.write(&chunk));
             }
             log.finish().unwrap();
             let kept = std::fs::read(&path).unwrap();

@@ -13,6 +13,7 @@ mod log;
 mod orphan;
 mod output;
 mod rest;
+mod tail;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use log::CappedLog;
 pub(super) use log::recover;
 pub(super) use orphan::{LONGEST_WORD, Link};
 use rest::Rest;
+pub(super) use tail::{Part, Tail};
 
 /// What a guard is told to do: the first line of its input.
 #[derive(Debug, Clone, Serialize, Deserialize)]
