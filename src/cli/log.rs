@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, short, conflicts_with = "attempt")]
     follow: bool,
     /// The attempt, from 1 [default: the latest].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     attempt: Option<NonZeroU32>,
 }
 

@@ -17,13 +17,13 @@ use crate::workspace::trust::{Standing, Store, StoreError, Subject};
 #[command(after_help = "Example:\n  feature-build prune --keep 10 --dry-run")]
 pub(super) struct Args {
     /// Keep so many of the newest.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     keep: Option<u32>,
     /// Keep as many of the newest as have this size together, such as 500MB.
     #[arg(long, value_name = "SIZE")]
     max_bytes: Option<Size>,
     /// Remove what started longer ago.
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     older_than: Option<u32>,
     /// Only say what would be removed.
     #[arg(long)]

@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long)]
     redo: bool,
     /// How many tasks run at the same time at the most [default: the whole wave, at most 16].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_parallel: Option<NonZeroU32>,
     /// After a failure run later waves too; only tasks that depend on one that did not pass are skipped.
     #[arg(long)]
@@ -60,10 +60,10 @@ pub(super) struct Args {
     #[arg(long)]
     trust: bool,
     /// How often a task that did not pass is tried again [default: what the configuration says, else 0].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     retries: Option<u32>,
     /// How long one attempt of a task may take [default: what the configuration says, else no limit].
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<f64>,
     /// How to show the run.
     #[arg(long, value_enum, default_value_t)]

@@ -362,6 +362,25 @@ fn a_followed_log_shows_the_newest_output_though_it_is_full() {
 }
 
 #[test]
+fn a_number_below_zero_is_a_wrong_value_and_no_unknown_option() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "touch never");
+    for arguments in [
+        ["prune", "--keep", "-1"].as_slice(),
+        &["prune", "--older-than", "-1"],
+        &["run", "--retries", "-1"],
+        &["run", "--timeout", "-1"],
+        &["run", "--max-parallel", "-1"],
+        &["log", "A", "--attempt", "-1"],
+    ] {
+        let refused = workspace.call(arguments);
+        assert_eq!(code(&refused), Some(2), "{arguments:?}");
+        assert!(text(&refused.stderr).contains("invalid value '-1' for '--"), "{arguments:?}: {refused:?}");
+    }
+    assert!(!workspace.root().join("never").exists());
+}
+
+#[test]
 fn a_task_is_cancelled_whatever_the_case_of_its_name() {
     let workspace = Workspace::new();
     workspace.task("Task-A", 1, "touch on; sleep 600");
