@@ -58,7 +58,7 @@ fn what_passes_after_a_failure_is_flaky_and_keeps_each_log() {
 fn retries_end() {
     let mut bench = bench(1);
     bench.wave("1").task("A", &fails("A", 99)).task("B", "exec sleep 600");
-    bench.config.timeout_seconds = Some(0.3);
+    bench.config.timeout_seconds = Some(3.0);
     let run = bench.run();
     assert_eq!((run.outcome("A"), run.outcome("B")), (Failed, TimedOut));
     assert_eq!((finished(&run, "A"), finished(&run, "B")), ((2, false), (2, false)));

@@ -32,7 +32,7 @@ fn one_at_a_time_never_overlaps() {
 #[test]
 fn test_wave_error_isolation() {
     let mut bench = Bench::new();
-    bench.config.timeout_seconds = Some(2.0);
+    bench.config.timeout_seconds = Some(5.0);
     bench.wave("1");
     bench.task("FAILS", "exit 3");
     bench.task_argv("NO-PROGRAM", &[], &["/no/such/program"]);
