@@ -1,9 +1,11 @@
 //! What earlier runs left: read from their folders, the newest first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::kept::{Kept, KeptAttempt};
@@ -87,7 +89,17 @@ pub struct History {
 
 /// All runs of a workspace, the newest first. Blocking; a finished run costs one small file.
 pub fn runs(state_dir: &Path) -> Vec<RunSummary> {
-    digests(state_dir).map(|digest| digest.summary).collect()
+    let mut runs: Vec<RunSummary> = digests(state_dir).map(|digest| digest.summary).collect();
+    sort_newest_first(&mut runs, |run| run);
+    runs
+}
+
+/// By their start: an id tells only its second, and of two in one second its letters tell nothing.
+pub(super) fn sort_newest_first<T>(runs: &mut [T], summary: impl Fn(&T) -> &RunSummary) {
+    runs.sort_by_cached_key(|run| {
+        let summary = summary(run);
+        Reverse((summary.started.parse::<Timestamp>().ok(), summary.run.clone()))
+    });
 }
 
 /// Why runs are missing in `known`, which [`runs`] answered: their journals cannot be read, or are somebody else's.
@@ -122,6 +134,7 @@ pub fn history(state_dir: &Path) -> History {
         digest.attempts.iter().for_each(|(task, attempt)| history.add(task, attempt));
         passed.extend(digest.into_passed());
     }
+    sort_newest_first(&mut history.runs, |run| run);
     // Read behind the runs: of one that is pruned meanwhile this knows what could not be read any more.
     let kept = Kept::read(state_dir);
     kept.attempts.iter().for_each(|(task, kept)| history.add(task, &kept.attempt));
@@ -133,7 +146,7 @@ pub fn history(state_dir: &Path) -> History {
     history
 }
 
-/// The ids of all runs of a workspace, the newest first. Blocking.
+/// The ids of all runs of a workspace, the newest first as far as ids tell. Blocking.
 pub(super) fn run_ids(state_dir: &Path) -> Vec<RunId> {
     // What a link leads to is another workspace's, or nobody's.
     let is_link = state_dir.is_symlink();
@@ -203,7 +216,7 @@ fn digests(state_dir: &Path) -> impl Iterator<Item = Digest> {
     digests_by_folder(state_dir).map(|(_, digest)| digest)
 }
 
-/// Each run's digest with the name of its folder, the newest first. Blocking.
+/// Each run's digest with the name of its folder, the newest first as far as ids tell. Blocking.
 pub(super) fn digests_by_folder(state_dir: &Path) -> impl Iterator<Item = (RunId, Digest)> {
     run_ids(state_dir).into_iter().filter_map(move |run| {
         let digest = digest(&RunPaths::of(state_dir, &run))?;

@@ -125,13 +125,14 @@ fn is_old(runs: &[Aged], keep: &Keep, now: Timestamp) -> Vec<bool> {
 fn old_runs(state_dir: &Path, keep: &Keep) -> Vec<OldRun> {
     let finished =
         history::digests_by_folder(state_dir).filter(|(_, digest)| digest.summary.state == RunState::Finished);
-    let finished: Vec<OldRun> = finished
+    let mut finished: Vec<OldRun> = finished
         .filter(|(run, _)| is_real_folder(RunPaths::of(state_dir, run).dir()))
         .map(|(run, digest)| {
             let bytes = digest.bytes.unwrap_or_else(|| size_of(RunPaths::of(state_dir, &run).dir()));
             OldRun { run, bytes, digest }
         })
         .collect();
+    history::sort_newest_first(&mut finished, |run| &run.digest.summary);
     let aged: Vec<Aged> = finished
         .iter()
         .map(|run| Aged { bytes: run.bytes, started: run.digest.summary.started.parse().ok() })

@@ -107,6 +107,22 @@ fn runs_are_listed_the_newest_first_and_unfinished_ones_on_top() {
     assert_eq!(states, ["running", "finished"]);
 }
 
+/// The letters of an id tell nothing of two runs that started within its second.
+#[test]
+fn of_two_runs_in_one_second_the_later_one_is_the_newest() {
+    let workspace = Workspace::new();
+    let state = workspace.state();
+    old_run(&state, "20200101-000000-zzzz", 50, &[("T", "failed")]);
+    old_run(&state, "20200101-000000-aaaa", 49, &[("T", "passed")]);
+    let order = ["20200101-000000-aaaa", "20200101-000000-zzzz"];
+    assert_eq!(run::runs(&state).iter().map(|run| run.run.to_string()).collect::<Vec<_>>(), order);
+    let status = text(&workspace.call(&["status"]).stdout);
+    assert!(status.starts_with("run 20200101-000000-aaaa of "), "{status}");
+    let pruned = workspace.call(&["prune", "--keep", "1", "--older-than", "9999"]);
+    assert!(text(&pruned.stdout).starts_with("run 20200101-000000-zzzz: "), "{pruned:?}");
+    assert_eq!(names(&workspace), order[..1]);
+}
+
 #[test]
 fn a_watcher_sees_what_the_terminal_sees_and_its_end_is_not_the_runs() {
     let workspace = Workspace::new();
