@@ -47,6 +47,9 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         None => latest(&state_dir, args)?,
     };
     let path = root.join(path);
+    if let Some(attempt) = args.attempt.filter(|_| !path.exists()) {
+        bail!("task {} has no attempt {attempt} there: {} does not exist", args.task, path.display());
+    }
     let log = private::open(&path).with_context(|| format!("reading the log {}", path.display()))?;
     match copy(log) {
         Err(error) if !is_lost_output(&error) => {

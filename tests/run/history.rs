@@ -397,6 +397,17 @@ fn a_number_below_zero_is_a_wrong_value_and_no_unknown_option() {
 }
 
 #[test]
+fn an_attempt_that_was_not_made_is_told() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "true");
+    workspace.call(&["run"]);
+    let refused = workspace.call(&["log", "a", "--attempt", "7"]);
+    assert_eq!(code(&refused), Some(2));
+    assert!(text(&refused.stderr).contains("task a has no attempt 7 there: "), "{refused:?}");
+    assert_eq!(code(&workspace.call(&["log", "A", "--attempt", "1"])), Some(0));
+}
+
+#[test]
 fn a_task_is_cancelled_whatever_the_case_of_its_name() {
     let workspace = Workspace::new();
     workspace.task("Task-A", 1, "touch on; sleep 600");
