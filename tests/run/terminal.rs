@@ -271,7 +271,17 @@ fn a_terminal_that_goes_ends_only_the_view() {
     for signal in [Signal::HUP, Signal::KILL] {
         let workspace = Workspace::new();
         workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done; touch end");
-        let mut terminal = workspace.spawn(&["run"]);
+        // Tests that are started under `nohup` would hand down that SIGHUP is ignored.
+        let command = workspace.command(&["run"]);
+        let mut terminal = Command::new("env")
+            .arg("--default-signal=HUP")
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         workspace.wait_for_file("on");
         kill(terminal.id() as i32, signal);
         assert_eq!(terminal.wait().unwrap().code(), None);
