@@ -50,7 +50,7 @@ impl Kept {
         let bytes = private::read(&path(state_dir), LONGEST).unwrap_or_default();
         let mut lines = bytes.splitn(2, |&byte| byte == b'\n');
         let (seal, kept) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-        if seal::is_sealed(&sealed(kept), seal) {
+        if seal::is_sealed(&sealed(kept), seal, state_dir) {
             serde_json::from_slice(kept).unwrap_or_default()
         } else {
             Self::default()

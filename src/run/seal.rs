@@ -7,7 +7,7 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{RunPaths, private};
 use crate::workspace::trust::{Store, Trusted};
@@ -27,7 +27,7 @@ pub(super) fn write(paths: &RunPaths, order: &[u8], trusted: &Trusted) -> io::Re
 pub(super) fn read_order(paths: &RunPaths) -> io::Result<Vec<u8>> {
     let order = private::read(&paths.order(), LONGEST_ORDER)?;
     let store = Store::of_user().map_err(io::Error::other)?;
-    if store.is_sealed(&sealed_order(paths, &order)?, &line(paths, 0)).map_err(io::Error::other)? {
+    if store.is_sealed(&sealed_order(paths, &order)?, &line(paths, 0), &state_dir(paths)).map_err(io::Error::other)? {
         return Ok(order);
     }
     Err(io::Error::other(format!(
@@ -39,7 +39,8 @@ pub(super) fn read_order(paths: &RunPaths) -> io::Result<Vec<u8>> {
 /// Whether this user started the run on this machine. Blocking.
 pub(super) fn is_own(paths: &RunPaths) -> bool {
     let store = Store::of_user().ok();
-    store.is_some_and(|store| store.is_sealed(&sealed_run(paths.dir()), &line(paths, 1)).unwrap_or(false))
+    let seal = || line(paths, 1);
+    store.is_some_and(|store| store.is_sealed(&sealed_run(paths.dir()), &seal(), &state_dir(paths)).unwrap_or(false))
 }
 
 /// A seal for what this user keeps beside the runs. Blocking.
@@ -47,9 +48,15 @@ pub(super) fn seal(what: &[u8]) -> io::Result<String> {
     Store::of_user().and_then(|store| store.seal(what)).map_err(io::Error::other)
 }
 
-/// Was this sealed by this user? Blocking.
-pub(super) fn is_sealed(what: &[u8], seal: &[u8]) -> bool {
-    Store::of_user().and_then(|store| store.is_sealed(what, seal)).unwrap_or(false)
+/// Was this, which lies in this state folder, sealed by this user? Blocking.
+pub(super) fn is_sealed(what: &[u8], seal: &[u8], state_dir: &Path) -> bool {
+    Store::of_user().and_then(|store| store.is_sealed(what, seal, state_dir)).unwrap_or(false)
+}
+
+/// The state folder that a run lies in.
+fn state_dir(paths: &RunPaths) -> PathBuf {
+    let dir = paths.dir().canonicalize().unwrap_or_else(|_| paths.dir().to_path_buf());
+    dir.ancestors().nth(2).unwrap_or(&dir).to_path_buf()
 }
 
 /// A line of the seal; empty where there is none.

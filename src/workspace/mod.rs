@@ -18,4 +18,4 @@ pub use config::{
 };
 pub use discover::read_inside;
 pub use index::{Changed, FileProblems, Index};
-pub use root::{find_root, state_dir};
+pub use root::{USUAL_STATE_DIR, find_root, state_dir};

@@ -107,7 +107,8 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     at_most(open(path)?, most)
 }
 
-fn at_most(file: File, most: u64) -> io::Result<Vec<u8>> {
+/// Reads what is left of a file, which is at most this many bytes; more is refused.
+pub(crate) fn at_most(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }

@@ -21,9 +21,12 @@ pub fn find_root(path: &Path) -> io::Result<PathBuf> {
     Ok(root.unwrap_or(&folder).to_path_buf())
 }
 
+/// Where the state of a workspace lies, relative to its root, unless `state_dir` says otherwise.
+pub const USUAL_STATE_DIR: &str = ".feature-build";
+
 /// Where the runs, locks and logs of a workspace lie: `.feature-build/`, or where `state_dir` moves it.
 pub fn state_dir(root: &Path, config: &Config) -> PathBuf {
-    config.state_dir.as_ref().map_or_else(|| root.join(".feature-build"), |dir| root.join(dir))
+    config.state_dir.as_ref().map_or_else(|| root.join(USUAL_STATE_DIR), |dir| root.join(dir))
 }
 
 /// The canonical folder of a path: itself, or the nearest ancestor that exists.

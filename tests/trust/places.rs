@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 
 use crate::hostile::{Hostile, code, text};
 
@@ -102,6 +104,12 @@ fn no_run_is_removed_because_a_configuration_says_so_that_is_not_trusted() {
     assert!(!run.exists());
 }
 
+/// The user's answers and key, brought along in this folder of the workspace.
+fn bring_answers(workspace: &Hostile, to: &Path) {
+    let copied = Command::new("cp").arg("-r").arg(workspace.state_home()).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 #[test]
 fn answers_that_lie_in_the_workspace_are_none() {
     let workspace = Hostile::new();
@@ -110,9 +118,7 @@ fn answers_that_lie_in_the_workspace_are_none() {
         workspace.command(&workspace.root(), arguments).env("XDG_STATE_HOME", home).output().unwrap()
     };
     workspace.call(&["trust"]);
-    let copy = workspace.root().join("state");
-    let copied = std::process::Command::new("cp").arg("-r").arg(workspace.state_home()).arg(copy).status().unwrap();
-    assert!(copied.success());
+    bring_answers(&workspace, &workspace.root().join("state"));
     symlink(workspace.root().join("state"), workspace.dir.path().join("link")).unwrap();
     for home in ["state", "not-there", "../link"] {
         for way in [&["run"][..], &["run", "--trust"], &["trust"]] {
@@ -122,4 +128,65 @@ fn answers_that_lie_in_the_workspace_are_none() {
         }
     }
     assert!(!workspace.has_started());
+}
+
+/// A repository brings no file that only its user can read; where the workspace is a folder of what was brought, its place
+/// alone does not show that.
+#[test]
+fn answers_that_others_can_read_are_none() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let workspace = Hostile::new();
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    fs::remove_file(workspace.root().join("started-T-1")).unwrap();
+    let folder = workspace.state_home().join("feature-build/trust");
+    let files = || fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let set_all = |mode| files().for_each(|file| fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap());
+    assert_eq!(files().count(), 2, "an answer and a key");
+    set_all(0o644);
+    for way in [&["run", "--redo"][..], &["run", "--redo", "--trust"], &["trust", "--show"]] {
+        let refused = workspace.call(way);
+        assert_eq!(code(&refused), Some(2), "{way:?}");
+        assert!(text(&refused.stderr).contains("it is not private to you"), "{}", text(&refused.stderr));
+    }
+    assert!(text(&workspace.call(&["runs"]).stderr).contains("you did not start this run"));
+    assert!(!workspace.has_started());
+    set_all(0o600);
+    assert_eq!(code(&workspace.call(&["run", "--redo"])), Some(0));
+    assert!(workspace.has_started());
+}
+
+#[test]
+fn a_run_that_came_with_the_key_that_it_is_sealed_with_is_no_run() {
+    for state_dir in ["", "state_dir: elsewhere/runs-and-locks\n"] {
+        let workspace = Hostile::new();
+        let config = "run:\n  command: [touch, \"started-{id}\"]\n";
+        workspace.write("feature-build.yaml", &format!("{config}{state_dir}"));
+        assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+        let runs = if state_dir.is_empty() { ".feature-build/runs" } else { "elsewhere/runs-and-locks/runs" };
+        let folder = fs::read_dir(workspace.root().join(runs)).unwrap().next().unwrap().unwrap().path();
+        let run = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let home = workspace.root().join("home");
+        bring_answers(&workspace, &home);
+        fs::remove_file(workspace.root().join("started-T-1")).unwrap();
+        let call = |arguments: &[&str]| {
+            workspace.command(&workspace.root(), arguments).env("XDG_STATE_HOME", &home).output().unwrap()
+        };
+        for looking in [&["runs"][..], &["status"]] {
+            assert!(!text(&call(looking).stdout).contains(&run), "{state_dir} {looking:?}");
+        }
+        assert_eq!(code(&call(&["log", "T-1"])), Some(2), "{state_dir}");
+        // As it would be if its supervisor had died before it did anything.
+        for file in ["journal.jsonl", "summary.json"] {
+            let _ = fs::remove_file(folder.join(file));
+        }
+        let internal = Command::new(crate::hostile::BINARY)
+            .arg("__supervise")
+            .arg(&folder)
+            .env("XDG_STATE_HOME", &home)
+            .output()
+            .unwrap();
+        assert!(!internal.status.success(), "{state_dir}");
+        assert!(text(&internal.stderr).contains("lies in the workspace itself"), "{}", text(&internal.stderr));
+        assert!(!workspace.has_started(), "{state_dir}");
+    }
 }

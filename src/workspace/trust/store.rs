@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Standing, Subject, Trusted};
-use crate::workspace::private;
+use crate::workspace::{self, Config, USUAL_STATE_DIR, private};
 
 /// No record is longer: it holds a configuration and a path.
 const LONGEST_RECORD: u64 = 8 << 20;
@@ -138,26 +139,44 @@ impl Store {
         Ok(blake3::keyed_hash(&key, what).to_hex().to_string())
     }
 
-    /// Was this sealed with this user's key? Blocking.
+    /// Was this, which lies in this state folder, sealed with this user's key? Blocking.
     ///
     /// # Errors
-    /// [`StoreError`] where the key cannot be read.
-    pub(crate) fn is_sealed(&self, what: &[u8], seal: &[u8]) -> Result<bool, StoreError> {
+    /// [`StoreError`] where the key cannot be read, or could have come with what is sealed.
+    pub(crate) fn is_sealed(&self, what: &[u8], seal: &[u8], state_dir: &Path) -> Result<bool, StoreError> {
+        self.refuse_beside(state_dir)?;
         let Some(key) = self.key()? else { return Ok(false) };
         // Compared in constant time, as this type does.
         let seal = blake3::Hash::from_hex(seal.trim_ascii());
         Ok(seal.is_ok_and(|seal| blake3::keyed_hash(&key, what) == seal))
     }
 
+    /// Refuses to answer for a workspace that this store is a part of.
     fn refuse_inside(&self, root: &Path) -> Result<(), StoreError> {
-        let real = self.dir.ancestors().find_map(|folder| folder.canonicalize().ok());
-        let is_inside = real.is_some_and(|folder| folder.starts_with(root));
-        if is_inside { Err(StoreError::Inside(self.dir.clone())) } else { Ok(()) }
+        self.refuse(Some(root).filter(|root| self.real().starts_with(root)))
+    }
+
+    /// The same for a state folder, wherever its workspace says that it is.
+    fn refuse_beside(&self, state_dir: &Path) -> Result<(), StoreError> {
+        // What is not there has nothing in it that could be believed.
+        let Ok(state_dir) = state_dir.canonicalize() else { return Ok(()) };
+        let own = self.real();
+        let root = state_dir.ancestors().find(|root| own.starts_with(root) && is_state_dir_of(&state_dir, root));
+        self.refuse(root)
+    }
+
+    fn refuse(&self, around: Option<&Path>) -> Result<(), StoreError> {
+        around.map_or(Ok(()), |_| Err(StoreError::Inside(self.dir.clone())))
+    }
+
+    /// Where it lies, links followed; as much of that as is there already.
+    fn real(&self) -> PathBuf {
+        self.dir.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default()
     }
 
     fn record(&self, root: &Path) -> Result<Option<Record>, StoreError> {
         let path = self.path_of(root);
-        let bytes = match private::read(&path, LONGEST_RECORD) {
+        let bytes = match read_private(&path, LONGEST_RECORD) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::Io { path, source }),
@@ -173,7 +192,7 @@ impl Store {
     fn key(&self) -> Result<Option<[u8; 32]>, StoreError> {
         let path = self.dir.join("key");
         let failed = |source| StoreError::Io { path: path.clone(), source };
-        match private::read(&path, KEY_BYTES) {
+        match read_private(&path, KEY_BYTES) {
             Ok(bytes) => bytes.try_into().map(Some).map_err(|_| failed(io::ErrorKind::InvalidData.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed(source)),
@@ -205,6 +224,24 @@ impl Store {
         let home = self.dir.parent().and_then(Path::parent).unwrap_or(&self.dir);
         private::claim(home, &self.dir).map_err(|source| StoreError::Io { path: self.dir.clone(), source })
     }
+}
+
+/// Would runs of a workspace in this folder lie there? Both are canonical.
+fn is_state_dir_of(state_dir: &Path, root: &Path) -> bool {
+    let says = |config: Config| workspace::state_dir(root, &config).canonicalize().ok();
+    state_dir == root.join(USUAL_STATE_DIR)
+        || Config::load(root).ok().and_then(says).is_some_and(|dir| dir == state_dir)
+}
+
+/// What a repository or an archive brings can be read by others, where nobody takes care that it cannot.
+fn read_private(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = private::open(path)?;
+    if file.metadata()?.mode() & 0o077 != 0 {
+        return Err(io::Error::other(
+            "it is not private to you, as feature-build makes it: it may have come from elsewhere",
+        ));
+    }
+    private::at_most(file, most)
 }
 
 fn random_bytes() -> io::Result<[u8; 32]> {
@@ -296,13 +333,14 @@ mod tests {
     #[test]
     fn only_the_same_key_makes_the_same_seal() {
         let (one, other) = (bench(""), bench(""));
-        assert!(!one.store.is_sealed(b"order", b"00").unwrap(), "no key, no seal");
+        let at = one.dir.path();
+        assert!(!one.store.is_sealed(b"order", b"00", at).unwrap(), "no key, no seal");
         let seal = one.store.seal(b"order").unwrap();
-        assert!(one.store.is_sealed(b"order", seal.as_bytes()).unwrap());
-        assert!(!one.store.is_sealed(b"other", seal.as_bytes()).unwrap());
-        assert!(!one.store.is_sealed(b"order", b"no seal").unwrap());
+        assert!(one.store.is_sealed(b"order", seal.as_bytes(), at).unwrap());
+        assert!(!one.store.is_sealed(b"other", seal.as_bytes(), at).unwrap());
+        assert!(!one.store.is_sealed(b"order", b"no seal", at).unwrap());
         other.store.seal(b"order").unwrap();
-        assert!(!other.store.is_sealed(b"order", seal.as_bytes()).unwrap());
+        assert!(!other.store.is_sealed(b"order", seal.as_bytes(), at).unwrap());
     }
 
     #[test]
