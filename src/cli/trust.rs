@@ -81,6 +81,7 @@ fn is_yes(input: &mut impl io::BufRead) -> io::Result<bool> {
 fn describe(subject: &Subject, standing: &Standing) -> String {
     standing
         .describe(subject, |name| agent::agent(subject.config(), name)?.command)
+        .concat()
         .iter()
         .map(|line| agent::safe::exact(line) + "\n")
         .collect()

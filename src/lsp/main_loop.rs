@@ -36,6 +36,7 @@ use super::progress::{self, Shown};
 use super::proto::{LineTable, path_of, uri_of};
 use super::root::{self, Done, Root, Slot, Work, shown_root};
 use super::runs::{Following, News};
+use super::tell;
 use super::watch::{self, FileWatch};
 use super::waves::{self, Runs, Stale, Waves};
 use crate::agent::{self, CONFIG_FILE, Excerpt};

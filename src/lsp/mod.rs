@@ -23,6 +23,7 @@ mod progress;
 mod proto;
 mod root;
 mod runs;
+mod tell;
 mod watch;
 mod waves;
 

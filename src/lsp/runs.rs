@@ -14,6 +14,7 @@ use tower_lsp::ls_types::{MessageType, ProgressToken};
 use super::events;
 use super::main_loop::Happening;
 use super::progress::{self, Shown};
+use super::tell;
 use crate::agent::{Excerpt, safe};
 use crate::run::{
     self, Checkups, Degraded, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
@@ -319,7 +320,7 @@ impl Following {
                     continue;
                 }
                 Err(error @ FollowError::SupervisorDied { .. }) => {
-                    self.client.log_message(MessageType::WARNING, error.to_string()).await;
+                    tell::log(&self.client, MessageType::WARNING, &error.to_string()).await;
                     let paths = paths.clone();
                     let looked = tokio::task::spawn_blocking(move || {
                         view.supervisor_died(|task, attempt| run::fate(&paths, task, attempt));
@@ -330,7 +331,7 @@ impl Following {
                     break;
                 }
                 Err(FollowError::Journal(error)) => {
-                    self.client.log_message(MessageType::WARNING, error.to_string()).await;
+                    tell::log(&self.client, MessageType::WARNING, &error.to_string()).await;
                     break;
                 }
             };
@@ -356,7 +357,7 @@ impl Following {
     async fn warn(&self, degraded: &Degraded) {
         let reason = safe::line(degraded.reason.as_bytes());
         let message = format!("run {}: the state folder cannot be written: {reason}; what runs goes on", self.run);
-        self.client.show_message(MessageType::WARNING, message).await;
+        tell::user(&self.client, MessageType::WARNING, &message).await;
     }
 
     async fn tell(&self, view: &View, over: bool) {

@@ -144,20 +144,21 @@ impl Subject {
 }
 
 impl Standing {
-    /// What a user has to see before the answer: all that the configuration runs, and what changed since the last one.
-    /// The lines are as the file has them: not safe to show before control characters are taken out.
-    pub fn describe(&self, subject: &Subject, command_of: impl Fn(&str) -> Option<Command>) -> Vec<String> {
+    /// What a user has to see before the answer: all that the configuration runs, and in a part of its own what changed
+    /// since the last one. The lines are as the file has them: not safe to show before control characters are taken out.
+    pub fn describe(&self, subject: &Subject, command_of: impl Fn(&str) -> Option<Command>) -> Vec<Vec<String>> {
         let said = subject.runs(command_of);
         let mut lines = vec![format!("{} runs:", subject.root.join(FILE_NAME).display())];
         if said.is_empty() {
             lines.push("  nothing".into());
         }
         lines.extend(said.iter().map(|said| format!("  {}: {}", said.key, said.what)));
+        let mut parts = vec![lines];
         if let Self::Changed { before } = self {
-            lines.push("changed since you trusted it:".into());
-            lines.extend(subject.difference(before).iter().map(|line| format!("  {line}")));
+            let changed = subject.difference(before).into_iter().map(|line| format!("  {line}"));
+            parts.push(std::iter::once("changed since you trusted it:".into()).chain(changed).collect());
         }
-        lines
+        parts
     }
 }
 

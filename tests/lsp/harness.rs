@@ -27,8 +27,13 @@ pub struct Workspace {
 impl Workspace {
     /// An empty one. Its name has what URIs must encode.
     pub fn new() -> Self {
+        Self::named("with space \u{fc}")
+    }
+
+    /// An empty one in a folder of this name.
+    pub fn named(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap().join("with space \u{fc}");
+        let root = folder.path().canonicalize().unwrap().join(name);
         std::fs::create_dir_all(&root).unwrap();
         Self { _folder: folder, root }
     }

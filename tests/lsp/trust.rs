@@ -79,6 +79,26 @@ fn a_no_starts_nothing_and_a_change_is_asked_about_with_its_difference() {
 }
 
 #[test]
+fn a_long_list_of_commands_says_that_there_are_more_and_pushes_no_change_out() {
+    let (workspace, _) = untrusted();
+    let config = |last: &str| {
+        let modes: String =
+            (0..30).map(|number| format!("  m{number}: {{command: [{last}, \"{number}\"]}}\n")).collect();
+        format!("run:\n  command: [sh, tools/agent.sh, \"{{id}}\"]\nmodes:\n{modes}")
+    };
+    workspace.write("feature-build.yaml", &config("true"));
+    std::fs::write(workspace.path("feature-build.yaml"), config("true") + "  last: {command: [touch, started]}\n")
+        .unwrap();
+    let mut editor = editor_that_says(&workspace, Some("Not now"));
+    run_wave(&mut editor, &workspace);
+    let text = editor.next(ASKED)["message"].as_str().unwrap().to_string();
+    // The line above, the command for all, and 31 modes; 20 lines are shown.
+    assert!(text.contains("… 13 more, which are in the file only"), "{text}");
+    assert!(text.ends_with("changed since you trusted it:\n  +   last: {command: [touch, started]}"), "{text}");
+    editor.quit();
+}
+
+#[test]
 fn every_command_a_lens_and_a_code_action_are_held_back_and_one_question_is_asked() {
     let (workspace, file) = untrusted();
     let mut editor = editor_that_says(&workspace, None);
@@ -149,14 +169,33 @@ fn the_configuration_is_shown_when_asked_for() {
 
 #[test]
 fn a_client_that_cannot_ask_is_told_what_to_call() {
-    let (workspace, _) = untrusted();
+    // A folder from the internet has the name that somebody gave it.
+    let workspace = Workspace::named("\u{1b}]0;owned\u{7}\u{202e}evil");
+    workspace.write("feature-build.yaml", "run:\n  command: [touch, started]\n");
+    workspace.task("TASK-A-001", 1, "");
+    workspace.distrust();
     let mut cannot = able();
-    cannot["window"].as_object_mut().unwrap().remove("showMessage");
+    for ability in ["showMessage", "showDocument"] {
+        cannot["window"].as_object_mut().unwrap().remove(ability);
+    }
     let mut editor = Editor::start(&[workspace.root()], cannot, json!({}));
     assert_eq!(run_wave(&mut editor, &workspace), untrusted_answer());
     let told = editor.next("window/showMessage");
     let text = told["message"].as_str().unwrap();
     assert!(text.contains("feature-build -C ") && text.ends_with(" trust"), "{text}");
+    assert_clean("what to call", &told);
+    workspace.trust();
+    assert!(run_wave(&mut editor, &workspace)["run"].is_string());
+    editor.progress(|value| value["kind"] == "end");
+    let shown = editor.command("featureBuild/openLog", workspace.target(json!({ "task": "TASK-A-001" })));
+    assert!(shown["uri"].is_string(), "{shown}");
+    editor.wait("where the log is", |message| {
+        let text = message["params"]["message"].as_str().unwrap_or_default();
+        message["method"] == "window/showMessage" && text.contains("the log is ") && {
+            assert_clean("where the log is", &message["params"]);
+            true
+        }
+    });
     assert!(editor.heard().iter().all(|message| message["method"] != ASKED));
     editor.quit();
 }

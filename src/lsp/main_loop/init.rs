@@ -60,6 +60,7 @@ async fn ask(client: &Client, root: PathBuf, name: &str) -> Result<Option<String
     }
     let action =
         |agent: &agent::Found| MessageActionItem { title: agent.title.clone(), properties: HashMap::default() };
+    let name = agent::safe::line(name.as_bytes());
     let question = format!("Who shall do the tasks of {name}? The answer is written into {CONFIG_FILE}.");
     let actions = here.iter().map(action).collect();
     // A client that cannot ask, or a user who closes the question, chooses nothing.

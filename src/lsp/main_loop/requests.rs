@@ -269,8 +269,10 @@ impl State {
 
     /// Says why nothing was started. Editors do not show the answers of commands: the user is told besides.
     pub(super) fn refuse(&self, reason: &str, loud: bool, answer: oneshot::Sender<Value>) {
+        // Some programs show it.
+        let reason = agent::safe::text(reason.as_bytes());
         if loud {
-            self.message(MessageType::WARNING, reason.to_string());
+            self.message(MessageType::WARNING, reason.clone());
         }
         let _ = answer.send(json!(Started::nothing(reason)));
     }
@@ -311,7 +313,7 @@ impl State {
         tokio::spawn(async move {
             let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, level));
             if let Ok(Err(error)) = cancelled.await {
-                client.show_message(MessageType::ERROR, format!("cancelling: {error}")).await;
+                tell::user(&client, MessageType::ERROR, &format!("cancelling: {error}")).await;
             }
         });
     }
@@ -344,7 +346,7 @@ impl State {
             let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
             let shown = can && client.show_document(asked).await.unwrap_or(false);
             if !shown {
-                client.show_message(MessageType::INFO, format!("the log is {path}")).await;
+                tell::user(&client, MessageType::INFO, &format!("the log is {path}")).await;
             }
         });
     }

@@ -9,7 +9,7 @@ impl State {
             tokio::spawn(async move {
                 if let Err(error) = client.register_capability(vec![watch::registration()]).await {
                     let message = format!("the editor does not watch files: {error}");
-                    client.log_message(MessageType::WARNING, message).await;
+                    tell::log(&client, MessageType::WARNING, &message).await;
                 }
             });
         }

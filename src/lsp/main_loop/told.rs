@@ -177,13 +177,13 @@ impl State {
 
     /// Tells the user.
     pub(super) fn message(&self, kind: MessageType, message: String) {
-        let (client, message) = (self.client.clone(), agent::safe::text(message.as_bytes()));
-        tokio::spawn(async move { client.show_message(kind, message).await });
+        let client = self.client.clone();
+        tokio::spawn(async move { tell::user(&client, kind, &message).await });
     }
 
     /// Tells the editor's log.
     pub(super) fn log(&self, kind: MessageType, message: String) {
-        let (client, message) = (self.client.clone(), agent::safe::text(message.as_bytes()));
-        tokio::spawn(async move { client.log_message(kind, message).await });
+        let client = self.client.clone();
+        tokio::spawn(async move { tell::log(&client, kind, &message).await });
     }
 }

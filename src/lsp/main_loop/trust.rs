@@ -7,7 +7,7 @@ use super::*;
 const YES: &str = "Trust and run";
 const SHOW: &str = "Show configuration";
 const NO: &str = "Not now";
-/// A message shows no more lines of what would run; the file itself has all.
+/// A message shows no more lines of what would run, and no more of what changed; the file itself has all.
 const MOST_LINES: usize = 20;
 /// And of each line no more characters.
 const LONGEST_LINE: usize = 1000;
@@ -24,15 +24,18 @@ pub(in crate::lsp) struct Question {
 
 impl Question {
     fn text(&self) -> String {
-        let mut lines =
-            self.standing.describe(&self.subject, |name| agent::agent(self.subject.config(), name)?.command);
-        if lines.len() > MOST_LINES {
-            lines.truncate(MOST_LINES);
-            lines.push("  …".into());
-        }
-        let safe: Vec<String> = lines.iter().map(|line| cut(&agent::safe::exact(line))).collect();
-        format!("Run {}? You have not trusted this configuration yet.\n{}", self.again.1.words(), safe.join("\n"))
+        let parts = self.standing.describe(&self.subject, |name| agent::agent(self.subject.config(), name)?.command);
+        let lines: Vec<String> = parts.iter().flat_map(|part| shortened(part)).collect();
+        let what = agent::safe::line(self.again.1.words().as_bytes());
+        format!("Run {what}? You have not trusted this configuration yet.\n{}", lines.join("\n"))
     }
+}
+
+/// As much of it as a message holds. What changed has room of its own: a long list must not push it out.
+fn shortened(part: &[String]) -> Vec<String> {
+    let more = part.len().saturating_sub(MOST_LINES);
+    let lines = part.iter().take(MOST_LINES).map(|line| cut(&agent::safe::exact(line)));
+    lines.chain((more > 0).then(|| format!("  … {more} more, which are in the file only"))).collect()
 }
 
 /// Says where there is more: nobody shall trust what looks like all of a command and is not.
@@ -94,7 +97,7 @@ async fn trust(client: &Client, question: Question) -> Option<(Command, Target)>
     match trusted.await.ok()? {
         Ok(_) => Some(again),
         Err(reason) => {
-            client.show_message(MessageType::ERROR, reason).await;
+            tell::user(client, MessageType::ERROR, &reason).await;
             None
         }
     }
@@ -105,6 +108,6 @@ async fn show(client: &Client, file: &Path, can: bool) {
     let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
     let shown = can && client.show_document(asked).await.unwrap_or(false);
     if !shown {
-        client.show_message(MessageType::INFO, format!("the configuration is {}", file.display())).await;
+        tell::user(client, MessageType::INFO, &format!("the configuration is {}", file.display())).await;
     }
 }
