@@ -70,13 +70,14 @@ fn program(agent: &Agent) -> Option<String> {
     agent.command.as_ref()?.words()?.into_iter().next()
 }
 
-/// The first file of the name on PATH that can be executed. A folder of PATH that is relative or lies in the workspace is
-/// passed over: a workspace must not be able to bring a program that merely has an agent's name.
+/// The first file of the name on PATH that can be executed. A folder of PATH that is relative or lies in the workspace, be it
+/// by way of a link, is passed over: a workspace must not be able to bring a program that merely has an agent's name.
 fn on_path(program: &str, path: &OsStr, root: &Path) -> Option<PathBuf> {
     if program.contains('/') {
         return None;
     }
-    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute() && !folder.starts_with(root));
+    let lies_in_root = |folder: &Path| folder.canonicalize().is_ok_and(|real| real.starts_with(root));
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute() && !lies_in_root(folder));
     folders.map(|folder| folder.join(program)).find(|file| is_executable(file))
 }
 
@@ -106,7 +107,8 @@ mod tests {
     #[test]
     fn a_program_is_looked_for_outside_the_workspace_only() {
         let folder = tempfile::tempdir().unwrap();
-        let (outside, root) = (folder.path().join("bin"), folder.path().join("work"));
+        let canonical = folder.path().canonicalize().unwrap();
+        let (outside, root) = (canonical.join("bin"), canonical.join("work"));
         for dir in [&outside, &root] {
             std::fs::create_dir_all(dir).unwrap();
             let file = dir.join("codex");
@@ -114,7 +116,9 @@ mod tests {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
         std::fs::write(outside.join("claude"), "no program").unwrap();
-        let path = std::env::join_paths([Path::new("."), &root, &outside]).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&root, &link).unwrap();
+        let path = std::env::join_paths([Path::new("."), &root, &link, &outside]).unwrap();
         assert_eq!(on_path("codex", &path, &root), Some(outside.join("codex")));
         assert_eq!(on_path("claude", &path, &root), None, "not executable");
         assert_eq!(on_path("./codex", &path, &root), None, "no name");

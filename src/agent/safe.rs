@@ -48,6 +48,25 @@ pub fn exact(line: &str) -> String {
     shown
 }
 
+/// JSON that says the same, without a character in it that a terminal would obey: strings are the only place for one, and there
+/// its number says the same.
+pub fn json(text: String) -> String {
+    let is_obeyed = |char: char| char != '\n' && char.is_control() || reorders(char);
+    if !text.contains(is_obeyed) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 64);
+    for char in text.chars() {
+        if is_obeyed(char) {
+            // All of them are below U+10000: one number, never a pair.
+            shown.push_str(&format!("\\u{:04x}", u32::from(char)));
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
 /// Characters without a width of their own, and those that end a line for some who read it.
 fn is_unseen(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{2029}'
@@ -105,6 +124,15 @@ mod tests {
     #[test]
     fn what_is_to_be_judged_is_shown_whole() {
         assert_eq!(exact("a\u{1b}]b\r\n\u{202e}c\u{200b} ä"), "a\\u{1b}]b\\u{d}\\u{a}\\u{202e}c\\u{200b} ä");
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let text = "ä\u{1b}[2J\u{7f}\u{9b}31m\u{202e}\n\u{2066}";
+        let shown = json(serde_json::json!({ "title": text }).to_string());
+        assert!(!shown.contains(|char: char| char.is_control() || reorders(char)), "{shown}");
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap_or_default();
+        assert_eq!(read.get("title").and_then(serde_json::Value::as_str), Some(text));
     }
 
     #[test]

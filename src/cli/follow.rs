@@ -55,9 +55,9 @@ struct Json;
 
 impl Show for Json {
     fn show(&mut self, record: &Record, _view: &View) -> io::Result<()> {
+        let line = safe::json(serde_json::to_string(record)?) + "\n";
         let mut output = io::stdout().lock();
-        serde_json::to_writer(&mut output, record)?;
-        output.write_all(b"\n")?;
+        output.write_all(line.as_bytes())?;
         output.flush()
     }
 

@@ -46,7 +46,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let text = agent::starter(&name, &agent::agent(&Config::default(), &name).unwrap_or_default());
     if !args.yes {
         print(&format!("\n{text}\n"))?;
-        if !confirmed(&format!("Write this to {}?", file.display()))? {
+        if !confirmed(&format!("Write this to {}?", shown(&file.display().to_string())))? {
             bail!("nothing was written");
         }
     }

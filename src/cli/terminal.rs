@@ -10,7 +10,7 @@ use crate::agent::safe;
 pub(super) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<ExitCode> {
     let pretty = io::stdout().is_terminal();
     let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-    print(&(text? + "\n"))?;
+    print(&(safe::json(text?) + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -71,6 +71,13 @@ fn no_command_prints_a_control_character_of_a_file() {
     for run in runs {
         call(&["watch", &run]);
     }
+    let machine: [&[&str]; 6] = [&["waves"], &["check"], &["status"], &["runs"], &["agents"], &["run", "--redo"]];
+    for arguments in machine {
+        call(&[arguments, &["--format", "json"]].concat());
+    }
+    let waves = text(&workspace.call(&["waves", "--format", "json"]).stdout);
+    let waves: serde_json::Value = serde_json::from_str(&waves).unwrap();
+    assert!(waves.to_string().contains("evil\u{2066}"), "what is said is the same: {waves}");
     let log = workspace.call(&["log", "T-1"]);
     assert!(text(&log.stdout).contains(NASTY), "into a pipe the bytes of a log go as they came");
 
