@@ -206,7 +206,8 @@ fn a_task_takes_with_it_what_it_may() {
 fn a_secret_of_a_verification_stands_in_no_journal_and_no_header() {
     let mut bench = Bench::new();
     bench.wave("1").task("A", "true");
-    let verify = ["sh", "-c", "exit 7", "sh", "--token=hunter1", "--password", "hunter2", "Authorization: hunter3"];
+    let script = "set A=1 TOKEN=hunter4; : https://me:hunter5@host/; exit 7";
+    let verify = ["sh", "-c", script, "sh", "--token=hunter1", "--password", "hunter2", "Authorization: hunter3"];
     handling(&mut bench, "A").verify = vec![verify.map(str::to_owned).to_vec()];
     let run = bench.run();
     assert_eq!(run.outcome("A"), Failed);

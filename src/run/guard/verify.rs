@@ -47,24 +47,59 @@ fn run(job: &Job, argv: &[String], control: &mut Control, supervisor: &Superviso
 }
 
 /// A command as it may stand in a log and in a journal: a value whose name speaks of a secret is left out, whether it stands
-/// with its name (`--token=x`, `Authorization: x`) or behind it (`--token x`).
+/// with its name (`--token=x`, `Authorization: x`) or behind it (`--token x`), and so is the user of a URL.
 fn named(argv: &[String]) -> String {
     let mut words = Vec::with_capacity(argv.len());
     let mut is_value = false;
     for word in argv {
-        words.push(match word.split_once(['=', ':']) {
-            _ if is_value => "…".to_owned(),
-            Some((name, _)) if is_secret(name) => format!("{}…", word.get(..=name.len()).unwrap_or(name)),
-            _ => word.clone(),
-        });
+        words.push(if is_value { "…".to_owned() } else { without_secrets(word) });
         is_value = !is_value && word.starts_with('-') && !word.contains('=') && is_secret(word);
     }
     safe::line(words.join(" ").as_bytes())
 }
 
+/// A word, which may be a whole script: from the first secret on nothing of it is shown, since nobody can tell where that
+/// ends.
+fn without_secrets(word: &str) -> String {
+    let word = without_users(word);
+    let ends = |(at, char): (usize, char)| {
+        let name = word.get(..at).unwrap_or_default();
+        let name = name.rsplit(|char: char| !is_of_a_name(char)).next().unwrap_or_default();
+        let introduces = match char {
+            '=' | ':' => true,
+            char if char.is_whitespace() => name.starts_with('-') || name.eq_ignore_ascii_case("bearer"),
+            _ => false,
+        };
+        (introduces && is_secret(name)).then_some(at + char.len_utf8())
+    };
+    match word.char_indices().find_map(ends) {
+        Some(end) => format!("{}…", word.get(..end).unwrap_or_default()),
+        None => word,
+    }
+}
+
+fn is_of_a_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.')
+}
+
+/// `https://…@host` for `https://name:password@host`.
+fn without_users(word: &str) -> String {
+    let mut parts = word.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let authority = part.split(['/', '?', '#', '"', '\'']).next().unwrap_or_default();
+        let authority = authority.split(char::is_whitespace).next().unwrap_or_default();
+        let user = authority.rfind('@').unwrap_or_default();
+        shown.push_str("://");
+        shown.push_str(if user > 0 { "…" } else { "" });
+        shown.push_str(part.get(user..).unwrap_or_default());
+    }
+    shown
+}
+
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["token", "secret", "passw", "key", "credential", "authorization"].iter().any(|word| name.contains(word))
+    ["token", "secret", "passw", "key", "credential", "authorization", "bearer"].iter().any(|word| name.contains(word))
 }
 
 /// The agent did its work, and this is how its verification ended.
@@ -114,5 +149,17 @@ mod tests {
         let argv =
             ["curl", "--token", "abc", "-H", "Authorization: Bearer abc", "--no-key=", "--key"].map(str::to_owned);
         assert_eq!(named(&argv), "curl --token … -H Authorization:… --no-key=… --key");
+        for (word, shown) in [
+            ("A=1 TOKEN=abc make", "A=1 TOKEN=…"),
+            ("login --password abc", "login --password …"),
+            ("curl -H 'X: Bearer abc'", "curl -H 'X: Bearer …"),
+            (
+                "get https://me:abc@host/a@b http://host/x ftp://me@host",
+                "get https://…@host/a@b http://host/x ftp://…@host",
+            ),
+            ("the keys of a map", "the keys of a map"),
+        ] {
+            assert_eq!(named(&["sh".into(), "-c".into(), word.into()]), format!("sh -c {shown}"));
+        }
     }
 }
