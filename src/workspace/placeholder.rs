@@ -99,7 +99,7 @@ fn fill_word<'v>(
                         format!("would be read by the shell: write `sh -c '... \"$1\"' sh {{{}}}`", placeholder.name());
                     return Err(refuse(how));
                 }
-                if is_first && filled.is_empty() && value.starts_with('-') && !before.contains(&"--") {
+                if is_first && filled.is_empty() && value.starts_with('-') && !options_are_over(before) {
                     let name = placeholder.name();
                     let how = format!(
                         "could be read as an option: write `--` or text before it, such as `--{name}={{{name}}}`"
@@ -114,13 +114,39 @@ fn fill_word<'v>(
     Ok(filled)
 }
 
+/// Did a `--` among the words before end the options, so that a word behind is none whatever it begins with? Not where
+/// options follow it (`npm run agent -- --prompt {title}`), nor where it only ends those of a program that hands on what is
+/// behind (`cargo run -- {title}`).
+fn options_are_over(before: &[&str]) -> bool {
+    const HAND_ON: [&str; 17] = [
+        "cargo", "npm", "npx", "pnpm", "yarn", "bun", "bunx", "uv", "dotnet", "mix", "stack", "cabal", "nix", "bazel",
+        "flutter", "swift", "turbo",
+    ];
+    let hands_on = before.first().is_some_and(|program| HAND_ON.iter().any(|name| is_program(program, name)));
+    let mut ends = before.iter().enumerate().filter(|(_, word)| **word == "--").map(|(at, _)| at).skip(hands_on.into());
+    let is_last_option = |at: usize| before.iter().skip(at + 1).all(|word| *word == "--" || !word.starts_with('-'));
+    ends.any(is_last_option)
+}
+
+fn is_program(word: &str, name: &str) -> bool {
+    Path::new(word).file_name().is_some_and(|file| file == name)
+}
+
 /// Is this word, which follows those before it, the script that a shell is called with: `bash -ec SCRIPT`, and also
-/// `bash -ce SCRIPT`, `bash -c -e -- SCRIPT`, `fish --command=SCRIPT`? Where that cannot be told it is taken for one.
+/// `bash -ce SCRIPT`, `bash -c -e -- SCRIPT`, `fish --command=SCRIPT`? Or is it one of the words that a program puts together to
+/// one: `ssh HOST note TEXT`? Where that cannot be told it is taken for one.
 fn is_shell_script(before: &[&str], word: &str) -> bool {
-    const SHELLS: [&str; 14] =
-        ["sh", "bash", "dash", "zsh", "ksh", "mksh", "yash", "fish", "ash", "busybox", "csh", "tcsh", "rbash", "pwsh"];
-    let is_shell =
-        |word: &&str| Path::new(word).file_name().is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
+    // `su`, `script` and those behind hand what follows their `-c` to a shell.
+    const SHELLS: [&str; 18] = [
+        "sh", "bash", "dash", "zsh", "ksh", "mksh", "yash", "fish", "ash", "busybox", "csh", "tcsh", "rbash", "pwsh",
+        "su", "runuser", "script", "flock",
+    ];
+    const JOIN_WORDS: [&str; 4] = ["ssh", "watch", "tmux", "parallel"];
+    let joins_words = before.first().is_some_and(|program| JOIN_WORDS.iter().any(|name| is_program(program, name)));
+    if joins_words {
+        return true;
+    }
+    let is_shell = |word: &&str| SHELLS.iter().any(|shell| is_program(word, shell));
     let Some(shell) = before.iter().position(is_shell) else { return false };
     let behind = before.get(shell + 1..).unwrap_or_default();
     let Some(called) = behind.iter().position(|word| asks_for_a_script(word)) else { return asks_for_a_script(word) };
@@ -192,6 +218,18 @@ mod tests {
             assert!(filled(words, "--force").is_ok(), "{words:?}");
         }
         assert!(filled(&["touch", "{title}"], "a --force").is_ok());
+        // A `--` that ends no options of the program that reads the value.
+        for words in [
+            &["npm", "run", "agent", "--", "--prompt", "{title}"][..],
+            &["npm", "run", "agent", "--", "{title}"],
+            &["/usr/bin/cargo", "run", "--", "{title}"],
+            &["tool", "--", "-x", "{title}"],
+        ] {
+            assert!(filled(words, "--force").is_err(), "{words:?}");
+        }
+        for words in [&["cargo", "run", "--", "--", "{title}"][..], &["touch", "--", "a", "{title}"]] {
+            assert!(filled(words, "--force").is_ok(), "{words:?}");
+        }
     }
 
     #[test]
@@ -215,6 +253,11 @@ mod tests {
             &["fish", "--command=note {title}"],
             &["fish", "-cnote {title}"],
             &["fish", "--command", "note {title}"],
+            &["su", "me", "-c", "note {title}"],
+            &["flock", "file", "-c", "note {title}"],
+            &["script", "-qc", "note {title}", "file"],
+            &["/usr/bin/ssh", "host", "note", "{title}"],
+            &["tmux", "new-session", "note {title}"],
         ] {
             assert!(filled(words, "x; rm -rf ~").is_err(), "{words:?}");
             assert!(filled(words, "plain").is_ok(), "{words:?}");
