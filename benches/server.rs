@@ -2,7 +2,8 @@
 //!
 //! Measured: from the start of the process to the answer of `initialize`; from there to the first answer that needs the
 //! index; and a keystroke, from the notification to the lenses and the diagnostics of that file. In made trees of 1,000
-//! and 100,000 tasks, the edits in turns.
+//! and 100,000 tasks, the edits in turns. The start is measured in GuardKit's part of the corpus, too, which
+//! `FEATURE_BUILD_CORPUS` names: for an editor that watches files, and for one that leaves it to the server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -11,11 +12,13 @@ mod common;
 #[allow(dead_code, unreachable_pub)]
 mod harness;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::made::{self, Made};
 use common::turns::{Times, millis, time};
+use feature_build::plan::PlannedTask;
+use feature_build::workspace::Index;
 use harness::{Editor, able, uri};
 use serde_json::{Value, json};
 
@@ -29,7 +32,11 @@ fn main() {
     }
     let trees = [1_000, 100_000].map(tree);
     for tree in &trees {
-        starts(tree);
+        starts(&format!("{} tasks", tree.tasks), &tree.root, &tree.in_large_feature, &able());
+    }
+    if let Some((root, file)) = corpus() {
+        starts("GuardKit's corpus", &root, &file, &able());
+        starts("GuardKit's corpus, watched by the server", &root, &file, &json!({}));
     }
     keystrokes(&trees);
 }
@@ -38,17 +45,28 @@ fn tree(size: usize) -> Made {
     made::kept(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("made-{size}")), size).unwrap()
 }
 
-fn starts(tree: &Made) {
+/// The folder of task files that people wrote, where it is there, and one of them.
+fn corpus() -> Option<(PathBuf, PathBuf)> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let root = std::env::var_os("FEATURE_BUILD_CORPUS").map_or(beside, PathBuf::from).join("guardkit");
+    let root = root.canonicalize().ok()?;
+    let index = Index::build(&root);
+    let in_wave = |task: &PlannedTask| task.file.to_path_buf();
+    let file = index.features().flat_map(|feature| &feature.waves).find_map(|wave| wave.tasks.first().map(in_wave));
+    Some((root, file?))
+}
+
+fn starts(what: &str, root: &Path, file: &Path, abilities: &Value) {
     let (mut answered, mut ready) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let mut editor = None;
-        answered.push(time(|| editor = Some(Editor::start(&[&tree.root], able(), json!({})))));
+        answered.push(time(|| editor = Some(Editor::start(&[root], abilities.clone(), json!({})))));
         let mut editor = editor.unwrap();
-        ready.push(time(|| drop(Open::new(&mut editor, tree))));
+        ready.push(time(|| drop(Open::new(&mut editor, &root.join(file)))));
         editor.quit();
     }
-    println!("start to answer of initialize, {} tasks: {}", tree.tasks, Times::new(answered).shown());
-    println!("from there to lenses, {} tasks: {}", tree.tasks, Times::new(ready).shown());
+    println!("start to answer of initialize, {what}: {}", Times::new(answered).shown());
+    println!("from there to lenses, {what}: {}", Times::new(ready).shown());
 }
 
 /// The text under edit.
@@ -59,10 +77,9 @@ struct Open {
 }
 
 impl Open {
-    fn new(editor: &mut Editor, tree: &Made) -> Self {
-        let path = tree.root.join(&tree.in_large_feature);
-        let text = std::fs::read_to_string(&path).unwrap();
-        let open = Self { uri: uri(&path), text, count: 0 };
+    fn new(editor: &mut Editor, path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let open = Self { uri: uri(path), text, count: 0 };
         editor.open_text(&open.uri, &open.text);
         assert!(!editor.lenses(&open.uri).is_empty());
         open
@@ -110,7 +127,8 @@ impl Open {
 
 fn keystrokes(trees: &[Made; 2]) {
     let mut editors = trees.each_ref().map(|tree| Editor::start(&[&tree.root], able(), json!({})));
-    let mut open: Vec<Open> = editors.iter_mut().zip(trees).map(|(editor, tree)| Open::new(editor, tree)).collect();
+    let opened = |(editor, tree): (&mut Editor, &Made)| Open::new(editor, &tree.root.join(&tree.in_large_feature));
+    let mut open: Vec<Open> = editors.iter_mut().zip(trees).map(opened).collect();
     for (what, edit) in [
         ("in the frontmatter", Open::edit_the_plan as fn(&mut Open, &mut Editor) -> Duration),
         ("in the body", Open::edit_the_body),

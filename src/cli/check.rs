@@ -1,5 +1,6 @@
 //! `feature-build check`.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,9 +34,14 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let wanted = Wanted::new(context, &index, &args.paths)?;
     let mut texts = Texts { index: &index, lines: HashMap::new() };
     let mut problems = Vec::new();
+    let known = LazyCell::new(|| index.known_ids());
     for FileProblems { file, problems: mut found } in index.all_problems() {
         if wanted.includes(&file) {
-            index.add_nearest_ids(&file, &mut found);
+            for problem in &mut found {
+                if let Some(unknown) = index.unknown_id(&file, problem) {
+                    problem.message = known.complete(&unknown);
+                }
+            }
             problems.extend(found.iter().map(|problem| located(&mut texts, &file, problem)));
         }
     }

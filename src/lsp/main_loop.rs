@@ -33,8 +33,8 @@ use super::diagnostics::{Outbox, Sources};
 use super::documents::{Document, Documents};
 use super::lenses::{self, Offers};
 use super::progress::{self, Shown};
-use super::proto::{LineTable, path_of, uri_of};
-use super::root::{self, Done, Root, Slot, Work, shown_root};
+use super::proto::{path_of, uri_of};
+use super::root::{self, Done, Lines, Nearest, Rest, Root, Slot, Work, shown_root};
 use super::runs::{Following, News};
 use super::tell;
 use super::watch::{self, FileWatch};
@@ -116,8 +116,8 @@ pub(super) enum Happening {
     Located { uri: Uri, place: Option<Place>, version: Option<i32>, clean: bool },
     /// The index is back.
     IndexBack { root: PathBuf, done: Option<Done> },
-    /// Lines of closed files were read.
-    Lines { root: PathBuf, lines: HashMap<RelPath, Arc<LineTable>> },
+    /// Lines of closed files were read; with those of a new index, all nearest ids were looked for.
+    Lines { root: PathBuf, reading: u64, lines: Lines, nearest: Option<Nearest> },
     /// Files changed on disk.
     Files { root: PathBuf, paths: Vec<PathBuf> },
     /// A watch stands.
@@ -300,7 +300,7 @@ impl State {
             Happening::RootFound { root, shown, folder } => self.root_found(root, shown, folder),
             Happening::Located { uri, place, version, clean } => self.located(uri, place, version, clean),
             Happening::IndexBack { root, done } => self.index_back(&root, done),
-            Happening::Lines { root, lines } => self.lines_read(&root, lines),
+            Happening::Lines { root, reading, lines, nearest } => self.lines_read(&root, reading, lines, nearest),
             Happening::Files { root, paths } => self.watched_files_changed(&root, &paths),
             Happening::Watching { root, watch } => {
                 if let Some(root) = self.roots.get_mut(&root) {

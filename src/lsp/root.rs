@@ -11,8 +11,9 @@ use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use super::watch::FileWatch;
 use crate::agent::{self, Excerpt};
+use crate::plan::{KnownIds, UnknownId};
 use crate::run::{self, Durations, NewRuns, Outcome, RunId, RunState};
-use crate::task::{self, Code, Problem, RelPath, TaskId};
+use crate::task::{self, Problem, RelPath, TaskId};
 use crate::workspace::{Changed, Index, private, state_dir};
 
 /// A file longer than this is cut before its lines are counted: all that has a range stands in the frontmatter.
@@ -47,11 +48,13 @@ pub(super) struct Root {
     /// Open files, with the editor's URI for each.
     pub(super) open: BTreeMap<RelPath, Uri>,
     /// Lines of closed files that have diagnostics.
-    pub(super) lines: HashMap<RelPath, Arc<LineTable>>,
+    pub(super) lines: Lines,
     /// Closed files whose lines are being read.
-    pub(super) reading_lines: BTreeSet<RelPath>,
+    pub(super) reading: Reading,
     /// Messages of unknown dependencies with the nearest known ids added: looked for when the user pauses.
-    pub(super) nearest: HashMap<Box<str>, Box<str>>,
+    pub(super) nearest: Nearest,
+    /// They are being looked for in all files.
+    pub(super) looking_for_nearest: bool,
     /// What was published last, where it is not empty.
     pub(super) published: BTreeMap<RelPath, (Uri, Vec<Diagnostic>)>,
     /// Watches files, where the editor does not.
@@ -98,12 +101,65 @@ pub(super) struct Done {
     pub(super) changed: Option<Changed>,
     /// Files that were read again: their old lines are wrong.
     pub(super) reread: BTreeSet<RelPath>,
-    /// Lines of files with problems.
-    pub(super) lines: HashMap<RelPath, Arc<LineTable>>,
-    /// Messages of problems, with the nearest known ids added.
-    pub(super) nearest: HashMap<Box<str>, Box<str>>,
+    /// What is still to be found out about a new index.
+    pub(super) rest: Option<Rest>,
     /// The history of runs, read once.
     pub(super) history: Option<Box<History>>,
+}
+
+/// What diagnostics of a whole workspace need, and lenses do not: they do not wait for it.
+pub(super) struct Rest {
+    /// Closed and open files with something to tell, or that such a file names.
+    pub(super) files: BTreeSet<RelPath>,
+    known: KnownIds,
+    unknown: Vec<UnknownId>,
+}
+
+impl Rest {
+    /// Reads the files' lines, and finds the messages of unknown dependencies with the nearest known ids. Blocking.
+    pub(super) fn find(self, root: &Path) -> (Lines, Nearest) {
+        let nearest = self.unknown.iter().map(|unknown| (unknown.message.clone(), self.known.complete(unknown)));
+        (read_lines(root, self.files), nearest.collect())
+    }
+}
+
+/// Lines of closed files.
+pub(super) type Lines = HashMap<RelPath, Arc<LineTable>>;
+/// Messages of unknown dependencies, with the nearest known ids added.
+pub(super) type Nearest = HashMap<Box<str>, Box<str>>;
+
+/// Which files' lines are being read. A file that changes meanwhile is read again, and what was read before does not
+/// count.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    newest: u64,
+    files: HashMap<RelPath, u64>,
+}
+
+impl Reading {
+    /// Those of the files that are not being read yet, with the number of this reading.
+    pub(super) fn begin(&mut self, mut files: BTreeSet<RelPath>) -> (u64, BTreeSet<RelPath>) {
+        self.newest += 1;
+        files.retain(|file| !self.files.contains_key(file));
+        self.files.extend(files.iter().map(|file| (file.clone(), self.newest)));
+        (self.newest, files)
+    }
+
+    /// All files may have changed.
+    pub(super) fn anew(&self) -> Self {
+        Self { newest: self.newest, files: HashMap::new() }
+    }
+
+    /// The file has changed.
+    pub(super) fn forget(&mut self, file: &Path) {
+        self.files.remove(file);
+    }
+
+    /// Leaves those lines that count.
+    pub(super) fn end(&mut self, reading: u64, lines: &mut Lines) {
+        lines.retain(|file, _| self.files.get(file) == Some(&reading));
+        self.files.retain(|_, of| *of != reading);
+    }
 }
 
 /// What earlier runs left.
@@ -136,8 +192,9 @@ impl Root {
             passed: BTreeSet::new(),
             open: BTreeMap::new(),
             lines: HashMap::new(),
-            reading_lines: BTreeSet::new(),
+            reading: Reading::default(),
             nearest: HashMap::new(),
+            looking_for_nearest: false,
             published: BTreeMap::new(),
             watch: None,
             run_watch: None,
@@ -220,14 +277,7 @@ pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
             }
             let reread: BTreeSet<RelPath> = open.into_iter().chain(closed).collect();
             touched.files.extend(reread.iter().cloned());
-            Done {
-                index,
-                changed: Some(touched),
-                reread,
-                lines: HashMap::new(),
-                nearest: HashMap::new(),
-                history: None,
-            }
+            Done { index, changed: Some(touched), reread, rest: None, history: None }
         }
         (work, _) => build(root, matches!(work, Work::Build)),
     }
@@ -241,15 +291,15 @@ fn build(root: &Path, first: bool) -> Done {
         index.set_passed(history.ended.iter().filter_map(passed).collect());
     }
     let problems = index.all_problems();
-    let nearest = problems.iter().flat_map(|file| nearest_ids(&index, &file.file, &file.problems)).collect();
     let related = problems.iter().flat_map(|file| &file.problems).flat_map(|problem| &problem.related);
     let mut files: BTreeSet<RelPath> = related.map(|(place, _)| place.file.clone()).collect();
     files.extend(problems.iter().map(|file| file.file.clone()));
     let not_passed =
         history.iter().flat_map(|history| &history.ended).filter(|(_, ended)| ended.outcome != Outcome::Passed);
     files.extend(not_passed.filter_map(|(task, _)| index.file_of(task.as_str()).cloned()));
-    let lines = read_lines(root, files);
-    Done { index, changed: None, reread: BTreeSet::new(), lines, nearest, history }
+    let unknown = problems.iter().flat_map(|of| unknown_ids(&index, &of.file, &of.problems)).collect();
+    let rest = Some(Rest { files, known: index.known_ids(), unknown });
+    Done { index, changed: None, reread: BTreeSet::new(), rest, history }
 }
 
 fn history(root: &Path, state_dir: &Path) -> History {
@@ -273,13 +323,13 @@ fn history(root: &Path, state_dir: &Path) -> History {
     History { ended, live, new_runs, durations }
 }
 
-/// The messages of a file's unknown dependencies, with the nearest known ids added. Costs a look at every id.
-pub(super) fn nearest_ids(index: &Index, file: &Path, problems: &[Problem]) -> Vec<(Box<str>, Box<str>)> {
-    let unknown = problems.iter().filter(|problem| problem.code == Code::UnknownDependency);
-    let mut unknown: Vec<Problem> = unknown.cloned().collect();
-    let plain: Vec<Box<str>> = unknown.iter().map(|problem| problem.message.clone()).collect();
-    index.add_nearest_ids(file, &mut unknown);
-    plain.into_iter().zip(unknown.into_iter().map(|problem| problem.message)).collect()
+/// A file's dependencies that nobody knows.
+pub(super) fn unknown_ids<'a>(
+    index: &'a Index,
+    file: &'a Path,
+    problems: &'a [Problem],
+) -> impl Iterator<Item = UnknownId> + 'a {
+    problems.iter().filter_map(|problem| index.unknown_id(file, problem))
 }
 
 /// The end of a log; `None` where it cannot be read: the outcome is told without it. Blocking.
@@ -288,7 +338,7 @@ pub(super) fn read_excerpt(log: &Path, root: &Path) -> Option<Arc<Excerpt>> {
 }
 
 /// The lines of closed files. One that cannot be read has none, and its diagnostics stand at its start. Blocking.
-pub(super) fn read_lines(root: &Path, files: BTreeSet<RelPath>) -> HashMap<RelPath, Arc<LineTable>> {
+pub(super) fn read_lines(root: &Path, files: BTreeSet<RelPath>) -> Lines {
     use std::io::Read as _;
     let read = |file: &RelPath| {
         let mut bytes = Vec::new();
@@ -320,6 +370,26 @@ pub(super) fn shown_root(root: &Path, folder: &Path, folder_canonical: &Path) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_were_read_before_a_file_changed_do_not_count() {
+        let lines = || Arc::new(LineTable::new(""));
+        let file = |name: &str| -> RelPath { Path::new(name).into() };
+        let mut reading = Reading::default();
+        let (first, files) = reading.begin([file("changes"), file("stays")].into());
+        assert_eq!(files.len(), 2);
+        let (_, again) = reading.begin([file("stays")].into());
+        assert!(again.is_empty(), "it is being read");
+        reading.forget(&file("changes"));
+        let (second, files) = reading.begin([file("changes")].into());
+        assert_eq!(files, [file("changes")].into());
+        let mut old: Lines = [(file("changes"), lines()), (file("stays"), lines())].into();
+        reading.end(first, &mut old);
+        assert_eq!(old.into_keys().collect::<Vec<_>>(), [file("stays")]);
+        let mut new: Lines = [(file("changes"), lines())].into();
+        reading.end(second, &mut new);
+        assert_eq!(new.len(), 1);
+    }
 
     #[test]
     fn a_root_keeps_the_name_that_the_editor_has_for_it() {

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::feature::{Planned, plan};
+use super::nearest::{KnownIds, UnknownId};
 use super::tables::{Entry, GroupKey, Tables, named};
-use super::{Feature, Map, nearest};
+use super::{Feature, Map};
 use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, TaskId};
 
 /// All tasks of a workspace with what follows from them.
@@ -147,18 +148,18 @@ impl Catalog {
         sorted.into_iter()
     }
 
-    /// Adds the nearest known ids to the message of each `unknown-dependency` of this file.
-    ///
-    /// Costs a look at every id of the workspace: `check` asks at once, the language server when the user pauses.
-    pub fn add_nearest_ids(&self, file: &Path, problems: &mut [Problem]) {
-        for problem in problems.iter_mut().filter(|problem| problem.code == Code::UnknownDependency) {
-            let Some(wanted) = self.dependency_at(file, problem.span) else { continue };
-            let own = self.tables.entry(file).map_or("", Entry::id);
-            let nearest = nearest::nearest(wanted, self.tables.ids().filter(|id| *id != own));
-            if !nearest.is_empty() {
-                problem.message = format!("{}; did you mean {}?", problem.message, nearest::one_of(&nearest)).into();
-            }
-        }
+    /// The dependency that this problem of a file is about, where nobody knows it.
+    pub fn unknown_id(&self, file: &Path, problem: &Problem) -> Option<UnknownId> {
+        (problem.code == Code::UnknownDependency).then(|| UnknownId {
+            message: problem.message.clone(),
+            wanted: self.dependency_at(file, problem.span).map(Into::into),
+            own: self.tables.entry(file).map_or("", Entry::id).into(),
+        })
+    }
+
+    /// Every id, to look for those nearest to an unknown one.
+    pub fn known_ids(&self) -> KnownIds {
+        KnownIds::new(self.tables.ids())
     }
 
     /// What the dependency at this place says.

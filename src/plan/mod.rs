@@ -15,6 +15,7 @@ mod tables;
 mod tests;
 
 pub use catalog::{Catalog, Replanned};
+pub use nearest::{KnownIds, UnknownId};
 pub use select::{
     Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
 };

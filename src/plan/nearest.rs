@@ -5,12 +5,51 @@ use super::names::natural;
 /// More would not help anybody.
 const MOST: usize = 3;
 
+/// A dependency that nobody knows. It holds all that a search for what was meant needs, which so can take place on
+/// another thread than the catalog's.
+#[derive(Debug)]
+pub struct UnknownId {
+    /// What its problem says.
+    pub message: Box<str>,
+    /// What was written; `None`: that place has another text by now.
+    pub(super) wanted: Option<Box<str>>,
+    /// The id of the task that says it: nobody means themselves.
+    pub(super) own: Box<str>,
+}
+
+/// Every id of a workspace, ready to be searched: made once for all dependencies that are unknown.
+#[derive(Debug)]
+pub struct KnownIds(Vec<(Box<str>, Letters)>);
+
+impl KnownIds {
+    pub(super) fn new<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
+        Self(ids.map(|id| (id.into(), Letters::of(id))).collect())
+    }
+
+    /// What the problem says, with the nearest known ids added. Costs a look at every id.
+    pub fn complete(&self, unknown: &UnknownId) -> Box<str> {
+        let others = self.0.iter().filter(|(id, _)| *id != unknown.own).map(|(id, letters)| (&**id, *letters));
+        let wanted = unknown.wanted.as_deref();
+        let nearest = wanted.map(|wanted| nearest_among(wanted, others)).unwrap_or_default();
+        if nearest.is_empty() {
+            return unknown.message.clone();
+        }
+        format!("{}; did you mean {}?", unknown.message, one_of(&nearest)).into()
+    }
+}
+
 /// The names that an author may have meant, the nearest first.
 pub(super) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let wanted = Letters::of(wanted);
-    let limit = limit(wanted.length);
-    let mut found: Vec<(usize, &str)> =
-        known.filter_map(|name| Some((wanted.distance(&Letters::of(name), limit)?, name))).collect();
+    nearest_among(wanted, known.map(|name| (name, Letters::of(name))))
+}
+
+fn nearest_among<'a>(wanted: &str, known: impl Iterator<Item = (&'a str, Letters)>) -> Vec<&'a str> {
+    let (letters, wanted) = (Letters::of(wanted), wanted.to_lowercase());
+    let limit = limit(letters.length);
+    let near = known.filter(|(_, other)| !letters.cannot_be_near(*other, limit));
+    let distance = |name: &str| strsim::osa_distance(&wanted, &name.to_lowercase());
+    let mut found: Vec<(usize, &str)> = near.map(|(name, _)| (distance(name), name)).collect();
+    found.retain(|(distance, _)| *distance <= limit);
     found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| natural(a.1, b.1)));
     found.dedup();
     found.into_iter().take(MOST).map(|(_, name)| name).collect()
@@ -31,30 +70,25 @@ pub(super) fn one_of(names: &[impl AsRef<str>]) -> String {
     }
 }
 
-/// A name without case, with a bit for each letter or digit in it.
+/// How long a name is, with a bit for each letter or digit in it; without case.
+#[derive(Debug, Clone, Copy)]
 struct Letters {
-    text: String,
     length: usize,
     set: u64,
 }
 
 impl Letters {
     fn of(text: &str) -> Self {
-        let text = text.to_lowercase();
-        let set = text.chars().fold(0, |set, letter| set | 1 << (u32::from(letter) & 63));
-        Self { length: text.chars().count(), text, set }
+        let letters = || text.chars().flat_map(char::to_lowercase);
+        let set = letters().fold(0, |set, letter| set | 1 << (u32::from(letter) & 63));
+        Self { length: letters().count(), set }
     }
 
-    /// How many edits lie between two names, where they are not more than the limit. The exact distance is dear, so
-    /// names are passed over that differ too much in length, or in letters: each edit changes at most two of them.
-    fn distance(&self, other: &Self, limit: usize) -> Option<usize> {
+    /// The exact distance is dear, so names are passed over that differ too much in length, or in letters: each edit
+    /// changes at most two of them.
+    fn cannot_be_near(self, other: Self, limit: usize) -> bool {
         let too_long = self.length.abs_diff(other.length) > limit;
-        let too_different = (self.set ^ other.set).count_ones() as usize > limit * 2;
-        if too_long || too_different {
-            return None;
-        }
-        let distance = strsim::osa_distance(&self.text, &other.text);
-        (distance <= limit).then_some(distance)
+        too_long || (self.set ^ other.set).count_ones() as usize > limit * 2
     }
 }
 

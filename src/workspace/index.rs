@@ -8,7 +8,7 @@ use super::config::FILE_NAME;
 use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
 use super::placeholder::{Placeholder, UnsafeValue, fill};
 use super::{Command, Config, ConfigError, private, walk};
-use crate::plan::{Catalog, Feature, Replanned, Set};
+use crate::plan::{Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
 use crate::task::{
     self, BacklogFacts, Code, Dialect, FeatureFile, FeatureRef, Milestone, Milestones, OwnCommand, Problem, RelPath,
     Severity, Span, Standing, Surroundings, Task, TaskId, Text,
@@ -150,12 +150,15 @@ impl Index {
         all
     }
 
-    /// Adds the nearest known ids to the `unknown-dependency` problems of a file. Costs a look at every id, so it is
-    /// asked for when the user pauses, not on each keystroke.
-    pub fn add_nearest_ids(&self, file: &Path, problems: &mut [Problem]) {
-        if let Some(file) = self.relative(file) {
-            self.catalog.add_nearest_ids(&file, problems);
-        }
+    /// The dependency that this problem of a file is about, where nobody knows it.
+    pub fn unknown_id(&self, file: &Path, problem: &Problem) -> Option<UnknownId> {
+        self.catalog.unknown_id(&self.relative(file)?, problem)
+    }
+
+    /// Every id, to look for those nearest to an unknown one: costs a look at every id, so it is asked for when the user
+    /// pauses, not on each keystroke.
+    pub fn known_ids(&self) -> KnownIds {
+        self.catalog.known_ids()
     }
 
     /// The text of a file as ranges count in it: the open editor's, else the disk's. Blocking.

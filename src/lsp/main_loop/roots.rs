@@ -148,14 +148,18 @@ impl State {
         let everything = done.changed.is_none();
         let configuration = done.reread.iter().any(|file| **file == *Path::new(CONFIG_FILE));
         root.lines.retain(|file, _| !everything && !done.reread.contains(file));
-        root.lines.extend(done.lines);
-        root.nearest.extend(done.nearest);
+        done.reread.iter().for_each(|file| root.reading.forget(file));
         if everything {
+            root.reading = root.reading.anew();
             // A new index knows neither open texts nor what passed.
             let open: Vec<RelPath> = root.open.keys().cloned().collect();
             root.backlog.texts.extend(open);
             root.passed = BTreeSet::new();
         }
+        if let Some(rest) = done.rest {
+            self.find_rest(path, rest);
+        }
+        let Some(root) = self.roots.get_mut(path) else { return };
         if let Some(history) = done.history {
             root.runs.remember(history.ended, history.durations);
             self.watch_runs(path, history.new_runs);
@@ -165,6 +169,7 @@ impl State {
         }
         self.feed_backlog(path);
         self.tell_passed(path);
+        self.answer_waiting(path);
         if everything {
             self.publish_all(path);
         }
@@ -176,7 +181,6 @@ impl State {
             self.touched(path, &changed);
         }
         self.lenses_stale();
-        self.answer_waiting(path);
         self.reload_backlog(path);
     }
 

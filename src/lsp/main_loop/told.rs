@@ -1,5 +1,7 @@
 //! What the editor is told unasked: diagnostics.
 
+use std::cell::LazyCell;
+
 use super::*;
 
 impl State {
@@ -29,7 +31,7 @@ impl State {
                 nearest: &root.nearest,
                 encoding: self.abilities.encoding,
             };
-            if sources.wants_nearest_ids(&file) {
+            if !root.looking_for_nearest && sources.wants_nearest_ids(&file) {
                 unsure.push((path.to_path_buf(), file.clone()));
             }
             let diagnostics = match sources.of_file(&file) {
@@ -64,23 +66,40 @@ impl State {
         self.read_lines(path, missing);
     }
 
-    pub(super) fn read_lines(&mut self, path: &Path, mut files: BTreeSet<RelPath>) {
+    pub(super) fn read_lines(&mut self, path: &Path, files: BTreeSet<RelPath>) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        files.retain(|file| root.reading_lines.insert(file.clone()));
+        let (reading, files) = root.reading.begin(files);
         if files.is_empty() {
             return;
         }
         let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
         tokio::task::spawn_blocking(move || {
             let lines = root::read_lines(&path, files);
-            let _ = happenings.blocking_send(Happening::Lines { root: path, lines });
+            let _ = happenings.blocking_send(Happening::Lines { root: path, reading, lines, nearest: None });
         });
     }
 
-    pub(super) fn lines_read(&mut self, path: &Path, lines: HashMap<RelPath, Arc<LineTable>>) {
+    /// Finds what diagnostics of a new index need besides.
+    pub(super) fn find_rest(&mut self, path: &Path, mut rest: Rest) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        root.reading_lines.retain(|file| !lines.contains_key(file));
+        let (reading, files) = root.reading.begin(rest.files);
+        rest.files = files;
+        root.looking_for_nearest = true;
+        let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
+        tokio::task::spawn_blocking(move || {
+            let (lines, nearest) = rest.find(&path);
+            let _ = happenings.blocking_send(Happening::Lines { root: path, reading, lines, nearest: Some(nearest) });
+        });
+    }
+
+    pub(super) fn lines_read(&mut self, path: &Path, reading: u64, mut lines: Lines, nearest: Option<Nearest>) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        root.reading.end(reading, &mut lines);
         root.lines.extend(lines);
+        if let Some(nearest) = nearest {
+            root.looking_for_nearest = false;
+            root.nearest.extend(nearest);
+        }
         // Another file's related place may have waited for these lines, too.
         self.publish_all(path);
     }
@@ -143,7 +162,10 @@ impl State {
                 self.pause = Some(Instant::now() + PAUSE);
                 continue;
             };
-            let found = root::nearest_ids(index, &file, &index.problems(&file));
+            let problems = index.problems(&file);
+            let known = LazyCell::new(|| index.known_ids());
+            let unknown = root::unknown_ids(index, &file, &problems);
+            let found: Nearest = unknown.map(|unknown| (unknown.message.clone(), known.complete(&unknown))).collect();
             if root.nearest.len() > MOST_NEAREST {
                 root.nearest.clear();
             }

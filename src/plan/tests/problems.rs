@@ -40,9 +40,9 @@ fn an_unknown_dependency_stops_an_open_task_and_names_the_nearest() {
         ]
     );
     let file = Path::new("tasks/backlog/f/TASK-002.md");
-    let mut problems = catalog.problems(file).to_vec();
-    catalog.add_nearest_ids(file, &mut problems);
-    assert!(problems[0].message.ends_with("did you mean TASK-001 or TASK-003?"), "{}", problems[0].message);
+    let unknown = catalog.unknown_id(file, &catalog.problems(file)[0]).unwrap();
+    let message = catalog.known_ids().complete(&unknown);
+    assert!(message.ends_with("did you mean TASK-001 or TASK-003?"), "{message}");
     // Someone writes the missing task: the problem goes without anybody touching the file that has it.
     catalog.set_task(Path::new("new.md"), Some(Arc::new(Task { file: Path::new("new.md").into(), ..task("TASK-01") })));
     let replanned = catalog.replan();
