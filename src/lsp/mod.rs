@@ -54,7 +54,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// # Errors
 /// Where the runtime cannot start.
 pub fn serve() -> std::io::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // One thread: on its way from the editor to the loop and back a message waits for no other one to wake.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shut_down = runtime.block_on(converse());
     // A thread that still reads from a standard input which nobody closes must not keep the process.
     runtime.shutdown_background();
