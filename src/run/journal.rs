@@ -267,14 +267,25 @@ impl Journal {
         Ok(())
     }
 
-    /// Brings what was added last through a power failure. Blocking.
-    pub(super) fn flush(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// What flushes it while lines are added.
+    pub(super) fn flush_handle(&self) -> io::Result<FlushHandle> {
+        self.file.try_clone().map(FlushHandle)
     }
 
     /// How long it is.
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+}
+
+/// Flushes a journal from another thread than the one that writes it.
+#[derive(Debug)]
+pub(super) struct FlushHandle(File);
+
+impl FlushHandle {
+    /// Brings what was added before through a power failure. Blocking.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.0.sync_data()
     }
 }
 

@@ -1,14 +1,15 @@
 //! Recording: a thread of its own, so that a slow or full disk holds up no decision.
 
 use std::io;
-use std::thread;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::Event;
 use super::health::{Health, Source};
-use super::journal::Journal;
+use super::journal::{FlushHandle, Journal};
 use crate::task::TaskId;
 
 /// How many events wait for the disk before the supervisor does, besides those that each task of the run has at least.
@@ -37,9 +38,11 @@ impl Recorder {
     pub(super) fn start(journal: Journal, health: Health, tasks: usize) -> io::Result<Self> {
         let (queue, mut messages) = mpsc::channel(QUEUE + tasks.saturating_mul(EVENTS_A_TASK));
         let (done, writer) = oneshot::channel();
+        let flusher = Flusher::start(journal.flush_handle()?)?;
         thread::Builder::new().name("journal".into()).spawn(move || {
-            let mut writer = Writer { journal, health, waiting: Vec::new() };
+            let mut writer = Writer { journal, health, flusher, waiting: Vec::new() };
             writer.serve(&mut messages);
+            writer.flusher.end();
             let _ = done.send(Ok(writer.journal));
         })?;
         Ok(Self { queue, writer })
@@ -82,12 +85,12 @@ impl Recorder {
 struct Writer {
     journal: Journal,
     health: Health,
+    flusher: Flusher,
     /// Who wants to know that all is written.
     waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Writer {
-    /// One flush to the disk serves all that came meanwhile: it takes longer than a hundred lines.
     fn serve(&mut self, messages: &mut mpsc::Receiver<Message>) {
         while let Some(message) = messages.blocking_recv() {
             let mut weighty = self.take(message);
@@ -98,8 +101,7 @@ impl Writer {
                 let _ = flushed.send(());
             }
             if weighty {
-                // A disk that cannot flush is no reason to end anybody's task.
-                let _ = self.journal.flush();
+                self.flusher.ask();
             }
         }
     }
@@ -151,6 +153,37 @@ impl Writer {
             self.health.well(&Source::Journal);
         }
         Ok(())
+    }
+}
+
+/// Brings the journal through a power failure: on another thread, since a flush takes as long as a hundred lines, for which
+/// followers would wait.
+struct Flusher {
+    asked: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Flusher {
+    fn start(journal: FlushHandle) -> io::Result<Self> {
+        // Room for one: a flush that has not begun serves all that is written until then.
+        let (asked, questions) = sync_channel(1);
+        let flush = move || {
+            while questions.recv().is_ok() {
+                // A disk that cannot flush is no reason to end anybody's task.
+                let _ = journal.flush();
+            }
+        };
+        Ok(Self { asked, thread: thread::Builder::new().name("flush".into()).spawn(flush)? })
+    }
+
+    fn ask(&self) {
+        let _ = self.asked.try_send(());
+    }
+
+    /// Waits until all that was asked for is done.
+    fn end(self) {
+        drop(self.asked);
+        let _ = self.thread.join();
     }
 }
 
