@@ -3,6 +3,7 @@
 //! | measured | floor |
 //! | --- | --- |
 //! | a wave of three tasks that sleep for 2 s, from the command line to its end | three `sleep 2` started and awaited |
+//! | the same, how many times faster | three `sleep 2` one after another |
 //! | a cold `check` of a workspace | walking it and reading 4 KiB of each Markdown file |
 //!
 //! The workspace is the one that `FEATURE_BUILD_CORPUS` names (default: `../shared/corpus/guardkit` where it is there).
@@ -42,6 +43,8 @@ fn wave_of_sleeps() {
         naps.into_iter().for_each(|mut nap| assert!(nap.wait().unwrap().success()));
     };
     report("a wave of three tasks that sleep for 2 s", 5, ours, floor);
+    let serial = || (0..3).for_each(|_| assert!(Command::new("sleep").arg("2").status().unwrap().success()));
+    report("the same, beside one after another", 5, ours, serial);
 }
 
 fn cold_check() {
@@ -86,7 +89,7 @@ fn report(what: &str, rounds: usize, ours: impl Fn(), floor: impl Fn()) {
     let spread = our_times[rounds - 1] - our_times[0];
     let ratio = median.as_secs_f64() / floor.as_secs_f64();
     let shown = |time: Duration| format!("{:.3} s", time.as_secs_f64());
-    println!("{what:<44} {:>9} {:>9} {:>9} {ratio:>7.2}", shown(median), shown(spread), shown(floor));
+    println!("{what:<44} {:>9} {:>9} {:>9} {ratio:>7.3}", shown(median), shown(spread), shown(floor));
 }
 
 fn time(work: &impl Fn()) -> Duration {

@@ -4,26 +4,99 @@
 //! | --- | --- |
 //! | a wave of 10,000 `true`s | the same processes, started and awaited one after another |
 //! | a wave of 8 tasks that write 200 MB each | the same tasks, writing straight to files |
+//! | memory of supervisor and guards: a wave of 1,000 `true`s, and of 8 tasks that write 2 MB and 200 MB each | none |
+//!
+//! `-- memory` measures that alone.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "../tests/run/bench.rs"]
+#[allow(dead_code, unreachable_pub, clippy::expect_used)]
+mod bench;
+#[path = "../tests/faults/family.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod family;
+
 use std::fs::{self, File};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use bench::Bench;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_feature-build");
 const ROUNDS: usize = 3;
 
 fn main() {
     // `cargo test --all-targets` runs this, too, and does not ask for measurements.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    let asked = |what| std::env::args().any(|argument| argument == what);
+    if !asked("--bench") {
+        return;
+    }
+    memory();
+    if asked("memory") {
         return;
     }
     println!("{:<44} {:>9} {:>9} {:>7}", "", "median", "floor", "ratio");
     let number = std::env::var("FEATURE_BUILD_SWARM").ok().and_then(|number| number.parse().ok()).unwrap_or(10_000);
     trues(number);
     floods();
+}
+
+/// What a process has at most, and what of it is its own: the rest are pages of the program's file, which all of its
+/// processes share.
+struct Memory {
+    peak: i64,
+    own: i64,
+}
+
+impl Memory {
+    fn of(pid: i32) -> Self {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+        let private = rollup.lines().filter_map(|line| line.strip_prefix("Private_")?.split_ascii_whitespace().nth(1));
+        let own = private.map(|kib| kib.parse::<i64>().unwrap()).sum();
+        Self { peak: family::peak_memory(pid).unwrap(), own }
+    }
+
+    fn shown(&self) -> String {
+        let mib = |kib: i64| kib as f64 / 1024.0;
+        format!("{:.2} MiB, of which {:.2} its own", mib(self.peak), mib(self.own))
+    }
+}
+
+fn memory() {
+    memory_of_run(1_000, 0);
+    memory_of_run(0, 2_000_000);
+    memory_of_run(0, 200_000_000);
+}
+
+/// A wave of tasks that do nothing, then one of 8 that write so many bytes each and stay until they were looked at.
+fn memory_of_run(trues: usize, bytes: usize) {
+    const TASKS: usize = 8;
+    let mut bench = Bench::new();
+    bench.options.max_parallel = NonZeroU32::new(8);
+    if trues > 0 {
+        bench.wave("1");
+    }
+    for number in 0..trues {
+        bench.task_argv(&format!("TRUE-{number}"), &[], &["true"]);
+    }
+    bench.wave("2");
+    for number in 0..TASKS {
+        let wait = "until [ -e go ]; do sleep 0.02; done";
+        bench.task(&format!("T-{number}"), &format!("head -c {bytes} /dev/zero; touch {number}.written; {wait}"));
+    }
+    let run = bench.start();
+    let supervisor = family::supervisor(bench.paths(&run).dir()).unwrap();
+    (0..TASKS).for_each(|number| bench.wait_for_file(&format!("{number}.written")));
+    let guards: Vec<Memory> = family::guards(supervisor).into_iter().map(Memory::of).collect();
+    assert_eq!(guards.len(), TASKS);
+    println!("after {trues} `true`s, {TASKS} tasks that wrote {} MB each", bytes / 1_000_000);
+    println!("  supervisor: {}", Memory::of(supervisor).shown());
+    println!("  largest guard: {}", guards.iter().max_by_key(|guard| guard.peak).unwrap().shown());
+    fs::write(bench.path("go"), "").unwrap();
+    assert_eq!(bench.follow(&run).exit_code(), 0);
 }
 
 fn trues(number: usize) {

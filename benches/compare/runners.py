@@ -1,6 +1,7 @@
 """1,000 times `true`, 8 at a time."""
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -88,15 +89,14 @@ def measure(program: Path, found: dict[str, Path], rounds: int):
             "keeps a log a task": keeps[0],
             "survives kill -9": keeps[1],
         })
-    names = ["make", "xargs", "just", "task", "parallel", "turbo"]
-    missing = {name: peers.why_missing(name) for name in names if name not in found}
-    missing["cargo-nextest"] = "it runs tests of a Rust crate only, which would have to be built first"
-    return rows, missing
+    names = ["make", "xargs", "just", "task", "parallel", "turbo", "cargo-nextest"]
+    return rows, {name: peers.why_missing(name) for name in names if name not in found}
 
 
 KEEPS = {
     "feature-build": ("yes", "yes"),
     "GNU parallel": ("can", "no"),
+    "cargo-nextest": ("in memory", "no"),
     f"turborepo ({COUNT_OF_TURBO} tasks)": ("yes", "no"),
 }
 
@@ -131,6 +131,9 @@ def commands(program: Path, found: dict[str, Path], folder: Path) -> dict[str, t
     if "parallel" in found:
         write(folder / "lines", "true\n" * COUNT)
         all_commands["GNU parallel"] = (["/usr/bin/env", "perl", found["parallel"], "--will-cite", f"-j{LIMIT}", "-a", "lines"], folder)
+    if "cargo-nextest" in found:
+        command = [found["cargo-nextest"], "nextest", "run", "--offline", f"--test-threads={LIMIT}"]
+        all_commands["cargo-nextest"] = (command, crate_of_tests(folder / "crate", numbers))
     if "turbo" in found:
         all_commands[f"turborepo ({COUNT_OF_TURBO} tasks)"] = (turbo(found["turbo"]), repo_of_turbo(folder / "turbo"))
     return all_commands
@@ -141,6 +144,16 @@ def ours(root: Path, numbers: range, command: list[str], limit: int) -> Path:
     for number in numbers:
         text = f"---\nid: T-{number}\ntitle: One of many\nstatus: backlog\nwave: 1\n---\n"
         write(root / f"tasks/backlog/swarm/T-{number}.md", text)
+    return root
+
+
+def crate_of_tests(root: Path, numbers: range) -> Path:
+    """A crate whose one test binary has a test that does nothing for each number; built here, so outside of what is timed."""
+    # A workspace of its own: the cache may lie within another one.
+    write(root / "Cargo.toml", '[package]\nname = "many"\nversion = "0.1.0"\nedition = "2021"\n\n[workspace]\n')
+    write(root / "src/lib.rs", "")
+    write(root / "tests/many.rs", "".join(f"#[test]\nfn t{number}() {{}}\n" for number in numbers))
+    subprocess.run(["cargo", "test", "--quiet", "--offline", "--no-run"], cwd=root, check=True)
     return root
 
 
