@@ -154,6 +154,8 @@ fn a_run_is_cancelled_by_its_lens_and_by_its_progress() {
         run_wave(&mut editor, &workspace);
         let begin = editor.progress(|value| value["kind"] == "begin");
         editor.titles_until(&uri, |titles| titles[0].ends_with("Cancel"));
+        // One that has not started by then is skipped.
+        eventually("all tasks are on", || told(&workspace, "task-started") == 3);
         if by_lens {
             let click = editor.lenses(&uri)[0]["command"].clone();
             let answer = editor.command(click["command"].as_str().unwrap(), click["arguments"][0].clone());
@@ -226,6 +228,7 @@ fn a_task_and_a_run_are_ended_level_by_level() {
     };
     let cancel = lens(&mut editor, "\u{23f3} running \u{b7} Cancel task");
     eventually("the task ignores SIGTERM", || workspace.path("deaf").exists());
+    eventually("all tasks are on", || told(&workspace, "task-started") == 3);
     click(&mut editor, &cancel);
     let kill = lens(&mut editor, "\u{23f3} terminating\u{2026} \u{b7} Kill task");
     assert_eq!(kill["arguments"][0]["level"], "kill");
