@@ -330,7 +330,9 @@ fn without_place(error: &serde_yaml::Error) -> String {
     let message = error.to_string();
     let line = message.lines().next().unwrap_or_default();
     let what = line.rsplit_once(" at line ").map_or(line, |(what, _)| what);
-    let what = what.split_once(", set DuplicateKeyPolicy").map_or(what, |(what, _)| what);
+    // What a programmer should do about it.
+    let advice = [", set DuplicateKeyPolicy", "; use from_str"];
+    let what = advice.iter().find_map(|advice| what.split_once(advice)).map_or(what, |(what, _)| what);
     what.replace("expected mapping start", "expected keys with values (`key: value`)")
 }
 
@@ -480,10 +482,12 @@ mod tests {
             ("run:\n", "line 1", "expected keys with values"),
             ("max_parallel: 1\nmax_parallel: 2\n", "line 2", "duplicate mapping key: max_parallel"),
             ("run:\n  stdin: bodies\n", "line 2", "did you mean `body`?"),
+            ("max_parallel: 1\n---\nmax_parallel: 2\n", "line 3", "multiple YAML documents"),
         ] {
             let error = error(text);
             assert!(error.contains(place) && error.contains(words), "{text:?}: {error}");
-            assert!(!error.contains("Policy"), "words of the library: {error}");
+            let is_clean = !error.contains("Policy") && !error.contains("from_str");
+            assert!(is_clean, "words of the library: {error}");
         }
     }
 }
