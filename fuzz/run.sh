@@ -6,6 +6,8 @@ cd "$(dirname "$0")"
 
 readonly seconds=${1:?seconds}
 shift
+# What is built in has the versions that the product has.
+[ -e Cargo.lock ] || cp ../Cargo.lock Cargo.lock
 target=$(rustc -vV | sed -n 's/^host: //p')
 # As `cargo fuzz` builds, without a sanitizer: there is no unsafe code to watch.
 coverage='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
