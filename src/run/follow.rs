@@ -46,6 +46,8 @@ pub struct Follower {
     reader: Option<Reader>,
     reading: Option<tokio::task::JoinHandle<(Reader, Result<Seen, JournalError>)>>,
     records: VecDeque<Record>,
+    /// Whatever is added from now on will be told: there is nothing to read before.
+    at_end: bool,
     /// When the lock is worth a look, if nothing is heard before. Kept here: a caller with a shorter breath stops waiting
     /// and comes back, again and again, and must still learn that the supervisor died.
     look_at: Option<Instant>,
@@ -82,6 +84,8 @@ struct Reader {
 #[derive(Debug)]
 struct Seen {
     records: VecDeque<Record>,
+    /// All was read, and more will be told.
+    at_end: bool,
     /// `None`: not looked at.
     lock_is_free: Option<bool>,
 }
@@ -98,8 +102,11 @@ impl Reader {
             }
         }
         let mut records = VecDeque::new();
-        while records.len() < READ_AHEAD && self.tail.read(&mut records)? {}
-        Ok(Seen { records, lock_is_free })
+        let mut more = true;
+        while more && records.len() < READ_AHEAD {
+            more = self.tail.read(&mut records)?;
+        }
+        Ok(Seen { records, at_end: !more && self.watched.is_registered(), lock_is_free })
     }
 }
 
@@ -119,6 +126,7 @@ impl Follower {
             reader: Some(reader),
             reading: None,
             records: VecDeque::new(),
+            at_end: false,
             look_at: None,
             free_looks: 0,
             recovery: None,
@@ -146,21 +154,24 @@ impl Follower {
             if self.ended {
                 return Ok(None);
             }
-            self.read().await?;
-            if !self.records.is_empty() {
-                self.free_looks = 0;
-                continue;
-            }
-            if self.free_looks >= FREE_LOOKS {
-                self.recover().await?;
-                self.free_looks = 0;
-                continue;
+            if !self.at_end {
+                self.read().await?;
+                if !self.records.is_empty() {
+                    self.free_looks = 0;
+                    continue;
+                }
+                if self.free_looks >= FREE_LOOKS {
+                    self.recover().await?;
+                    self.free_looks = 0;
+                    continue;
+                }
             }
             if let Some(reader) = &mut self.reader {
                 let look_at = *self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
                 let left = look_at.saturating_duration_since(Instant::now());
                 let patience = if reader.watched.is_missing() { left.min(LOOK_FOR_EVERY) } else { left };
                 let heard = reader.watched.changed(patience).await;
+                self.at_end = false;
                 reader.look_at_lock = !heard && patience == left;
                 if heard || reader.look_at_lock {
                     self.look_at = None;
@@ -227,6 +238,7 @@ impl Follower {
             None => {}
         }
         self.records = seen.records;
+        self.at_end = seen.at_end;
         Ok(())
     }
 }

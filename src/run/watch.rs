@@ -107,6 +107,11 @@ impl Watched {
         self.missing = !was_there && !self.registered;
     }
 
+    /// Whether what changes from now on is told.
+    pub(super) fn is_registered(&self) -> bool {
+        self.registered
+    }
+
     /// Whether nothing is told because the path did not exist when it was last looked for.
     pub(super) fn is_missing(&self) -> bool {
         self.missing
