@@ -44,24 +44,27 @@ fn main() {
     floods();
 }
 
-/// What a process has at most, and what of it is its own: the rest are pages of the program's file, which all of its
-/// processes share.
+/// The most that a process was seen to have, in KiB.
+#[derive(Default)]
 struct Memory {
-    peak: i64,
+    /// With the pages of the program's file, which all of its processes share (`VmHWM`).
+    whole: i64,
+    /// Without them (`Private`).
     own: i64,
 }
 
 impl Memory {
-    fn of(pid: i32) -> Self {
-        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    /// Takes in what the process has now, where it lives.
+    fn look(&mut self, pid: i32) {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
         let private = rollup.lines().filter_map(|line| line.strip_prefix("Private_")?.split_ascii_whitespace().nth(1));
-        let own = private.map(|kib| kib.parse::<i64>().unwrap()).sum();
-        Self { peak: family::peak_memory(pid).unwrap(), own }
+        self.own = self.own.max(private.map(|kib| kib.parse::<i64>().unwrap()).sum());
+        self.whole = self.whole.max(family::peak_memory(pid).unwrap_or_default());
     }
 
     fn shown(&self) -> String {
         let mib = |kib: i64| kib as f64 / 1024.0;
-        format!("{:.2} MiB, of which {:.2} its own", mib(self.peak), mib(self.own))
+        format!("{:.1} MiB of its own, {:.1} MiB with what it shares", mib(self.own), mib(self.whole))
     }
 }
 
@@ -89,14 +92,20 @@ fn memory_of_run(trues: usize, bytes: usize) {
     }
     let run = bench.start();
     let supervisor = family::supervisor(bench.paths(&run).dir()).unwrap();
-    (0..TASKS).for_each(|number| bench.wait_for_file(&format!("{number}.written")));
-    let guards: Vec<Memory> = family::guards(supervisor).into_iter().map(Memory::of).collect();
-    assert_eq!(guards.len(), TASKS);
-    println!("after {trues} `true`s, {TASKS} tasks that wrote {} MB each", bytes / 1_000_000);
-    println!("  supervisor: {}", Memory::of(supervisor).shown());
-    println!("  largest guard: {}", guards.iter().max_by_key(|guard| guard.peak).unwrap().shown());
-    fs::write(bench.path("go"), "").unwrap();
+    let (mut of_supervisor, mut of_guards) = (Memory::default(), Memory::default());
+    // To their ends: a guard needs most when it joins head and tail of a long log.
+    while family::supervisor(bench.paths(&run).dir()) == Some(supervisor) {
+        of_supervisor.look(supervisor);
+        let guards = family::guards(supervisor);
+        guards.iter().for_each(|&guard| of_guards.look(guard));
+        if (0..TASKS).all(|number| bench.path(&format!("{number}.written")).exists()) {
+            fs::write(bench.path("go"), "").unwrap();
+        }
+    }
     assert_eq!(bench.follow(&run).exit_code(), 0);
+    println!("{trues} times `true`, then {TASKS} tasks that write {} MB each", bytes / 1_000_000);
+    println!("  supervisor: {}", of_supervisor.shown());
+    println!("  largest guard: {}", of_guards.shown());
 }
 
 fn trues(number: usize) {

@@ -10,8 +10,8 @@ use super::private;
 
 /// How much waits in memory while there is no room on the disk.
 const HELD: usize = 1 << 20;
-/// How much of the tail is on its way behind the head at a time.
-const PIECE: usize = 1 << 20;
+/// How much of the tail is on its way behind the head at a time: a guard needs its most memory then.
+const PIECE: usize = 128 << 10;
 
 /// Half of the limit belongs to the head, which is written at once. What comes behind it goes round and round in a file
 /// beside the log, as long as the other half: at the end that is put behind the head, by [`recover`] where the guard was
