@@ -120,6 +120,8 @@ pub(super) enum Happening {
     Lines { root: PathBuf, reading: u64, lines: Lines, nearest: Option<Nearest> },
     /// Files changed on disk.
     Files { root: PathBuf, paths: Vec<PathBuf> },
+    /// Files changed on disk before they were watched.
+    Missed { root: PathBuf, paths: Vec<PathBuf> },
     /// A watch stands.
     Watching { root: PathBuf, watch: FileWatch },
     /// A run's folder appeared.
@@ -302,6 +304,7 @@ impl State {
             Happening::IndexBack { root, done } => self.index_back(&root, done),
             Happening::Lines { root, reading, lines, nearest } => self.lines_read(&root, reading, lines, nearest),
             Happening::Files { root, paths } => self.watched_files_changed(&root, &paths),
+            Happening::Missed { root, paths } => self.files_missed(&root, &paths),
             Happening::Watching { root, watch } => {
                 if let Some(root) = self.roots.get_mut(&root) {
                     root.watch = Some(watch);

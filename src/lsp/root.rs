@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tower_lsp::ls_types::{Diagnostic, Uri};
 
@@ -95,6 +96,8 @@ pub(super) enum Work {
 
 /// What comes back.
 pub(super) struct Done {
+    /// When the work began.
+    pub(super) began: SystemTime,
     /// The index.
     pub(super) index: Box<Index>,
     /// Files and features that may be different now; `None`: all.
@@ -266,6 +269,7 @@ impl Backlog {
 
 /// Does the work. Blocking.
 pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
+    let began = SystemTime::now();
     match (work, index) {
         (Work::Reload { open, closed }, Some(mut index)) => {
             let mut touched = Changed::default();
@@ -277,13 +281,13 @@ pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
             }
             let reread: BTreeSet<RelPath> = open.into_iter().chain(closed).collect();
             touched.files.extend(reread.iter().cloned());
-            Done { index, changed: Some(touched), reread, rest: None, history: None }
+            Done { began, index, changed: Some(touched), reread, rest: None, history: None }
         }
-        (work, _) => build(root, matches!(work, Work::Build)),
+        (work, _) => build(root, matches!(work, Work::Build), began),
     }
 }
 
-fn build(root: &Path, first: bool) -> Done {
+fn build(root: &Path, first: bool, began: SystemTime) -> Done {
     let mut index = Box::new(Index::build(root));
     let history = first.then(|| Box::new(history(root, &state_dir(root, index.config()))));
     if let Some(history) = &history {
@@ -299,7 +303,7 @@ fn build(root: &Path, first: bool) -> Done {
     files.extend(not_passed.filter_map(|(task, _)| index.file_of(task.as_str()).cloned()));
     let unknown = problems.iter().flat_map(|of| unknown_ids(&index, &of.file, &of.problems)).collect();
     let rest = Some(Rest { files, known: index.known_ids(), unknown });
-    Done { index, changed: None, reread: BTreeSet::new(), rest, history }
+    Done { began, index, changed: None, reread: BTreeSet::new(), rest, history }
 }
 
 fn history(root: &Path, state_dir: &Path) -> History {

@@ -1,5 +1,7 @@
 //! Folders, roots and the index: opened, sent to other threads, taken back.
 
+use std::time::SystemTime;
+
 use super::*;
 
 impl State {
@@ -62,17 +64,16 @@ impl State {
         }
         self.roots.insert(path.to_path_buf(), Root::new(path.to_path_buf(), shown));
         self.send_index_away(path, Work::Build);
-        if !self.abilities.watches_files {
-            self.watch_files(path);
-        }
     }
 
-    pub(super) fn watch_files(&self, root: &Path) {
+    /// Watches files from now on, and has those read again that changed since then.
+    pub(super) fn watch_files(&self, root: &Path, since: SystemTime) {
         let (root, happenings) = (root.to_path_buf(), self.happenings.clone());
         tokio::task::spawn_blocking(move || {
-            if let Ok(watch) = FileWatch::new(&root, happenings.clone()) {
-                let _ = happenings.blocking_send(Happening::Watching { root, watch });
-            }
+            let Ok(watch) = FileWatch::new(&root, happenings.clone()) else { return };
+            let _ = happenings.blocking_send(Happening::Watching { root: root.clone(), watch });
+            let paths = FileWatch::missed(&root, since);
+            let _ = happenings.blocking_send(Happening::Missed { root, paths });
         });
     }
 
@@ -158,6 +159,10 @@ impl State {
         }
         if let Some(rest) = done.rest {
             self.find_rest(path, rest);
+        }
+        // Not while the index is built: that, and the first lenses with it, would wait for a core.
+        if done.history.is_some() && !self.abilities.watches_files {
+            self.watch_files(path, done.began);
         }
         let Some(root) = self.roots.get_mut(path) else { return };
         if let Some(history) = done.history {

@@ -1,5 +1,7 @@
 //! Open texts and files on disk.
 
+use std::time::SystemTime;
+
 use super::*;
 use crate::workspace::private;
 
@@ -114,14 +116,23 @@ impl State {
 
     pub(super) fn watched_files_changed(&mut self, path: &Path, paths: &[PathBuf]) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let mut new_folder = false;
-        for changed in paths {
-            let Some(file) = root.relative(changed).filter(|file| root.concerns(file)) else { continue };
-            new_folder |= FileWatch::is_deep(path, changed);
-            root.backlog.files.insert(file);
+        let new_folder = |changed: &PathBuf| {
+            FileWatch::is_deep(path, changed) && root.relative(changed).is_some_and(|file| root.concerns(&file))
+        };
+        if paths.iter().any(new_folder) && root.watch.take().is_some() {
+            self.watch_files(path, SystemTime::now());
         }
-        if new_folder && root.watch.take().is_some() {
-            self.watch_files(path);
+        self.files_missed(path, paths);
+    }
+
+    /// Has files read again.
+    pub(super) fn files_missed(&mut self, path: &Path, paths: &[PathBuf]) {
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let files: Vec<RelPath> = paths.iter().filter_map(|changed| root.relative(changed)).collect();
+        for file in files {
+            if root.concerns(&file) {
+                root.backlog.files.insert(file);
+            }
         }
         self.reload_backlog(path);
     }
