@@ -197,6 +197,7 @@
 (declare-function make-lsp-client "lsp-mode")
 (declare-function lsp-get "lsp-protocol")
 (declare-function lsp-request-async "lsp-mode")
+(declare-function lsp--uri-to-path "lsp-mode")
 
 (defconst feature-build--commands
   '("runWave" "runTask" "runFeature" "rerunFailed" "cancel" "openLog" "init")
@@ -208,6 +209,12 @@ The own way of lsp-mode waits, and loses what comes together with the answer."
   (lsp-request-async "workspace/executeCommand"
                      (list :command (lsp-get action :command) :arguments (lsp-get action :arguments))
                      #'ignore :mode 'detached))
+
+(defun feature-build--lsp-show (_workspace params)
+  "Show the file that the server names in PARAMS."
+  ;; Later: a buffer that is made while lsp-mode handles a message would become one of the server's.
+  (run-at-time 0 nil #'feature-build--show (lsp--uri-to-path (lsp-get params :uri)))
+  (list :success t))
 
 (defun feature-build--lsp-actions ()
   "How lsp-mode executes each command."
@@ -230,6 +237,11 @@ The own way of lsp-mode waits, and loses what comes together with the answer."
                                      (and (string-suffix-p ".md" file)
                                           (feature-build-root (file-name-directory file))))
                     :action-handlers (feature-build--lsp-actions)
+                    ;; lsp-mode 8 knows no such request, and lets nobody say that he does.
+                    :initialization-options '(:showDocument t)
+                    :request-handlers (let ((handlers (make-hash-table :test 'equal)))
+                                        (puthash "window/showDocument" #'feature-build--lsp-show handlers)
+                                        handlers)
                     ;; It goes beside a server for Markdown, not in its place.
                     :add-on? t
                     :server-id 'feature-build)))

@@ -46,11 +46,13 @@ struct Wishes {
     events: bool,
     interactive_messages: bool,
     failure_messages: bool,
+    /// A client that lets its owner answer requests, but not say so among its abilities, as lsp-mode.
+    show_document: bool,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { events: false, interactive_messages: false, failure_messages: true }
+        Self { events: false, interactive_messages: false, failure_messages: true, show_document: false }
     }
 }
 
@@ -73,7 +75,8 @@ impl Abilities {
             watches_files: yes(
                 workspace.and_then(|workspace| workspace.did_change_watched_files.as_ref()?.dynamic_registration)
             ),
-            show_document: window.and_then(|window| window.show_document.as_ref()).is_some_and(|show| show.support),
+            show_document: wishes.show_document
+                || window.and_then(|window| window.show_document.as_ref()).is_some_and(|show| show.support),
             action_literals: text
                 .and_then(|text| text.code_action.as_ref()?.code_action_literal_support.as_ref())
                 .is_some(),

@@ -324,7 +324,7 @@ impl State {
             Happening::RerunRead { root, rerun, asking } => self.rerun_read(&root, rerun, asking),
             Happening::LogWanted { root, task } => {
                 if let Some(log) = self.log_of(&root, task.as_str()) {
-                    self.show(&log);
+                    self.show("log", &log);
                 }
             }
         }

@@ -82,9 +82,10 @@
 (see 'after (lens "Open log"))
 (wait "the end" (lambda () (null (lsp--progress-status))))
 (execute "^Open the log")
-;; This client opens no documents for a server, which then says where the log is.
-(wait "the log" (lambda () (with-current-buffer "*Messages*" (goto-char (point-min))
-                                                (re-search-forward "the log is .*/TASK-TXT-002\\.log" nil t))))
+(wait "the log" (lambda () (get-buffer "TASK-TXT-002.log")))
+(with-current-buffer "TASK-TXT-002.log"
+  (see 'log (buffer-string))
+  (wait "the growing log" (lambda () (bound-and-true-p auto-revert-tail-mode))))
 
 (find-file (getenv "SLOW_FILE"))
 (lsp)

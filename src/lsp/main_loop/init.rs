@@ -39,7 +39,7 @@ impl State {
                 // Not every editor watches files, and none tells at once.
                 self.watched_files_changed(path, std::slice::from_ref(&file));
                 self.message(MessageType::INFO, format!("{title} does the tasks: {CONFIG_FILE} is written"));
-                self.show(&file);
+                self.show("configuration", &file);
             }
             Err(reason) => self.message(MessageType::ERROR, reason),
         }

@@ -335,18 +335,18 @@ impl State {
         };
         let uri = uri_of(&log);
         let _ = answer.send(json!({ "uri": uri }));
-        self.show(&log);
+        self.show("log", &log);
     }
 
     /// Opens a file in the editor, or tells where it lies where the editor cannot.
-    pub(super) fn show(&self, path: &Path) {
+    pub(super) fn show(&self, what: &'static str, path: &Path) {
         let Some(uri) = uri_of(path) else { return };
         let (client, can, path) = (self.client.clone(), self.abilities.show_document, path.display().to_string());
         tokio::spawn(async move {
             let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
             let shown = can && client.show_document(asked).await.unwrap_or(false);
             if !shown {
-                tell::user(&client, MessageType::INFO, &format!("the log is {path}")).await;
+                tell::user(&client, MessageType::INFO, &format!("the {what} is {path}")).await;
             }
         });
     }
