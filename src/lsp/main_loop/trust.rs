@@ -27,7 +27,11 @@ impl Question {
         let parts = self.standing.describe(&self.subject, |name| agent::agent(self.subject.config(), name)?.command);
         let lines: Vec<String> = parts.iter().flat_map(|part| shortened(part)).collect();
         let what = agent::safe::line(self.again.1.words().as_bytes());
-        format!("Run {what}? You have not trusted this configuration yet.\n{}", lines.join("\n"))
+        let why = match self.standing {
+            Standing::Changed { .. } => "This configuration is not the one that you trusted.",
+            Standing::Trusted(_) | Standing::New => "You have not trusted this configuration yet.",
+        };
+        format!("Run {what}? {why}\n{}", lines.join("\n"))
     }
 }
 

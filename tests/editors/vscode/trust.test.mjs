@@ -66,6 +66,7 @@ test("5: a trusted folder's commands are shown and asked about before the first 
     await window.wavesRow(/TASK-TXT-004, ready/);
     await window.pressInRow("Wave 2", "Run");
     const again = await window.question("Run wave 2");
+    assert.match(await again.innerText(), /not the one that you trusted/);
     assert.match(await again.innerText(), /other\.sh/, "the question shows what is different");
     await window.screenshot("5-question-again");
     await again.getByRole("button", { name: "Not now" }).click();
