@@ -11,6 +11,7 @@ export class Asking {
   readonly #store: Store;
   readonly #stale = new Map<string, Set<string> | "all">();
   #timer: NodeJS.Timeout | undefined;
+  #begun = false;
   #complete = false;
   /** Questions follow each other, so that an older answer never replaces a newer one. */
   #queue: Promise<void> = Promise.resolve();
@@ -22,11 +23,14 @@ export class Asking {
 
   /** Asks for everything: the server has only just started. */
   begin(): Promise<void> {
+    this.#begun = true;
     return this.#next(() => this.#askAll());
   }
 
   /** The server says that something is another now. */
   changed({ root, features }: WavesChanged): void {
+    // Everything will be asked for.
+    if (!this.#begun) return;
     const stale = this.#stale.get(root) ?? new Set<string>();
     if (features === null || stale === "all") this.#stale.set(root, "all");
     else this.#stale.set(root, new Set([...stale, ...features]));

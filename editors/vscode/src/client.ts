@@ -26,6 +26,14 @@ import { PromptLenses } from "./promptLenses";
 import { ask } from "./questions";
 import type { Store } from "./store";
 
+const DOCUMENTS = [
+  { scheme: "file", language: "markdown" },
+  { scheme: "file", pattern: "**/feature-build.yaml" },
+  { scheme: "file", pattern: "**/.guardkit/features/*.yaml" },
+];
+/** VS Code asks for lenses a third of a second after the server is there; where it does not, the views wait no longer. */
+const LENSES_MS = 2000;
+
 /** The one client of all workspace folders. It can be started anew, with another program where the setting changed. */
 export class Client implements vscode.Disposable {
   readonly log = vscode.window.createOutputChannel("Feature Build", { log: true });
@@ -77,7 +85,7 @@ export class Client implements vscode.Disposable {
 
   async #start(): Promise<void> {
     this.#store.state = "starting";
-    const program = await this.#findProgram();
+    const program = this.#findProgram();
     if (program === undefined) {
       this.#store.state = "noServer";
       return;
@@ -95,7 +103,7 @@ export class Client implements vscode.Disposable {
     client.onDidChangeState(({ newState }) => {
       if (client !== this.#client) return;
       // Also where the client starts a crashed server anew by itself.
-      if (newState === State.Running) void asking.begin();
+      if (newState === State.Running) void this.#afterLenses().then(() => asking.begin());
       if (newState === State.Stopped) this.#store.state = "stopped";
       if (newState === State.Starting) this.#store.state = "starting";
     });
@@ -107,6 +115,14 @@ export class Client implements vscode.Disposable {
       this.#store.state = "stopped";
       this.log.error(`Starting the server ${program} failed`, error instanceof Error ? error : String(error));
     }
+  }
+
+  /** The answer for all views is long: in a large workspace the lens that a user waits for would come seconds after it. */
+  async #afterLenses(): Promise<void> {
+    const shown = vscode.window.visibleTextEditors.map(({ document }) => document);
+    const drawn = shown.filter((document) => vscode.workspace.getConfiguration("editor", document).get("codeLens"));
+    const asksFor = drawn.some((document) => vscode.languages.match(DOCUMENTS, document) > 0);
+    if (asksFor) await this.#lenses.given(LENSES_MS);
   }
 
   async #stop(): Promise<void> {
@@ -123,11 +139,7 @@ export class Client implements vscode.Disposable {
 
   #options(): LanguageClientOptions {
     return {
-      documentSelector: [
-        { scheme: "file", language: "markdown" },
-        { scheme: "file", pattern: "**/feature-build.yaml" },
-        { scheme: "file", pattern: "**/.guardkit/features/*.yaml" },
-      ],
+      documentSelector: DOCUMENTS,
       // The extension tells the end of a run itself, with actions that only it can do.
       initializationOptions: { events: true, interactiveMessages: false, failureMessages: false },
       outputChannel: this.log,
@@ -151,8 +163,8 @@ export class Client implements vscode.Disposable {
     };
   }
 
-  async #findProgram(): Promise<string | undefined> {
-    const found = await findServer({
+  #findProgram(): string | undefined {
+    const found = findServer({
       setting: vscode.workspace.getConfiguration("featureBuild").get("server.path", ""),
       extension: this.#context.extensionPath,
       path: process.env.PATH ?? "",

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 
 /** Where the server's program may be. */
@@ -19,27 +18,32 @@ export type Found =
   /** The setting names something that cannot be started: to take another program silently would hide the mistake. */
   | { readonly kind: "wrong-setting"; readonly program: string; readonly problem: string };
 
-/** The setting's program, else the one inside the extension, else the first on PATH. */
-export async function findServer(places: Places): Promise<Found> {
+/**
+ * The setting's program, else the one inside the extension, else the first on PATH.
+ *
+ * Waits for nothing: each turn in a new window is shared with all other extensions that start, and lasts much longer than
+ * these few looks at the disk.
+ */
+export function findServer(places: Places): Found {
   const setting = expandHome(places.setting.trim(), places.home);
   if (setting !== "") return fromSetting(setting);
 
   const name = places.platform === "win32" ? "feature-build.exe" : "feature-build";
   const own = join(places.extension, "server", name);
-  if (await isProgram(own)) return { kind: "found", program: own, from: "extension" };
+  if (isProgram(own)) return { kind: "found", program: own, from: "extension" };
 
   for (const folder of places.path.split(delimiter)) {
     // A relative entry would look into the opened workspace: a program from there was chosen by nobody.
     if (!isAbsolute(folder)) continue;
     const program = join(folder, name);
-    if (await isProgram(program)) return { kind: "found", program, from: "path" };
+    if (isProgram(program)) return { kind: "found", program, from: "path" };
   }
   return { kind: "missing" };
 }
 
-async function fromSetting(program: string): Promise<Found> {
+function fromSetting(program: string): Found {
   if (!isAbsolute(program)) return { kind: "wrong-setting", program, problem: "it is not an absolute path" };
-  if (!(await isProgram(program))) return { kind: "wrong-setting", program, problem: "no program is there" };
+  if (!isProgram(program)) return { kind: "wrong-setting", program, problem: "no program is there" };
   return { kind: "found", program, from: "setting" };
 }
 
@@ -47,10 +51,10 @@ function expandHome(path: string, home: string): string {
   return path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path;
 }
 
-async function isProgram(path: string): Promise<boolean> {
+function isProgram(path: string): boolean {
   try {
-    await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
   } catch {
     return false;
   }

@@ -21,10 +21,21 @@ export class PromptLenses {
   readonly #known = new WeakMap<TextDocument, Known>();
   readonly #late = new WeakSet<TextDocument>();
   readonly #refresh: (document: TextDocument) => void;
+  #waiting: (() => void)[] = [];
 
   /** `refresh` makes VS Code ask for the lenses of a text again. */
   constructor(refresh: (document: TextDocument) => void) {
     this.#refresh = refresh;
+  }
+
+  /** Resolves when VS Code has been given the next answer of the server; where that does not come, after some time. */
+  async given(most: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, most);
+      this.#waiting.push(resolve);
+    });
+    clearTimeout(timer);
   }
 
   async answer(
@@ -35,7 +46,7 @@ export class PromptLenses {
     const { version } = document;
     const known = this.#known.get(document);
     // What has just come late is what VS Code asks for now: to ask the server once more might be late again, for ever.
-    if (this.#late.delete(document) && known?.version === version) return known.lenses;
+    if (this.#late.delete(document) && known?.version === version) return this.#give(known.lenses);
 
     const asked = Promise.resolve(ask()).then((lenses) => {
       if (!token.isCancellationRequested) this.#known.set(document, { version, lenses });
@@ -43,12 +54,13 @@ export class PromptLenses {
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<typeof LATE>((resolve) => {
-      timer = setTimeout(resolve, PROMPT_MS, LATE);
+      // An answer that is there already, but was not read yet, is not late: a busy host comes to its timers first.
+      timer = setTimeout(() => setImmediate(resolve, LATE), PROMPT_MS);
     });
     const first = await Promise.race([asked, late]).finally(() => {
       clearTimeout(timer);
     });
-    if (first !== LATE) return first;
+    if (first !== LATE) return this.#give(first);
     asked.then(
       () => {
         if (token.isCancellationRequested) return;
@@ -59,6 +71,12 @@ export class PromptLenses {
       () => undefined,
     );
     return known?.lenses;
+  }
+
+  /** Who waits goes on when the answer is on its way. */
+  #give(lenses: Lenses): Lenses {
+    for (const resolve of this.#waiting.splice(0)) setImmediate(resolve);
+    return lenses;
   }
 }
 

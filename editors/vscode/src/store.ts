@@ -201,10 +201,29 @@ class Root {
   }
 }
 
+class Placed implements PlacedTask {
+  readonly #base: vscode.Uri;
+
+  constructor(
+    readonly root: RootInfo,
+    readonly feature: FeatureInfo,
+    readonly wave: WaveInfo,
+    readonly task: TaskInfo,
+    base: vscode.Uri,
+  ) {
+    this.#base = base;
+  }
+
+  /** Made when it is wanted: of thousands of tasks few are opened. */
+  get uri(): vscode.Uri {
+    return vscode.Uri.joinPath(this.#base, this.task.file);
+  }
+}
+
 function* placedTasks(root: RootInfo, feature: FeatureInfo): Generator<PlacedTask> {
   const base = vscode.Uri.parse(root.uri);
   for (const wave of feature.waves) {
-    for (const task of wave.tasks) yield { root, feature, wave, task, uri: vscode.Uri.joinPath(base, task.file) };
+    for (const task of wave.tasks) yield new Placed(root, feature, wave, task, base);
   }
 }
 

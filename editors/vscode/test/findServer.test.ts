@@ -30,18 +30,18 @@ async function program(...parts: string[]): Promise<string> {
 
 test("the setting comes first, then the extension's own, then PATH", async (t) => {
   const { folder, places } = await world(t);
-  assert.deepEqual(await findServer(places), { kind: "missing" });
+  assert.deepEqual(findServer(places), { kind: "missing" });
   const onPath = await program(folder, "bin", "feature-build");
-  assert.deepEqual(await findServer(places), { kind: "found", program: onPath, from: "path" });
+  assert.deepEqual(findServer(places), { kind: "found", program: onPath, from: "path" });
   const own = await program(folder, "extension", "server", "feature-build");
-  assert.deepEqual(await findServer(places), { kind: "found", program: own, from: "extension" });
+  assert.deepEqual(findServer(places), { kind: "found", program: own, from: "extension" });
   const chosen = await program(folder, "chosen");
-  assert.deepEqual(await findServer({ ...places, setting: chosen }), {
+  assert.deepEqual(findServer({ ...places, setting: chosen }), {
     kind: "found",
     program: chosen,
     from: "setting",
   });
-  assert.deepEqual(await findServer({ ...places, setting: "~/chosen" }), {
+  assert.deepEqual(findServer({ ...places, setting: "~/chosen" }), {
     kind: "found",
     program: chosen,
     from: "setting",
@@ -51,16 +51,16 @@ test("the setting comes first, then the extension's own, then PATH", async (t) =
 test("a setting that is wrong is told and nothing else is taken", async (t) => {
   const { folder, places } = await world(t);
   await program(folder, "bin", "feature-build");
-  assert.equal((await findServer({ ...places, setting: join(folder, "nothing") })).kind, "wrong-setting");
-  assert.equal((await findServer({ ...places, setting: "bin/feature-build" })).kind, "wrong-setting");
-  assert.equal((await findServer({ ...places, setting: folder })).kind, "wrong-setting");
+  assert.equal(findServer({ ...places, setting: join(folder, "nothing") }).kind, "wrong-setting");
+  assert.equal(findServer({ ...places, setting: "bin/feature-build" }).kind, "wrong-setting");
+  assert.equal(findServer({ ...places, setting: folder }).kind, "wrong-setting");
 });
 
 test("what cannot be executed and what lies beside the workspace is no program", async (t) => {
   const { folder, places } = await world(t);
   await chmod(await program(folder, "bin", "feature-build"), 0o644);
-  assert.equal((await findServer(places)).kind, "missing");
+  assert.equal(findServer(places).kind, "missing");
   await program(folder, "relative", "feature-build");
   const path = relative(process.cwd(), join(folder, "relative"));
-  assert.equal((await findServer({ ...places, path })).kind, "missing");
+  assert.equal(findServer({ ...places, path }).kind, "missing");
 });
