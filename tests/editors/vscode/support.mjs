@@ -576,6 +576,8 @@ export class Window {
   async screenshot(name) {
     await this.page.screenshot({
       path: join(SCREENSHOTS, `vscode-${name}.png`),
+      // What is fading in is shown as it will be.
+      animations: "disabled",
     });
   }
 }
