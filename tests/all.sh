@@ -27,7 +27,9 @@ packages() {
 
 packages gcc libc6-dev git libfaketime procps python3 python3-venv util-linux valgrind
 packages neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode vim vim-ale
-packages kate xvfb xdotool dbus at-spi2-core gir1.2-atspi-2.0 python3-gi
+if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
+    packages kate xvfb xdotool dbus at-spi2-core gir1.2-atspi-2.0 python3-gi
+fi
 bash tests/editors/install-neovim.sh || say "no Neovim: its tests are skipped"
 bash tests/faults/install-languageclient.sh || say "no npm, or no network: how VS Code ends a server is not tried"
 

@@ -1,4 +1,5 @@
-//! Kate, on a screen that nobody sees.
+//! Kate, on a screen that nobody sees. Only in the long form: it needs 174 packages, and on a busy machine what Kate tells a
+//! screen reader comes late, or not at all.
 
 use std::process::{Command, Stdio};
 
@@ -10,6 +11,10 @@ const PYTHON: &str = "/usr/bin/python3";
 
 #[test]
 fn kate_does_what_its_readme_says() {
+    if std::env::var("FEATURE_BUILD_TESTS").as_deref() != Ok("long") {
+        eprintln!("skipped: Kate is tried in the long form");
+        return;
+    }
     if !has_tools() {
         return skip("Kate, xdotool, Xvfb or at-spi2-core");
     }
