@@ -177,6 +177,13 @@ impl Config {
         self.task_commands || self.agent.is_some() || self.run.starts() || self.modes.values().any(Run::starts)
     }
 
+    /// Does any command of its own have something filled in, a task's value perhaps?
+    pub(super) fn fills_in(&self) -> bool {
+        let of_runs = std::iter::once(&self.run).chain(self.modes.values()).filter_map(|run| run.command.as_ref());
+        let of_agents = self.agents.values().flat_map(|agent| [&agent.command, &agent.resume]).flatten();
+        self.verify.iter().chain(of_runs).chain(of_agents).any(Command::fills_in)
+    }
+
     /// The command of a mode, where it has one of its own, else the one for all; `None` also where an agent comes before.
     pub fn command_of(&self, mode: Option<&str>) -> Option<&Command> {
         let run = self.run_of(mode).or_else(|| self.agent.is_none().then_some(&self.run))?;
@@ -275,6 +282,13 @@ impl Run {
 }
 
 impl Command {
+    fn fills_in(&self) -> bool {
+        match self {
+            Self::Argv(words) => words.iter().any(|word| word.contains('{')),
+            Self::Line(line) => line.contains('{'),
+        }
+    }
+
     /// The words, placeholders not filled in; `None` where a quote is open.
     pub fn words(&self) -> Option<Vec<String>> {
         match self {

@@ -13,7 +13,8 @@ use ignore::{WalkBuilder, WalkState};
 
 use super::Config;
 use super::config::{FILE_NAME, Glob};
-use super::{private, walk};
+use super::private;
+use super::walk::{self, Found};
 use crate::task::{self, Dialect, Extent, FromHead, Task};
 
 /// Enough for the frontmatter of nearly every file; one read.
@@ -47,6 +48,24 @@ pub(super) enum Role {
     Summary,
 }
 
+/// Where the bytes of a file are.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// The walk stands before it.
+    Found(&'a Found<'a>),
+    /// At this path, which no link leads out of the root.
+    Path(&'a Path),
+}
+
+impl Source<'_> {
+    fn open(self) -> io::Result<File> {
+        match self {
+            Self::Found(found) => found.open(),
+            Self::Path(path) => private::open_plain(path),
+        }
+    }
+}
+
 /// The files that the configuration makes of interest.
 #[derive(Debug)]
 pub(super) struct Places {
@@ -72,7 +91,7 @@ impl Places {
 
     /// What this file (relative to the root) would be read for.
     pub(super) fn role(&self, file: &Path) -> Option<Role> {
-        if file == Path::new(FILE_NAME) {
+        if file.as_os_str() == FILE_NAME {
             return Some(Role::Config);
         }
         if self.reads(Dialect::Own) && self.is_own_task(file) {
@@ -115,39 +134,29 @@ impl Places {
     }
 
     /// Calls `take` for every file under `within` (relative to the root; empty for all) that is read, on several
-    /// threads: with its path, which no link leads out of the root, and with its path relative to the root.
+    /// threads: with its path relative to the root, and where no link leads out of it.
     pub(super) fn each_file<T: Send>(
         &self,
         root: &Path,
         within: &Path,
-        take: impl Fn(&Path, &Path, Role) -> Option<T> + Sync,
+        take: impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync,
     ) -> Vec<T> {
-        let mut found =
-            walk::each_file(self.dialect_starts(root, within), |path| self.take_of_dialect(root, &path, &take));
-        if self.reads(Dialect::Own) && !self.own.is_empty() {
-            found.extend(self.own_files(root, within, &take));
-        }
-        found
-    }
-
-    fn take_of_dialect<T>(
-        &self,
-        root: &Path,
-        path: &Path,
-        take: &impl Fn(&Path, &Path, Role) -> Option<T>,
-    ) -> Option<T> {
-        let file = path.strip_prefix(root).ok()?;
-        match self.role(file)? {
+        let starts = self.dialect_starts(root, within);
+        let mut taken = walk::each_file(root, starts, |found| match self.role(found.file)? {
             Role::Task(Dialect::Own) | Role::Config | Role::BacklogFacts | Role::Summary => None,
-            role @ (Role::Task(_) | Role::FeatureFile) => take(path, file, role),
+            role @ (Role::Task(_) | Role::FeatureFile) => take(found.file, role, Source::Found(found)),
+        });
+        if self.reads(Dialect::Own) && !self.own.is_empty() {
+            taken.extend(self.own_files(root, within, &take));
         }
+        taken
     }
 
     fn own_files<T: Send>(
         &self,
         root: &Path,
         within: &Path,
-        take: &(impl Fn(&Path, &Path, Role) -> Option<T> + Sync),
+        take: &(impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync),
     ) -> Vec<T> {
         let found = Mutex::new(Vec::new());
         git_walk(root, &root.join(within)).build_parallel().run(|| {
@@ -166,27 +175,27 @@ impl Places {
         &self,
         root: &Path,
         entry: &ignore::DirEntry,
-        take: &impl Fn(&Path, &Path, Role) -> Option<T>,
+        take: &impl Fn(&Path, Role, Source<'_>) -> Option<T>,
     ) -> Option<T> {
         let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
         let file = entry.path().strip_prefix(root).ok().filter(|_| is_file)?;
         let role = self.role(file).filter(|role| *role == Role::Task(Dialect::Own))?;
-        take(entry.path(), file, role)
+        take(file, role, Source::Path(entry.path()))
     }
 
-    /// The folders to walk: the dialects' own, or what lies inside `within` of them. A folder that is a link is walked
-    /// only where it stays inside the root.
+    /// The folders to walk, relative to the root: the dialects' own, or what lies inside `within` of them. A folder that
+    /// is a link is walked only where it stays inside the root.
     fn dialect_starts(&self, root: &Path, within: &Path) -> Vec<PathBuf> {
         let folders = DIALECT_FOLDERS.iter().filter(|(_, dialect)| self.reads(*dialect));
         let starts = folders.filter_map(|(folder, _)| {
             let folder = Path::new(folder);
             if folder.starts_with(within) {
-                Some(root.join(folder))
+                Some(folder.to_path_buf())
             } else {
-                within.starts_with(folder).then(|| root.join(within))
+                within.starts_with(folder).then(|| within.to_path_buf())
             }
         });
-        starts.filter(|start| is_inside(root, start)).collect()
+        starts.filter(|start| is_inside(root, &root.join(start))).collect()
     }
 }
 
@@ -235,55 +244,69 @@ pub(super) fn git_sees(root: &Path, file: &Path) -> bool {
 /// Reads as much of a task file as its task needs: the frontmatter, and the beginning of the body where `parse_head` asks
 /// for it.
 pub(super) fn read_task(
-    path: &Path,
+    source: Source<'_>,
     parse_head: impl FnOnce(&str) -> FromHead,
     parse: impl FnOnce(&str) -> Option<Task>,
 ) -> io::Result<Option<Task>> {
-    BYTES.with_borrow_mut(|bytes| {
-        bytes.clear();
-        let mut file = File::open(path)?;
-        let mut is_whole = read_once(&mut file, bytes, HEAD)?;
-        let mut extent = task::extent(bytes);
-        while !is_whole && extent == Extent::Open && bytes.len() < LONGEST_FRONTMATTER {
-            let more = bytes.len().max(HEAD).min(LONGEST_FRONTMATTER - bytes.len());
-            is_whole = read_once(&mut file, bytes, more)?;
-            extent = task::extent(bytes);
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut file = Beginning { file: source.open()?, buffer, read: 0, is_whole: false };
+        file.read_once(HEAD)?;
+        let mut extent = task::extent(file.bytes());
+        while !file.is_whole && extent == Extent::Open && file.read < LONGEST_FRONTMATTER {
+            file.read_once(file.read.max(HEAD).min(LONGEST_FRONTMATTER - file.read))?;
+            extent = task::extent(file.bytes());
         }
-        let Extent::Closed(body) = extent else { return Ok(parse(&task::decode(bytes))) };
-        if let FromHead::Known(task) = parse_head(&task::decode(bytes.get(..body).unwrap_or_default())) {
+        let Extent::Closed(body) = extent else { return Ok(parse(&task::decode(file.bytes()))) };
+        if let FromHead::Known(task) = parse_head(&task::decode(file.bytes().get(..body).unwrap_or_default())) {
             return Ok(task.map(|task| *task));
         }
-        while !is_whole && bytes.len() < body + TITLE_WITHIN {
-            let missing = body + TITLE_WITHIN - bytes.len();
-            is_whole = read_once(&mut file, bytes, missing)?;
+        while !file.is_whole && file.read < body + TITLE_WITHIN {
+            file.read_once(body + TITLE_WITHIN - file.read)?;
         }
-        Ok(parse(&task::decode(bytes)))
+        Ok(parse(&task::decode(file.bytes())))
     })
 }
 
 thread_local! {
-    /// The bytes of the file that this thread reads: without it, each of 100,000 files would allocate its own.
-    static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// What this thread reads files into: without it, each of 100,000 files would allocate and clear its own.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Reads once, at most so many bytes more: a second call for most files would only be told that there is nothing left.
-/// True at the file's end.
-fn read_once(file: &mut File, bytes: &mut Vec<u8>, at_most: usize) -> io::Result<bool> {
-    let start = bytes.len();
-    bytes.resize(start + at_most, 0);
-    let read = loop {
-        match file.read(bytes.get_mut(start..).unwrap_or_default()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => break read,
+/// A file and as much of it as was read.
+struct Beginning<'b> {
+    file: File,
+    /// Keeps its length from file to file, and what the last one left in it.
+    buffer: &'b mut Vec<u8>,
+    read: usize,
+    is_whole: bool,
+}
+
+impl Beginning<'_> {
+    fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.read).unwrap_or_default()
+    }
+
+    /// Reads once, at most so many bytes more: a second call for most files would only be told that there is nothing left.
+    fn read_once(&mut self, at_most: usize) -> io::Result<()> {
+        let end = self.read + at_most;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
         }
-    };
-    bytes.truncate(start + read.as_ref().copied().unwrap_or(0));
-    read.map(|read| read == 0)
+        let read = loop {
+            match self.file.read(self.buffer.get_mut(self.read..end).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.read += read;
+        self.is_whole = read == 0;
+        Ok(())
+    }
 }
 
 /// Reads a small file whole; a large one is cut, which makes it a broken one.
-pub(super) fn read_small(path: &Path) -> io::Result<String> {
+pub(super) fn read_small(source: Source<'_>) -> io::Result<String> {
     let mut bytes = Vec::new();
-    private::open_plain(path)?.take(LONGEST_FRONTMATTER as u64).read_to_end(&mut bytes)?;
+    source.open()?.take(LONGEST_FRONTMATTER as u64).read_to_end(&mut bytes)?;
     Ok(task::decode(&bytes).into_owned())
 }

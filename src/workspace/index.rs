@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::FILE_NAME;
-use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role};
+use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role, Source};
 use super::placeholder::{Placeholder, UnsafeValue, fill};
 use super::{Command, Config, ConfigError, private, walk};
 use crate::plan::{Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
@@ -42,6 +42,8 @@ pub struct Index {
     root: PathBuf,
     config: Arc<Config>,
     config_error: Option<ConfigError>,
+    /// May a command of the configuration take a value of a task?
+    fills_in: bool,
     places: Places,
     backlog: Backlog,
     /// The texts of open editors, which count instead of the disk's.
@@ -71,6 +73,7 @@ impl Index {
             root,
             config: Arc::default(),
             config_error: None,
+            fills_in: false,
             backlog: Backlog::default(),
             open: BTreeMap::new(),
             catalog: Catalog::new(),
@@ -266,6 +269,7 @@ impl Index {
         self.config_error = None;
         let old = std::mem::replace(&mut self.config, Arc::new(config));
         self.places = Places::new(&self.config);
+        self.fills_in = self.config.fills_in();
         let now = &self.config;
         let reads = |config: &Config| (config.dialect, config.task_commands);
         let runs = |config: &'_ Config| (config.agent.clone(), config.verify.clone());
@@ -293,10 +297,10 @@ impl Index {
 
     /// Reads all files of a folder, but for those that are open in an editor.
     fn read_closed(&self, folder: &Path) -> Vec<(RelPath, Said)> {
-        self.places.each_file(&self.root, folder, |path, file, role| {
+        self.places.each_file(&self.root, folder, |file, role, source| {
             let file: RelPath = file.into();
             let is_open = self.open.contains_key(&file);
-            (!is_open).then(|| self.read(&file, role, path)).flatten().map(|said| (file, said))
+            (!is_open).then(|| self.read(&file, role, source)).flatten().map(|said| (file, said))
         })
     }
 
@@ -351,9 +355,9 @@ impl Index {
             return None;
         }
         if self.open.contains_key(file) {
-            return self.read(file, role, Path::new(""));
+            return self.read(file, role, Source::Path(file));
         }
-        self.read(file, role, &self.file_on_disk(file)?)
+        self.read(file, role, Source::Path(&self.file_on_disk(file)?))
     }
 
     fn take(&mut self, file: &RelPath, said: Option<Said>) {
@@ -365,19 +369,20 @@ impl Index {
         }
     }
 
-    /// Reads one file, from its editor or from this path. `None` where it is gone or no task.
-    fn read(&self, file: &RelPath, role: Role, path: &Path) -> Option<Said> {
+    /// Reads one file, from its editor or else from there. `None` where it is gone or no task.
+    fn read(&self, file: &RelPath, role: Role, source: Source<'_>) -> Option<Said> {
         match role {
-            Role::Task(dialect) => self.read_task(file, dialect, path).map(|task| Said::Task(Arc::new(task))),
+            Role::Task(dialect) => self.read_task(file, dialect, source).map(|task| Said::Task(Arc::new(task))),
             Role::FeatureFile => {
-                let text = self.open.get(file).cloned().or_else(|| discover::read_small(path).ok().map(Into::into))?;
+                let text =
+                    self.open.get(file).cloned().or_else(|| discover::read_small(source).ok().map(Into::into))?;
                 Some(Said::Feature(Arc::new(FeatureFile::parse(file, &text))))
             }
             Role::Config | Role::BacklogFacts | Role::Summary => None,
         }
     }
 
-    fn read_task(&self, file: &RelPath, dialect: Dialect, path: &Path) -> Option<Task> {
+    fn read_task(&self, file: &RelPath, dialect: Dialect, source: Source<'_>) -> Option<Task> {
         let own = Some(&self.config.own.keys);
         let around = Surroundings {
             summary_exists: dialect == Dialect::Gsd && self.has_summary(file),
@@ -387,7 +392,7 @@ impl Index {
         let parse = |text: &str| task::parse(file, text, dialect, &around);
         let mut task = match self.open.get(file) {
             Some(text) => parse(text),
-            None => discover::read_task(path, |head| task::parse_head(file, head, dialect, &around), parse).ok()?,
+            None => discover::read_task(source, |head| task::parse_head(file, head, dialect, &around), parse).ok()?,
         }?;
         if self.config.task_commands {
             tell_of_unknown_agent(&mut task, &self.config);
@@ -395,7 +400,9 @@ impl Index {
         } else {
             tell_of_ignored_keys(&mut task);
         }
-        tell_of_unsafe_value(&mut task, &self.config, &self.root);
+        if self.fills_in || task.own.is_some() {
+            tell_of_unsafe_value(&mut task, &self.config, &self.root);
+        }
         Some(task)
     }
 
@@ -413,12 +420,13 @@ impl Index {
 
 impl Backlog {
     fn load(root: &Path) -> Self {
-        let statuses = discover::read_small(&root.join(BACKLOG_CONFIG)).map(|text| task::read_statuses(&text));
+        let statuses =
+            discover::read_small(Source::Path(&root.join(BACKLOG_CONFIG))).map(|text| task::read_statuses(&text));
         let folders = MILESTONES.iter().filter_map(|folder| root.join(folder).read_dir().ok());
         let files = folders.flatten().filter_map(|entry| Some(entry.ok()?.path()));
         let mut milestones: Vec<Milestone> = files
             .filter(|file| file.extension().is_some_and(|extension| extension == "md"))
-            .filter_map(|file| task::read_milestone(&discover::read_small(&file).ok()?))
+            .filter_map(|file| task::read_milestone(&discover::read_small(Source::Path(&file)).ok()?))
             .collect();
         milestones.sort_by(|a, b| a.id.cmp(&b.id));
         Self { statuses: statuses.unwrap_or_default(), milestones: Milestones::new(milestones) }

@@ -1,24 +1,45 @@
 //! Walks folders on several threads: a plain walk, without ignore files, of what lies below a few folders.
 
-use std::fs::{DirEntry, FileType};
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Calls `take` for every file below these folders and gathers its answers, in no order. Links are not followed. What
-/// cannot be listed is passed over.
-pub(super) fn each_file<T: Send>(folders: Vec<PathBuf>, take: impl Fn(PathBuf) -> Option<T> + Sync) -> Vec<T> {
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+
+/// A file that the walk has come to.
+pub(super) struct Found<'w> {
+    /// Its path, relative to the root.
+    pub(super) file: &'w Path,
+    folder: BorrowedFd<'w>,
+    name: &'w CStr,
+}
+
+impl Found<'_> {
+    /// Opens it: by its name in its folder, which costs the kernel a look at one name where the whole path has ten.
+    pub(super) fn open(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        Ok(openat(self.folder, self.name, flags, Mode::empty())?.into())
+    }
+}
+
+/// Calls `take` for every file below these folders, which are relative to the root, and gathers its answers, in no
+/// order. Links are not followed. What cannot be listed is passed over.
+pub(super) fn each_file<T: Send>(
+    root: &Path,
+    folders: Vec<PathBuf>,
+    take: impl Fn(&Found<'_>) -> Option<T> + Sync,
+) -> Vec<T> {
     let queue = Queue::new(folders);
     let work = || {
         let mut taken = Vec::new();
         while let Some(folder) = queue.next() {
             let _done = Listing { queue: &queue };
-            for (entry, kind) in entries(&folder) {
-                if kind.is_dir() {
-                    queue.add(entry.path());
-                } else if kind.is_file() {
-                    taken.extend(take(entry.path()));
-                }
-            }
+            // What was listed before an error counts.
+            let _ = list(root, &folder, &queue, |found| taken.extend(take(found)));
         }
         taken
     };
@@ -37,9 +58,39 @@ pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
 }
 
-fn entries(folder: &Path) -> impl Iterator<Item = (DirEntry, FileType)> {
-    let listed = folder.read_dir().into_iter().flatten().flatten();
-    listed.filter_map(|entry| entry.file_type().ok().map(|kind| (entry, kind)))
+/// Hands over the files of one folder, and puts the folders in it into the queue.
+fn list(root: &Path, folder: &Path, queue: &Queue, mut take: impl FnMut(&Found<'_>)) -> rustix::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+    let mut entries = Dir::new(openat(CWD, root.join(folder), flags, Mode::empty())?)?;
+    let mut path = Vec::from(folder.as_os_str().as_bytes());
+    path.push(b'/');
+    let start_of_name = path.len();
+    while let Some(entry) = entries.read() {
+        let entry = entry?;
+        let open = entries.fd()?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        path.truncate(start_of_name);
+        path.extend_from_slice(name.to_bytes());
+        let file = Path::new(OsStr::from_bytes(&path));
+        match kind_of(open, name, entry.file_type()) {
+            FileType::Directory => queue.add(file.to_path_buf()),
+            FileType::RegularFile => take(&Found { file, folder: open, name }),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Some file systems do not tell it with the name.
+fn kind_of(folder: BorrowedFd<'_>, name: &CStr, listed: FileType) -> FileType {
+    match listed {
+        FileType::Unknown => statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_or(FileType::Unknown, |data| FileType::from_raw_mode(data.st_mode)),
+        known => known,
+    }
 }
 
 /// The folders that are still to be listed.
@@ -92,7 +143,11 @@ struct Listing<'a> {
 
 impl Drop for Listing<'_> {
     fn drop(&mut self) {
-        self.queue.lock().listing -= 1;
-        self.queue.changed.notify_all();
+        let mut waiting = self.queue.lock();
+        waiting.listing -= 1;
+        // Only the last one has news for those who wait: that there will be no more.
+        if waiting.listing == 0 {
+            self.queue.changed.notify_all();
+        }
     }
 }
