@@ -72,7 +72,7 @@ impl FeatureFile {
 }
 
 /// The keys that matter, of a file that is written as all are: a key a line, in column 0. `None` leaves it to the library.
-fn read_known_keys(text: &str) -> Option<Node> {
+fn read_known_keys(text: &str) -> Option<Node<'_>> {
     let keys = Frontmatter::of_yaml(text);
     let mut entries = Vec::new();
     for key in KEYS {
@@ -84,7 +84,7 @@ fn read_known_keys(text: &str) -> Option<Node> {
 }
 
 /// Where the whole is no YAML its keys are read alone, as those of a task are: a broken name must not cost the waves.
-fn read_by_key(text: &str, whole: &Broken) -> (Node, Vec<Problem>) {
+fn read_by_key<'t>(text: &'t str, whole: &Broken) -> (Node<'t>, Vec<Problem>) {
     let keys = Frontmatter::of_yaml(text);
     let mut entries = Vec::new();
     let mut problems = Vec::new();
@@ -94,7 +94,7 @@ fn read_by_key(text: &str, whole: &Broken) -> (Node, Vec<Problem>) {
         match (read, keys.raw_line(key)) {
             (Ok(node), _) => entries.push((name, node)),
             (Err(_), Some(raw)) if key == "name" => {
-                entries.push((name, Node { value: Value::Text(raw.value), span: raw.span }));
+                entries.push((name, Node { value: Value::Text(raw.value.into()), span: raw.span }));
             }
             (Err(broken), _) => problems.push(unreadable(&format!("the value of `{key}`"), &broken)),
         }
@@ -115,7 +115,7 @@ fn unreadable(what: &str, broken: &Broken) -> Problem {
     }
 }
 
-fn task(entry: &Node) -> Option<FeatureTask> {
+fn task(entry: &Node<'_>) -> Option<FeatureTask> {
     let text_of = |key| entry.get(key).and_then(Node::as_text);
     let status = text_of("status");
     let minutes = text_of("estimated_minutes").and_then(|minutes| minutes.value.parse::<f64>().ok());
@@ -133,7 +133,7 @@ fn task(entry: &Node) -> Option<FeatureTask> {
 }
 
 /// A list of ids; one id is a list of one.
-fn ids(node: &Node) -> Vec<Spanned<Text>> {
+fn ids(node: &Node<'_>) -> Vec<Spanned<Text>> {
     match &node.value {
         Value::List(items) => items.iter().filter_map(Node::as_text).collect(),
         _ => node.as_text().into_iter().collect(),

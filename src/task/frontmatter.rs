@@ -6,13 +6,14 @@
 use std::ops::Range;
 
 use super::yaml::{self, Broken, Node};
-use super::{Span, Spanned, Text};
+use super::{Span, Spanned};
 
 /// A frontmatter block, cut into keys but not yet read.
 #[derive(Debug)]
 pub(super) struct Frontmatter<'t> {
     text: &'t str,
     entries: Vec<Entry<'t>>,
+    names: Names,
     /// Where the body begins.
     pub(super) body: usize,
     /// The opening `---`, where no closing one follows.
@@ -30,28 +31,76 @@ struct Entry<'t> {
     first_line: Range<usize>,
 }
 
+/// Room for the keys of nearly every file.
+const USUAL: usize = 24;
+
 impl<'t> Frontmatter<'t> {
     /// Finds the block at the beginning of a text; `None` where it does not begin with `---`.
     pub(super) fn find(text: &'t str) -> Option<Self> {
-        let Located { start, closing } = locate(text.as_bytes())?;
-        let (end, body, unclosed) = match closing {
-            Some(line) => (line.start, line.end, None),
-            None => {
-                let end = end_of_unclosed(text, start);
-                (end, end, Some(opening(text)))
+        let mut lines = Lines::behind_opening(text.as_bytes())?;
+        let start = lines.at;
+        let mut frontmatter = Self::empty(text);
+        for line in &mut lines {
+            if is_mark(text.as_bytes().get(line.clone()), &CLOSING) {
+                frontmatter.end(line.start);
+                frontmatter.body = line.end;
+                return Some(frontmatter);
             }
-        };
-        Some(Self { text, entries: entries(text, start..end), body, unclosed })
+            frontmatter.take(line);
+        }
+        Some(Self::unclosed(text, start))
     }
 
     /// A text that is all keys, without marks around it.
     pub(super) fn of_yaml(text: &'t str) -> Self {
-        Self { text, entries: entries(text, 0..text.len()), body: text.len(), unclosed: None }
+        Self::within(text, 0, text.len())
+    }
+
+    /// Without a closing mark the block ends where the text plainly is a body: at the first blank line.
+    fn unclosed(text: &'t str, start: usize) -> Self {
+        let mut lines = Lines { bytes: text.as_bytes(), at: start };
+        let blank = lines.find(|line| text.get(line.clone()).is_some_and(|line| line.trim().is_empty()));
+        let end = blank.map_or(text.len(), |line| line.start);
+        Self { unclosed: Some(opening(text)), ..Self::within(text, start, end) }
+    }
+
+    fn within(text: &'t str, start: usize, end: usize) -> Self {
+        let mut frontmatter = Self::empty(text);
+        let lines = Lines { bytes: text.as_bytes(), at: start };
+        lines.take_while(|line| line.start < end).for_each(|line| frontmatter.take(line));
+        frontmatter.end(end);
+        frontmatter.body = end;
+        frontmatter
+    }
+
+    fn empty(text: &'t str) -> Self {
+        Self { text, entries: Vec::with_capacity(USUAL), names: Names::default(), body: 0, unclosed: None }
+    }
+
+    /// Takes the next line: a key, or more of the one before.
+    fn take(&mut self, line: Range<usize>) {
+        let content = self.text.get(line.clone()).unwrap_or_default();
+        let Some((name, key, colon)) = key_of(content) else { return };
+        self.end(line.start);
+        self.names.insert(name);
+        self.entries.push(Entry {
+            name,
+            key: Span::new(line.start + key.start, line.start + key.end),
+            chunk: line.start..line.end,
+            first_line: line.start + colon + 1..line.start + content.trim_end_matches(['\r', '\n']).len(),
+        });
+    }
+
+    /// The last key's chunk ends here.
+    fn end(&mut self, at: usize) {
+        if let Some(last) = self.entries.last_mut() {
+            last.chunk.end = at;
+        }
     }
 
     /// Is there such a key?
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.name == key)
+        self.entry(key).is_some()
     }
 
     /// Where a key's name stands.
@@ -60,23 +109,24 @@ impl<'t> Frontmatter<'t> {
     }
 
     /// The value of a key; the first one counts where the key stands twice.
-    pub(super) fn value(&self, key: &str) -> Option<Result<Node, Broken>> {
+    pub(super) fn value(&self, key: &str) -> Option<Result<Node<'t>, Broken>> {
         self.entry(key).map(|entry| self.read(entry))
     }
 
     /// The text behind a key on its line, as it stands there: for titles, where an unquoted `: ` is no YAML but plain
     /// enough for everybody.
-    pub(super) fn raw_line(&self, key: &str) -> Option<Spanned<Text>> {
+    pub(super) fn raw_line(&self, key: &str) -> Option<Spanned<&'t str>> {
         let line = self.entry(key)?.first_line.clone();
         let raw = self.text.get(line.clone())?;
         let text = raw.trim();
         let start = line.start + (raw.len() - raw.trim_start().len());
-        (!text.is_empty()).then(|| Spanned::new(text.into(), Span::new(start, start + text.len())))
+        (!text.is_empty()).then(|| Spanned::new(text, Span::new(start, start + text.len())))
     }
 
     /// The second and later places of keys that stand more than once, each with the first place.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (&str, Span, Span)> {
-        let mut by_name: Vec<&Entry<'_>> = self.entries.iter().collect();
+        let mut by_name: Vec<&Entry<'_>> =
+            if self.names.may_repeat { self.entries.iter().collect() } else { Vec::new() };
         by_name.sort_by_key(|entry| entry.name); // stable: of one name the first place stays the first
         let mut first: Option<&Entry<'_>> = None;
         by_name.into_iter().filter_map(move |entry| match first {
@@ -89,10 +139,10 @@ impl<'t> Frontmatter<'t> {
     }
 
     fn entry(&self, key: &str) -> Option<&Entry<'t>> {
-        self.entries.iter().find(|entry| entry.name == key)
+        if self.names.may_have(key) { self.entries.iter().find(|entry| entry.name == key) } else { None }
     }
 
-    fn read(&self, entry: &Entry<'_>) -> Result<Node, Broken> {
+    fn read(&self, entry: &Entry<'t>) -> Result<Node<'t>, Broken> {
         if let Some(node) = read_without_library(self.text, entry) {
             return Ok(node);
         }
@@ -103,6 +153,33 @@ impl<'t> Frontmatter<'t> {
             _ => None,
         };
         value.ok_or_else(|| Broken { message: "this is no `key: value`".into(), span: entry.key })
+    }
+}
+
+/// Which names a block may have, in a word: most keys that are asked for are not there, and hardly any stands twice.
+#[derive(Debug, Default)]
+struct Names {
+    /// A bit for each name; several may share one.
+    bits: u64,
+    may_repeat: bool,
+}
+
+impl Names {
+    fn insert(&mut self, name: &str) {
+        let bit = Self::bit(name);
+        self.may_repeat |= self.bits & bit != 0;
+        self.bits |= bit;
+    }
+
+    fn may_have(&self, name: &str) -> bool {
+        self.bits & Self::bit(name) != 0
+    }
+
+    /// By length and ends, in which nearly all names differ.
+    fn bit(name: &str) -> u64 {
+        let mut bytes = name.bytes().map(usize::from);
+        let (first, last) = (bytes.next().unwrap_or(0), bytes.next_back().unwrap_or(0));
+        1 << ((name.len() * 11 + first * 5 + last) % 64)
     }
 }
 
@@ -117,23 +194,16 @@ pub enum Extent {
     Open,
 }
 
-/// Finds the end of the frontmatter in the first bytes of a file.
+/// Finds the end of the frontmatter in the first bytes of a file. Looks at bytes, not at text: the body, which most of
+/// what is read of a file is, need not be decoded for it.
 pub fn extent(head: &[u8]) -> Extent {
-    match locate(head) {
-        None => Extent::None,
-        Some(Located { closing: Some(line), .. }) => Extent::Closed(line.end),
-        Some(_) => Extent::Open,
-    }
-}
-
-/// Where a block is.
-struct Located {
-    /// Behind its opening line.
-    start: usize,
-    closing: Option<Range<usize>>,
+    let Some(mut lines) = Lines::behind_opening(head) else { return Extent::None };
+    let closing = lines.find(|line| is_mark(head.get(line.clone()), &CLOSING));
+    closing.map_or(Extent::Open, |line| Extent::Closed(line.end))
 }
 
 const MARK: &str = "---";
+const CLOSING: [&str; 2] = [MARK, "..."];
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 fn opening(text: &str) -> Span {
@@ -149,15 +219,6 @@ fn behind_byte_order_marks(bytes: &[u8]) -> usize {
     bytes.len() - rest.len()
 }
 
-/// Looks at bytes, not at text: the body, which most of what is read of a file is, need not be decoded for it.
-fn locate(bytes: &[u8]) -> Option<Located> {
-    let mut lines = Lines { bytes, at: behind_byte_order_marks(bytes) };
-    lines.next().filter(|line| is_mark(bytes.get(line.clone()), &[MARK]))?;
-    let start = lines.at;
-    let closing = lines.find(|line| is_mark(bytes.get(line.clone()), &[MARK, "..."]));
-    Some(Located { start, closing })
-}
-
 fn is_mark(line: Option<&[u8]>, marks: &[&str]) -> bool {
     // Nearly every line is told from a mark by its first byte.
     let may_be = |line: &&[u8]| matches!(line.first(), Some(b'-' | b'.'));
@@ -165,34 +226,11 @@ fn is_mark(line: Option<&[u8]>, marks: &[&str]) -> bool {
     line.is_some_and(|line| marks.contains(&line.trim_end()))
 }
 
-/// Without a closing mark the block ends where the text plainly is a body: at the first blank line.
-fn end_of_unclosed(text: &str, start: usize) -> usize {
-    let mut lines = Lines { bytes: text.as_bytes(), at: start };
-    let blank = lines.find(|line| text.get(line.clone()).is_some_and(|line| line.trim().is_empty()));
-    blank.map_or(text.len(), |line| line.start)
-}
-
-fn entries(text: &str, block: Range<usize>) -> Vec<Entry<'_>> {
-    let mut found: Vec<Entry<'_>> = Vec::new();
-    let lines = Lines { bytes: text.as_bytes(), at: block.start }.take_while(|line| line.start < block.end);
-    for line in lines {
-        let content = text.get(line.clone()).unwrap_or_default();
-        let Some((name, key, colon)) = key_of(content) else { continue };
-        if let Some(last) = found.last_mut() {
-            last.chunk.end = line.start;
-        }
-        found.push(Entry {
-            name,
-            key: Span::new(line.start + key.start, line.start + key.end),
-            chunk: line.start..block.end,
-            first_line: line.start + colon + 1..line.start + content.trim_end_matches(['\r', '\n']).len(),
-        });
-    }
-    found
-}
-
 /// The key that a line begins with in column 0: its name, its place in the line, and the place of its colon.
 fn key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
+    if let Some(plain) = plain_key_of(line) {
+        return Some(plain);
+    }
     let first = line.chars().next()?;
     let (name, start, behind) = match first {
         '"' | '\'' => {
@@ -211,6 +249,14 @@ fn key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
     ends_key(line.get(colon..)?).then_some((name, start..start + name.len(), colon))
 }
 
+/// The same where the key is one as nearly all are.
+fn plain_key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
+    let is_first = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let end = line.bytes().position(|byte| !(is_first(byte) || byte == b'-'))?;
+    let is_key = line.bytes().next().is_some_and(is_first) && line.get(end..).is_some_and(ends_key);
+    is_key.then_some((line.get(..end)?, 0..end, end))
+}
+
 fn colon_of(line: &str) -> Option<usize> {
     memchr::memchr_iter(b':', line.as_bytes()).find(|at| line.get(*at..).is_some_and(ends_key))
 }
@@ -221,7 +267,7 @@ fn ends_key(text: &str) -> bool {
 }
 
 /// Most values are one line, or a list of such lines. `None` for all others.
-fn read_without_library(text: &str, entry: &Entry<'_>) -> Option<Node> {
+fn read_without_library<'t>(text: &'t str, entry: &Entry<'t>) -> Option<Node<'t>> {
     let line = text.get(entry.first_line.clone())?;
     let behind = text.get(entry.first_line.end..entry.chunk.end)?;
     if only_blank_or_comment(behind) {
@@ -235,13 +281,22 @@ fn read_without_library(text: &str, entry: &Entry<'_>) -> Option<Node> {
 }
 
 fn only_blank_or_comment(text: &str) -> bool {
-    text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'))
+    text == "\n" || text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'))
 }
 
 /// The lines of a text with their ends, as ranges.
 struct Lines<'t> {
     bytes: &'t [u8],
     at: usize,
+}
+
+impl<'t> Lines<'t> {
+    /// The lines behind the mark that opens a frontmatter.
+    fn behind_opening(bytes: &'t [u8]) -> Option<Self> {
+        let mut lines = Self { bytes, at: behind_byte_order_marks(bytes) };
+        lines.next().filter(|line| is_mark(bytes.get(line.clone()), &[MARK]))?;
+        Some(lines)
+    }
 }
 
 impl Iterator for Lines<'_> {
@@ -283,7 +338,7 @@ mod tests {
         let frontmatter = Frontmatter::find(source).unwrap();
         assert!(frontmatter.value("assignee").unwrap().is_err());
         assert!(frontmatter.value("depends_on").unwrap().is_err());
-        assert_eq!(&*frontmatter.raw_line("title").unwrap().value, "Fix: the thing");
+        assert_eq!(frontmatter.raw_line("title").unwrap().value, "Fix: the thing");
         assert_eq!(text_of(source, "wave").unwrap(), "1");
     }
 

@@ -31,18 +31,22 @@ impl TaskId {
     /// # Errors
     /// [`UnsafeId`] where a character or the length does not fit.
     pub fn new(text: &str) -> Result<Self, UnsafeId> {
-        Self::new_with(text, || text.into())
+        Self::check(text).map(|()| Self(text.into()))
     }
 
-    fn new_with(text: &str, shared: impl FnOnce() -> Arc<str>) -> Result<Self, UnsafeId> {
+    /// Is the text an id?
+    ///
+    /// # Errors
+    /// [`UnsafeId`] where a character or the length does not fit.
+    pub(crate) fn check(text: &str) -> Result<(), UnsafeId> {
         let first_fits = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         let all_fit = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-        if first_fits && all_fit && text.len() <= LONGEST { Ok(Self(shared())) } else { Err(UnsafeId(text.into())) }
+        if first_fits && all_fit && text.len() <= LONGEST { Ok(()) } else { Err(UnsafeId(text.into())) }
     }
 
     /// The same without a copy of the text.
     pub(crate) fn of(text: &Arc<str>) -> Result<Self, UnsafeId> {
-        Self::new_with(text, || Arc::clone(text))
+        Self::check(text).map(|()| Self(Arc::clone(text)))
     }
 
     /// An id for a task that has none that is safe, made from letters, digits and `-`: it can never start, but a run

@@ -27,6 +27,7 @@ pub use frontmatter::{Extent, extent};
 pub use id::{TaskId, UnsafeId};
 pub use problem::{Code, Place, Problem, Severity};
 pub use span::{Span, Spanned};
+pub(crate) use wave::without_case;
 pub use wave::{NoWave, WaveLabel};
 
 use std::path::Path;
@@ -126,6 +127,13 @@ pub struct Task {
     pub problems: Vec<Problem>,
 }
 
+impl Task {
+    /// Where what concerns the task as a whole is shown.
+    pub fn id_span(&self) -> Span {
+        self.id.as_ref().map_or(self.anchor, |id| id.span)
+    }
+}
+
 /// The feature a task belongs to, as far as its own file tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FeatureRef {
@@ -138,17 +146,6 @@ pub enum FeatureRef {
     Alone,
     /// Backlog.md without a milestone: the whole backlog, which runs only when named.
     WholeBacklog,
-}
-
-impl FeatureRef {
-    /// The same with its name kept once.
-    fn shared(self) -> Self {
-        match self {
-            Self::Named(name) => Self::Named(words::shared_at(name)),
-            Self::Folder(name) => Self::Folder(words::shared(name)),
-            other => other,
-        }
-    }
 }
 
 /// Who does a task, and how, by its own file.

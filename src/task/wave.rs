@@ -29,22 +29,17 @@ impl WaveLabel {
     /// # Errors
     /// [`NoWave`] for every other text.
     pub fn read(text: &str) -> Result<Option<Self>, NoWave> {
-        let text = text.trim();
-        if is_absent(text) {
-            return Ok(None);
-        }
-        let label = behind_the_word_wave(text).unwrap_or(text);
-        if is_label(label) { Ok(Some(Self(label.into()))) } else { Err(NoWave) }
+        Ok(label_in(text)?.map(|label| Self(label.into())))
+    }
+
+    /// The same, with its text kept once.
+    pub(super) fn read_shared(text: &str) -> Result<Option<Self>, NoWave> {
+        Ok(label_in(text)?.map(|label| Self(words::shared(label))))
     }
 
     /// The label of the wave at this place, counted from 1: what a feature without declared waves gets.
     pub fn numbered(number: usize) -> Self {
         Self(number.to_string().into())
-    }
-
-    /// The same label with its text kept once.
-    pub(super) fn shared(self) -> Self {
-        Self(words::shared(self.0))
     }
 
     /// The label, as written.
@@ -61,7 +56,21 @@ impl fmt::Display for WaveLabel {
 
 impl Ord for WaveLabel {
     fn cmp(&self, other: &Self) -> Ordering {
-        runs(&self.0).cmp(runs(&other.0))
+        if self.0 == other.0 {
+            return Ordering::Equal;
+        }
+        let (mut ours, mut theirs) = (runs(&self.0), runs(&other.0));
+        loop {
+            let order = match (ours.next(), theirs.next()) {
+                (None, None) => return Ordering::Equal,
+                (None, Some(_)) => Ordering::Less,
+                (Some(_), None) => Ordering::Greater,
+                (Some(our), Some(their)) => our.compare(&their),
+            };
+            if order.is_ne() {
+                return order;
+            }
+        }
     }
 }
 
@@ -81,19 +90,33 @@ impl Eq for WaveLabel {}
 
 /// A run of digits or of letters. Digits are compared by value without a limit on their number: leading zeros are gone,
 /// so the longer run is the larger one.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Run {
-    Number(usize, Box<str>),
-    Letters(Box<str>),
+enum Run<'l> {
+    Number(&'l str),
+    Letters(&'l str),
 }
 
-fn runs(label: &str) -> impl Iterator<Item = Run> {
+impl Run<'_> {
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+            (Self::Letters(a), Self::Letters(b)) => without_case(a).cmp(without_case(b)),
+            (Self::Number(_), Self::Letters(_)) => Ordering::Less,
+            (Self::Letters(_), Self::Number(_)) => Ordering::Greater,
+        }
+    }
+}
+
+/// The letters of a text, to compare it without a copy.
+pub(crate) fn without_case(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+fn runs(label: &str) -> impl Iterator<Item = Run<'_>> {
     label.split(|c: char| !c.is_ascii_alphanumeric()).flat_map(split_digits).map(|run| {
         if run.starts_with(|c: char| c.is_ascii_digit()) {
-            let digits = run.trim_start_matches('0');
-            Run::Number(digits.len(), digits.into())
+            Run::Number(run.trim_start_matches('0'))
         } else {
-            Run::Letters(run.to_ascii_lowercase().into())
+            Run::Letters(run)
         }
     })
 }
@@ -109,9 +132,21 @@ fn split_digits(part: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+fn label_in(text: &str) -> Result<Option<&str>, NoWave> {
+    let text = text.trim();
+    if is_absent(text) {
+        return Ok(None);
+    }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let label = if is_number { text } else { behind_the_word_wave(text).unwrap_or(text) };
+    if is_label(label) { Ok(Some(label)) } else { Err(NoWave) }
+}
+
 /// Is this one of the ways to say "nothing" in a value that is read as text?
 pub(super) fn is_absent(text: &str) -> bool {
-    ["", "~", "null", "none", "n/a", "na", "-"].iter().any(|absent| text.eq_ignore_ascii_case(absent))
+    const LONGEST: usize = "null".len();
+    text.len() <= LONGEST
+        && ["", "~", "null", "none", "n/a", "na", "-"].iter().any(|absent| text.eq_ignore_ascii_case(absent))
 }
 
 /// `wave1-gr004` and `login-wave2-1` name a wave and what it is a wave of: the label is what stands right behind the

@@ -13,23 +13,24 @@ thread_local! {
     static SAID: RefCell<HashSet<Text, foldhash::fast::RandomState>> = RefCell::default();
 }
 
-/// The text of this kind that was said before, else this one.
-pub(super) fn shared(text: Text) -> Text {
+/// This text, as it was said before where it was.
+pub(super) fn shared(text: &str) -> Text {
     SAID.with_borrow_mut(|said| {
-        if let Some(before) = said.get(&text) {
+        if let Some(before) = said.get(text) {
             return Text::clone(before);
         }
         if said.len() >= MOST {
             said.clear();
         }
+        let text = Text::from(text);
         said.insert(Text::clone(&text));
         text
     })
 }
 
 /// The same where it stands somewhere.
-pub(super) fn shared_at(text: Spanned<Text>) -> Spanned<Text> {
-    text.map(shared)
+pub(super) fn shared_at(text: &Spanned<impl AsRef<str>>) -> Spanned<Text> {
+    Spanned::new(shared(text.value.as_ref()), text.span)
 }
 
 #[cfg(test)]
@@ -38,10 +39,10 @@ mod tests {
 
     #[test]
     fn what_was_said_is_kept_once_and_not_for_ever() {
-        let first = shared("backlog".into());
-        assert!(Text::ptr_eq(&first, &shared("backlog".into())));
+        let first = shared("backlog");
+        assert!(Text::ptr_eq(&first, &shared("backlog")));
         for number in 0..3 * MOST {
-            assert_eq!(&*shared(number.to_string().into()), number.to_string());
+            assert_eq!(&*shared(&number.to_string()), number.to_string());
         }
         SAID.with_borrow(|said| assert!(said.len() <= MOST));
     }

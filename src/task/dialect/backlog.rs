@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::reader::{Found, Loss, Reader};
 use crate::task::frontmatter::Frontmatter;
-use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text, yaml};
+use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text, words, yaml};
 
 /// What the files beside the tasks say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,17 +62,18 @@ const TASKS: &str = "tasks";
 const COMPLETED: &str = "completed";
 
 /// Does this folder hold task files? (Files are never deeper.)
-pub(super) fn is_task_folder(path: &Path) -> bool {
-    let Some(folder) = path.parent().and_then(|folder| folder.strip_prefix("backlog").ok()) else { return false };
-    ["tasks", "completed", "drafts", "archive/tasks", "archive/drafts"].iter().any(|name| folder == Path::new(name))
+pub(super) fn is_task_folder(folder: &[u8]) -> bool {
+    let inside = folder.strip_prefix(b"backlog/").unwrap_or_default();
+    matches!(inside, b"tasks" | b"completed" | b"drafts" | b"archive/tasks" | b"archive/drafts")
 }
 
-fn folder(path: &Path) -> String {
-    let folder = super::folder_text(path);
-    folder.strip_prefix("backlog/").unwrap_or_default().to_owned()
+/// The folder, without the one that all others lie in. Folders that hold tasks have plain names.
+fn folder(path: &Path) -> &str {
+    let folder = path.parent().and_then(Path::to_str).unwrap_or_default();
+    folder.strip_prefix("backlog/").unwrap_or_default()
 }
 
-pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, facts: BacklogFacts<'_>) -> Option<Task> {
+pub(super) fn read<'t>(file: &'t RelPath, mut reader: Reader<'t>, facts: BacklogFacts<'_>) -> Option<Task> {
     let id = reader.text("id", Loss::Place);
     let is_plainly_a_task =
         reader.has("status") && reader.has_any(&["id", "dependencies", "created_date", "milestone"]);
@@ -85,8 +86,8 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, facts: BacklogFacts<'
     let found = Found {
         dialect: Dialect::BacklogMd,
         title: reader.title_or_heading("title", id.as_ref()),
-        standing: standing(&folder(file), status.as_ref().map(|status| &*status.value), facts.statuses),
-        folder: Some(folder(file).into()),
+        standing: standing(folder(file), status.as_ref().map(|status| &*status.value), facts.statuses),
+        folder: Some(folder(file)),
         wave: None,
         feature,
         feature_title,
@@ -119,7 +120,7 @@ fn feature(reader: &mut Reader<'_>, milestones: Option<&Milestones>) -> (Feature
             let name = Spanned::new(known.id.clone(), written.span);
             (FeatureRef::Named(name), Some(known.title.clone()))
         }
-        None => (FeatureRef::Named(written), None),
+        None => (FeatureRef::Named(words::shared_at(&written)), None),
     }
 }
 
@@ -133,8 +134,8 @@ pub fn read_statuses(text: &str) -> Vec<Text> {
 /// A file of `backlog/milestones/`.
 pub fn read_milestone(text: &str) -> Option<Milestone> {
     let mut reader = Reader::new(text, Frontmatter::find(text)?);
-    let id = reader.text("id", Loss::Detail)?.value;
-    let title = reader.title("title").unwrap_or_else(|| id.clone());
+    let id: Text = reader.text("id", Loss::Detail)?.value.into();
+    let title = reader.title("title").map_or_else(|| id.clone(), Text::from);
     Some(Milestone { id, title })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder_text;
 use super::reader::{Found, Loss, Reader};
-use crate::task::{Dialect, FeatureRef, RelPath, Span, Spanned, Standing, Task, Text, boundary_before};
+use crate::task::{Dialect, FeatureRef, RelPath, Span, Spanned, Standing, Task, Text, boundary_before, words};
 
 /// A longer objective is cut: a title is one line.
 const LONGEST_TITLE: usize = 160;
@@ -36,11 +36,11 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, summary_exists: bool)
     if !reader.has_any(&["phase", "plan"]) {
         return None;
     }
-    let id: Text = id_of(file)?.into();
+    let id = id_of(file)?;
     let (standing, status) = if summary_exists { (Standing::Done, "done") } else { (Standing::Open, "open") };
     let found = Found {
         dialect: Dialect::Gsd,
-        title: title(&reader).unwrap_or_else(|| id.clone()),
+        title: title(&reader).unwrap_or_else(|| id.as_str().into()),
         status: Some(Spanned::new(status.into(), Span::default())),
         standing,
         folder: None,
@@ -53,7 +53,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, summary_exists: bool)
             .map(|span| Spanned::new("the plan is not autonomous: it has steps for a person".into(), span)),
         mode: reader.first_text(&["implementation_mode", "type"], Loss::Detail),
         files: reader.list("files_modified", Loss::Detail),
-        id: Some(Spanned::new(id, id_span(&mut reader))),
+        id: Some(Spanned::new(id.into(), id_span(&mut reader))),
     };
     Some(reader.finish(file, found))
 }
@@ -69,7 +69,7 @@ fn id_span(reader: &mut Reader<'_>) -> Span {
 fn feature(file: &Path) -> Text {
     let folder = folder_text(file);
     let inside = folder.strip_prefix(".planning/").unwrap_or(&folder);
-    inside.strip_prefix("phases/").unwrap_or(inside).into()
+    words::shared(inside.strip_prefix("phases/").unwrap_or(inside))
 }
 
 fn title(reader: &Reader<'_>) -> Option<Text> {

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::reader::{Found, Loss, Reader};
-use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text};
+use super::folder_text;
+use super::reader::{Found, Loss, Reader, Written};
+use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, words};
 
 /// Keys that name the feature, the most telling first.
 const FEATURE_KEYS: [&str; 5] = ["feature_id", "parent_feature", "feature", "parent_review", "parent_task"];
@@ -32,13 +33,14 @@ const STATUS_FOLDERS: [&str; 9] = [
 
 /// What an agent wrote about a task, beside it: `TASK-7-SUMMARY.md`. It repeats the task's id. In small letters the word
 /// belongs to a task's title.
-pub(super) fn is_note(file: &Path) -> bool {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    ["-SUMMARY", "_SUMMARY", "-RESEARCH", "_RESEARCH"].iter().any(|end| stem.ends_with(end))
+pub(super) fn is_note(stem: &[u8]) -> bool {
+    let ends: [&[u8]; 4] = [b"-SUMMARY", b"_SUMMARY", b"-RESEARCH", b"_RESEARCH"];
+    ends.iter().any(|end| stem.ends_with(end))
 }
 
 pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
-    let place = Place::of(file);
+    let folder = folder_text(file);
+    let place = Place::of(&folder);
     let id = reader.first_text(&["id", "task_id"], Loss::Place);
     if place.is_template || id.is_none() && !is_plainly_a_task(&reader) {
         return None;
@@ -52,7 +54,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
         dialect: Dialect::GuardKit,
         title: reader.title_or_heading("title", id.as_ref()),
         standing: place.standing(status.as_ref().map(|status| &*status.value)),
-        folder: place.status.map(Into::into),
+        folder: place.status,
         wave: reader.wave(&["wave", "parallel_group"]),
         feature: feature(&mut reader, &place),
         feature_title: None,
@@ -84,14 +86,14 @@ fn is_template(file: &Path) -> bool {
 
 fn feature(reader: &mut Reader<'_>, place: &Place<'_>) -> FeatureRef {
     match reader.first_text(&FEATURE_KEYS, Loss::Detail) {
-        Some(name) => FeatureRef::Named(name),
-        None if place.is_top => FeatureRef::Folder(TOP.into()),
+        Some(name) => FeatureRef::Named(words::shared_at(&name)),
+        None if place.is_top => FeatureRef::Folder(words::shared(TOP)),
         None if place.feature.is_empty() => FeatureRef::Alone,
-        None => FeatureRef::Folder(place.feature.as_str().into()),
+        None => FeatureRef::Folder(words::shared(place.feature)),
     }
 }
 
-fn needs_person(reader: &mut Reader<'_>, mode: Option<&Spanned<Text>>) -> Option<Spanned<Text>> {
+fn needs_person<'t>(reader: &mut Reader<'t>, mode: Option<&Written<'t>>) -> Option<Written<'t>> {
     if let Some(mode) = mode.filter(|mode| mode.value.eq_ignore_ascii_case("manual")) {
         return Some(Spanned::new("implementation_mode is manual".into(), mode.span));
     }
@@ -123,8 +125,8 @@ fn is_dropped(name: &str) -> bool {
 struct Place<'f> {
     /// The status folder, directly under `tasks/`.
     status: Option<&'f str>,
-    /// The folders below, without those that are a status or a date.
-    feature: String,
+    /// The folders below, without those that are a status or a date; `/`-separated.
+    feature: &'f str,
     /// It lies in no folder but `tasks/` itself.
     is_top: bool,
     /// It lies in `tasks/templates/`: what new tasks are copied from. (A feature folder of that name is deeper.)
@@ -132,14 +134,14 @@ struct Place<'f> {
 }
 
 impl<'f> Place<'f> {
-    fn of(file: &'f Path) -> Self {
-        let folders = file.parent().into_iter().flat_map(Path::iter).skip(1).filter_map(|part| part.to_str());
-        let mut folders = folders.peekable();
-        let is_top = folders.peek().is_none();
-        let is_template = folders.peek().is_some_and(|name| TEMPLATE_FOLDERS.contains(name));
-        let status = folders.next_if(|name| is_status_folder(name));
-        let feature: Vec<_> = folders.skip_while(|name| is_status_folder(name) || is_date(name)).collect();
-        Self { status, feature: feature.join("/"), is_top, is_template }
+    /// By the `/`-separated folder that a file lies in.
+    fn of(folder: &'f str) -> Self {
+        let mut below = folder.split_once('/').map_or("", |(_, below)| below);
+        let is_top = below.is_empty();
+        let is_template = TEMPLATE_FOLDERS.contains(&below.split('/').next().unwrap_or_default());
+        let status = cut_first(&mut below, is_status_folder);
+        while cut_first(&mut below, |name| is_status_folder(name) || is_date(name)).is_some() {}
+        Self { status, feature: below, is_top, is_template }
     }
 
     /// The status decides where it says "done" or "dropped", else the folder: files are moved before their status is
@@ -155,12 +157,22 @@ impl<'f> Place<'f> {
     }
 }
 
+/// Cuts the first part of a path off where it fits.
+fn cut_first<'f>(path: &mut &'f str, fits: impl FnOnce(&str) -> bool) -> Option<&'f str> {
+    let (first, rest) = path.split_once('/').unwrap_or((*path, ""));
+    let fits = !first.is_empty() && fits(first);
+    if fits {
+        *path = rest;
+    }
+    fits.then_some(first)
+}
+
 fn is_status_folder(name: &str) -> bool {
     STATUS_FOLDERS.contains(&name) || is_dropped(name)
 }
 
 /// `2026-03` and `2026-03-01` are when something was done, not what.
 fn is_date(name: &str) -> bool {
-    let shape: String = name.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    matches!(shape.as_str(), "0000" | "0000-00" | "0000-00-00")
+    let fits = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    matches!(name.len(), 4 | 7 | 10) && name.bytes().enumerate().all(fits)
 }

@@ -6,6 +6,7 @@ mod guardkit;
 mod own;
 mod reader;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 pub use backlog::{BacklogFacts, Milestone, Milestones, read_milestone, read_statuses};
@@ -31,25 +32,50 @@ pub struct Surroundings<'a> {
 /// The dialect that reads a file at this place (relative to the root); its text may still say that it is no task. The
 /// user's own globs are not known here.
 pub fn dialect_of(path: &Path) -> Option<Dialect> {
-    let is_markdown = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
-    if !is_markdown || is_document(path) {
+    let Name { folder, stem, extension } = Name::of(path);
+    if !extension.eq_ignore_ascii_case(b"md") || names_document(stem) {
         return None;
     }
-    let mut folders = path.iter().map(|part| part.to_str().unwrap_or_default());
-    match folders.next()? {
-        "tasks" => (!guardkit::is_note(path)).then_some(Dialect::GuardKit),
-        ".planning" => gsd::id_of(path).map(|_| Dialect::Gsd),
-        "backlog" => backlog::is_task_folder(path).then_some(Dialect::BacklogMd),
+    match folder.split(|byte| *byte == b'/').next()? {
+        b"tasks" => (!guardkit::is_note(stem)).then_some(Dialect::GuardKit),
+        b".planning" => gsd::id_of(path).map(|_| Dialect::Gsd),
+        b"backlog" => backlog::is_task_folder(folder).then_some(Dialect::BacklogMd),
         _ => None,
     }
 }
 
 /// Files that stand among tasks and are none, whatever keys they have.
 pub fn is_document(path: &Path) -> bool {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    ["readme", "summary", "research", "template", "index", "changelog", "claude", "agents"]
-        .iter()
-        .any(|name| stem.eq_ignore_ascii_case(name))
+    names_document(Name::of(path).stem)
+}
+
+fn names_document(stem: &[u8]) -> bool {
+    let names: [&[u8]; 8] =
+        [b"readme", b"summary", b"research", b"template", b"index", b"changelog", b"claude", b"agents"];
+    names.iter().any(|name| stem.eq_ignore_ascii_case(name))
+}
+
+/// A path in bytes. Each file of a workspace is asked for these, and going through a path part by part is dear.
+struct Name<'p> {
+    folder: &'p [u8],
+    stem: &'p [u8],
+    /// Empty where there is none.
+    extension: &'p [u8],
+}
+
+impl<'p> Name<'p> {
+    fn of(path: &'p Path) -> Self {
+        let path = path.as_os_str().as_encoded_bytes();
+        let (folder, name) = cut_at_last(path, b'/').unwrap_or((&[], path));
+        // A name that begins with its only dot is no extension.
+        let (stem, extension) = cut_at_last(name, b'.').filter(|(stem, _)| !stem.is_empty()).unwrap_or((name, &[]));
+        Self { folder, stem, extension }
+    }
+}
+
+fn cut_at_last(bytes: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memrchr(mark, bytes)?;
+    Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }
 
 /// Reads a task file. `None` where the text says that it is no task.
@@ -82,7 +108,7 @@ pub enum FromHead {
 /// Reads a task file's frontmatter, which ends where `head` ends.
 pub fn parse_head(file: &RelPath, head: &str, dialect: Dialect, around: &Surroundings<'_>) -> FromHead {
     let Some(frontmatter) = Frontmatter::find(head) else { return FromHead::Known(None) };
-    let mut reader = Reader::new(head, frontmatter);
+    let reader = Reader::new(head, frontmatter);
     let title = match dialect {
         Dialect::Gsd => None,
         Dialect::GuardKit | Dialect::BacklogMd => reader.title("title"),
@@ -95,7 +121,6 @@ pub fn parse_head(file: &RelPath, head: &str, dialect: Dialect, around: &Surroun
 }
 
 /// The folder of a file, as `/`-separated text.
-fn folder_text(file: &Path) -> String {
-    let parts = file.parent().into_iter().flat_map(Path::iter).map(|part| part.to_string_lossy());
-    parts.collect::<Vec<_>>().join("/")
+fn folder_text(file: &Path) -> Cow<'_, str> {
+    file.parent().map(Path::to_string_lossy).unwrap_or_default()
 }

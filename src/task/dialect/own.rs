@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder_text;
 use super::reader::{Found, Loss, Reader};
-use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task};
+use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, words};
 
 /// Which key of a task file means what, in a dialect of one's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,9 +69,10 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, keys: &OwnKeys) -> Op
         standing: status.as_ref().map_or(Standing::Open, |status| standing(&status.value, keys)),
         folder: None,
         wave: reader.wave(&[&keys.wave]),
-        feature: reader
-            .text(&keys.feature, Loss::Detail)
-            .map_or_else(|| FeatureRef::Folder(folder_text(file).into()), FeatureRef::Named),
+        feature: reader.text(&keys.feature, Loss::Detail).map_or_else(
+            || FeatureRef::Folder(words::shared(&folder_text(file))),
+            |name| FeatureRef::Named(words::shared_at(&name)),
+        ),
         feature_title: None,
         depends_on: reader.ids(&[&keys.depends_on]),
         needs_person: mode

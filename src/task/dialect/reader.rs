@@ -1,5 +1,7 @@
 //! Reads values of a frontmatter and collects the problems met on the way.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::task::frontmatter::Frontmatter;
@@ -24,6 +26,9 @@ pub(super) enum Loss {
     Detail,
 }
 
+/// A value as the file has it.
+pub(super) type Written<'t> = Spanned<Cow<'t, str>>;
+
 /// Reads one frontmatter.
 #[derive(Debug)]
 pub(super) struct Reader<'t> {
@@ -34,20 +39,20 @@ pub(super) struct Reader<'t> {
 
 /// What a dialect found out itself; the rest of a [`Task`] is read the same way everywhere.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Found<'t> {
     pub(super) dialect: Dialect,
-    pub(super) id: Option<Spanned<Text>>,
+    pub(super) id: Option<Written<'t>>,
     pub(super) title: Text,
-    pub(super) status: Option<Spanned<Text>>,
+    pub(super) status: Option<Written<'t>>,
     pub(super) standing: Standing,
-    pub(super) folder: Option<Text>,
+    pub(super) folder: Option<&'t str>,
     pub(super) wave: Option<Spanned<WaveLabel>>,
     pub(super) feature: FeatureRef,
     pub(super) feature_title: Option<Text>,
-    pub(super) depends_on: Vec<Spanned<Text>>,
-    pub(super) needs_person: Option<Spanned<Text>>,
-    pub(super) mode: Option<Spanned<Text>>,
-    pub(super) files: Vec<Spanned<Text>>,
+    pub(super) depends_on: Vec<Written<'t>>,
+    pub(super) needs_person: Option<Written<'t>>,
+    pub(super) mode: Option<Written<'t>>,
+    pub(super) files: Vec<Written<'t>>,
 }
 
 impl<'t> Reader<'t> {
@@ -70,11 +75,14 @@ impl<'t> Reader<'t> {
     }
 
     /// A scalar as text. Nothing for null and for the ways to write "nothing" (`none`, `N/A`).
-    pub(super) fn text(&mut self, key: &str, loss: Loss) -> Option<Spanned<Text>> {
+    pub(super) fn text(&mut self, key: &str, loss: Loss) -> Option<Written<'t>> {
         let node = self.node(key, loss)?;
         match node.value {
             Value::Null => None,
-            Value::Text(text) => (!wave::is_absent(text.trim())).then(|| Spanned::new(trimmed(text), node.span)),
+            Value::Text(text) => {
+                let text = trimmed(text);
+                (!wave::is_absent(&text)).then(|| Spanned::new(text, node.span))
+            }
             Value::List(_) | Value::Map(_) => {
                 self.lost(key, node.span, loss, "it must be one value, not a list or a map");
                 None
@@ -83,21 +91,22 @@ impl<'t> Reader<'t> {
     }
 
     /// The first of these keys that has a value.
-    pub(super) fn first_text(&mut self, keys: &[&str], loss: Loss) -> Option<Spanned<Text>> {
+    pub(super) fn first_text(&mut self, keys: &[&str], loss: Loss) -> Option<Written<'t>> {
         keys.iter().find_map(|key| self.text(key, loss))
     }
 
     /// A title is text for people: what YAML rejects in it (an unquoted `: `) is read as it stands.
-    pub(super) fn title(&mut self, key: &str) -> Option<Text> {
+    pub(super) fn title(&self, key: &str) -> Option<Cow<'t, str>> {
         match self.frontmatter.value(key)? {
-            Ok(node) => node.as_text().map(|text| trimmed(text.value)).filter(|title| !title.is_empty()),
-            Err(_) => self.frontmatter.raw_line(key).map(|raw| raw.value),
+            Ok(node) => node.into_text().map(|text| trimmed(text.value)).filter(|title| !title.is_empty()),
+            Err(_) => self.frontmatter.raw_line(key).map(|raw| raw.value.into()),
         }
     }
 
     /// The title from the frontmatter, else the first heading, else the id.
-    pub(super) fn title_or_heading(&mut self, key: &str, id: Option<&Spanned<Text>>) -> Text {
-        self.title(key).or_else(|| self.heading()).or_else(|| id.map(|id| id.value.clone())).unwrap_or_default()
+    pub(super) fn title_or_heading(&self, key: &str, id: Option<&Written<'t>>) -> Text {
+        let title = self.title(key).map(Text::from).or_else(|| self.heading());
+        title.or_else(|| id.map(|id| (*id.value).into())).unwrap_or_default()
     }
 
     /// The first heading of the body.
@@ -113,23 +122,24 @@ impl<'t> Reader<'t> {
     }
 
     /// A list of texts; one text is a list of one, or of several between commas. A map's item is meant by its `id`.
-    pub(super) fn list(&mut self, key: &str, loss: Loss) -> Vec<Spanned<Text>> {
+    pub(super) fn list(&mut self, key: &str, loss: Loss) -> Vec<Written<'t>> {
         let Some(node) = self.node(key, loss) else { return Vec::new() };
-        let list = match &node.value {
+        let mut list = match node.value {
             Value::Null => Vec::new(),
             Value::Text(text) => split_at_commas(self.text, text, node.span),
-            Value::List(items) => items.iter().filter_map(item_text).collect(),
+            Value::List(items) => items.into_iter().filter_map(item_text).collect(),
             Value::Map(_) => {
                 self.lost(key, node.span, loss, "it must be a list");
                 Vec::new()
             }
         };
-        list.into_iter().filter(|item| !wave::is_absent(item.value.trim())).collect()
+        list.retain(|item| !wave::is_absent(item.value.trim()));
+        list
     }
 
     /// The ids of a list of dependencies, without the remarks behind them.
-    pub(super) fn ids(&mut self, keys: &[&str]) -> Vec<Spanned<Text>> {
-        let mut ids: Vec<Spanned<Text>> = Vec::new();
+    pub(super) fn ids(&mut self, keys: &[&str]) -> Vec<Written<'t>> {
+        let mut ids: Vec<Written<'t>> = Vec::new();
         for key in keys {
             for item in self.list(key, Loss::Place) {
                 let id = without_remark(item);
@@ -150,7 +160,7 @@ impl<'t> Reader<'t> {
         let node = self.node(key, Loss::Place)?;
         let read = match &node.value {
             Value::Null => return None,
-            Value::Text(text) => WaveLabel::read(text),
+            Value::Text(text) => WaveLabel::read_shared(text),
             Value::List(_) | Value::Map(_) => Err(NoWave),
         };
         match read {
@@ -185,8 +195,8 @@ impl<'t> Reader<'t> {
         let own = OwnWork {
             run: self.command(),
             verify: self.commands(),
-            agent: self.text("agent", Loss::Detail),
-            model: self.text("model", Loss::Detail),
+            agent: self.text("agent", Loss::Detail).map(kept),
+            model: self.text("model", Loss::Detail).map(kept),
         };
         (own != OwnWork::default()).then(|| Box::new(own))
     }
@@ -200,14 +210,14 @@ impl<'t> Reader<'t> {
     fn commands(&mut self) -> Option<Spanned<Vec<OwnCommand>>> {
         let node = self.node("verify", Loss::Detail)?;
         let commands: Vec<OwnCommand> = match &node.value {
-            Value::Text(line) if !line.trim().is_empty() => vec![OwnCommand::Line(line.clone())],
+            Value::Text(line) if !line.trim().is_empty() => vec![OwnCommand::Line((**line).into())],
             Value::List(items) => items.iter().filter_map(own_command).collect(),
             _ => Vec::new(),
         };
         (!commands.is_empty()).then(|| Spanned::new(commands, node.span))
     }
 
-    fn node(&mut self, key: &str, loss: Loss) -> Option<Node> {
+    fn node(&mut self, key: &str, loss: Loss) -> Option<Node<'t>> {
         match self.frontmatter.value(key)? {
             Ok(node) => Some(node),
             Err(broken) => {
@@ -247,10 +257,10 @@ impl<'t> Reader<'t> {
     }
 
     /// Makes the task, with what every dialect reads the same way.
-    pub(super) fn finish(mut self, file: &RelPath, found: Found) -> Task {
+    pub(super) fn finish(mut self, file: &RelPath, found: Found<'t>) -> Task {
         let own = self.own_work();
         let estimated_minutes = self.minutes();
-        let complexity = self.text("complexity", Loss::Detail).map(|text| text.value);
+        let complexity = self.text("complexity", Loss::Detail);
         self.tell_about_the_block(file, &found);
         let id_span = found.id.as_ref().map(|id| id.span);
         let anchor = found.wave.as_ref().map(|wave| wave.span).or(id_span).unwrap_or_default();
@@ -258,27 +268,27 @@ impl<'t> Reader<'t> {
         Task {
             file: file.clone(),
             dialect: found.dialect,
-            id: found.id.map(words::shared_at),
+            id: found.id.as_ref().map(words::shared_at),
             title: found.title,
-            status: found.status.map(words::shared_at),
+            status: found.status.as_ref().map(words::shared_at),
             standing: found.standing,
             folder: found.folder.map(words::shared),
-            wave: found.wave.map(|wave| wave.map(WaveLabel::shared)),
-            feature: found.feature.shared(),
-            feature_title: found.feature_title.map(words::shared),
-            depends_on: exact(found.depends_on.into_iter().map(words::shared_at).collect()),
-            needs_person: found.needs_person.map(words::shared_at),
-            mode: found.mode.map(words::shared_at),
+            wave: found.wave,
+            feature: found.feature,
+            feature_title: found.feature_title,
+            depends_on: found.depends_on.iter().map(words::shared_at).collect(),
+            needs_person: found.needs_person.as_ref().map(words::shared_at),
+            mode: found.mode.as_ref().map(words::shared_at),
             own,
-            files: exact(found.files),
+            files: found.files.into_iter().map(kept).collect(),
             estimated_minutes,
-            complexity: complexity.map(words::shared),
+            complexity: complexity.map(|text| words::shared(&text.value)),
             anchor,
             problems: self.problems,
         }
     }
 
-    fn tell_about_the_block(&mut self, file: &Path, found: &Found) {
+    fn tell_about_the_block(&mut self, file: &Path, found: &Found<'t>) {
         if let Some(opening) = self.frontmatter.unclosed {
             let message = "the frontmatter has no closing `---`: other tools see no task here";
             self.problem(Code::InvalidFrontmatter, Severity::Error, message, opening);
@@ -296,7 +306,7 @@ impl<'t> Reader<'t> {
         self.tell_about_the_id(found);
     }
 
-    fn tell_about_the_id(&mut self, found: &Found) {
+    fn tell_about_the_id(&mut self, found: &Found<'t>) {
         match &found.id {
             None if self.problems.iter().any(|problem| problem.severity == Severity::Error) => {}
             None => {
@@ -304,7 +314,7 @@ impl<'t> Reader<'t> {
                 self.problem(Code::MissingId, Severity::Error, message, Span::default());
             }
             Some(id) => {
-                if let Err(error) = crate::task::TaskId::new(&id.value) {
+                if let Err(error) = crate::task::TaskId::check(&id.value) {
                     self.problem(Code::UnsafeId, Severity::Error, error.to_string(), id.span);
                 }
             }
@@ -312,51 +322,58 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A list without room for more: it is kept as long as its task.
-fn exact<T>(mut list: Vec<T>) -> Vec<T> {
-    list.shrink_to_fit();
-    list
+/// A value with a text of its own.
+fn kept(written: Written<'_>) -> Spanned<Text> {
+    written.map(Text::from)
 }
 
-fn own_command(node: &Node) -> Option<OwnCommand> {
+fn own_command(node: &Node<'_>) -> Option<OwnCommand> {
     match &node.value {
-        Value::Text(line) if !line.trim().is_empty() => Some(OwnCommand::Line(line.clone())),
+        Value::Text(line) if !line.trim().is_empty() => Some(OwnCommand::Line((**line).into())),
         Value::List(items) => {
-            let argv: Option<Vec<_>> = items.iter().map(|item| item.as_text().map(|text| text.value)).collect();
+            let argv: Option<Vec<_>> = items.iter().map(|item| item.text().map(Text::from)).collect();
             argv.filter(|argv| !argv.is_empty()).map(OwnCommand::Argv)
         }
         _ => None,
     }
 }
 
-fn trimmed(text: Text) -> Text {
-    if text.trim().len() == text.len() { text } else { text.trim().into() }
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    let start = text.len() - text.trim_start().len();
+    let end = start + text.trim().len();
+    part(text, start..end)
+}
+
+/// A part of a text, copied only where the whole was.
+fn part(text: Cow<'_, str>, range: Range<usize>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
+        Cow::Owned(text) if range.len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.get(range).unwrap_or_default().to_owned()),
+    }
 }
 
 /// An item of a list of ids or files: text, or a map that has it under a usual name (`- id: A`), or a map whose only key
 /// it is (`- A: why`).
-fn item_text(item: &Node) -> Option<Spanned<Text>> {
-    if let Some(text) = item.as_text() {
-        return Some(text);
-    }
+fn item_text(item: Node<'_>) -> Option<Written<'_>> {
     let named = ["id", "task", "task_id", "path", "file"].iter().find_map(|name| item.get(name));
     if let Some(named) = named {
-        return named.as_text();
+        return named.clone().into_text();
     }
-    match &item.value {
-        Value::Map(entries) => entries.first().and_then(|(key, _)| key.as_text()),
-        _ => None,
+    match item.value {
+        Value::Map(entries) => entries.into_iter().next().and_then(|(key, _)| key.into_text()),
+        _ => item.into_text(),
     }
 }
 
 /// `A, B` as one text is a list that lacks its brackets.
-fn split_at_commas(source: &str, text: &str, span: Span) -> Vec<Spanned<Text>> {
-    if source.get(span.range()) != Some(text) {
-        return text.split(',').map(|part| Spanned::new(part.trim().into(), span)).collect();
-    }
+fn split_at_commas<'t>(source: &'t str, text: Cow<'t, str>, span: Span) -> Vec<Written<'t>> {
+    let Some(source) = source.get(span.range()).filter(|source| **source == *text) else {
+        return text.split(',').map(|part| Spanned::new(part.trim().to_owned().into(), span)).collect();
+    };
     let mut at = span.start as usize;
     let mut parts = Vec::new();
-    for part in text.split(',') {
+    for part in source.split(',') {
         let start = at + (part.len() - part.trim_start().len());
         parts.push(Spanned::new(part.trim().into(), Span::new(start, start + part.trim().len())));
         at += part.len() + 1;
@@ -365,7 +382,7 @@ fn split_at_commas(source: &str, text: &str, span: Span) -> Vec<Spanned<Text>> {
 }
 
 /// `TASK-X (completed)` means `TASK-X`.
-fn without_remark(item: Spanned<Text>) -> Spanned<Text> {
+fn without_remark(item: Written<'_>) -> Written<'_> {
     let whole = item.value.trim();
     let id = whole.split(char::is_whitespace).next().unwrap_or_default().trim_end_matches([':', ',', ';']);
     if id.len() == item.value.len() || id.is_empty() {
@@ -375,7 +392,9 @@ fn without_remark(item: Spanned<Text>) -> Spanned<Text> {
     let plain = (item.span.end - item.span.start) as usize == item.value.len();
     let start = item.span.start as usize;
     let span = if plain { Span::new(start, start + id.len()) } else { item.span };
-    Spanned::new(id.into(), span)
+    let before = item.value.len() - item.value.trim_start().len();
+    let range = before..before + id.len();
+    Spanned::new(part(item.value, range), span)
 }
 
 #[cfg(test)]
