@@ -68,7 +68,7 @@ struct Runs {
 impl Runs {
     /// Where a task stands: whatever the plan says of one that runs, it runs.
     fn state(&self, task: &PlannedTask) -> StateName {
-        if task.runnable_id.as_ref().is_some_and(|id| self.running.contains(id)) {
+        if task.runnable_id().is_some_and(|id| self.running.contains(&id)) {
             return StateName::Running;
         }
         match &task.state {
@@ -120,9 +120,9 @@ fn wave_json(feature: &Feature, wave: &Wave, runs: &Runs) -> format::Wave {
 fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) -> format::Task {
     format::Task {
         id: task.id.to_string(),
-        title: task.title.to_string(),
+        title: task.title().to_string(),
         file: slashed(&task.file),
-        status: task.status.to_string(),
+        status: task.status().to_owned(),
         state: runs.state(task),
         reason: runs.reason(wave, task),
         estimate_ms: runs.durations.of_task(&feature.id, task),
@@ -171,7 +171,7 @@ fn task_text(wave: &Wave, task: &PlannedTask, width: usize, runs: &Runs, paint: 
     // The heading says that already.
     let why = runs.reason(wave, task).filter(|_| wave.label.is_some() || name != StateName::Ready);
     let why = why.map(|why| paint.paint(Look::Dim, &format!("  ({})", shown(&why)))).unwrap_or_default();
-    let title = if task.title == task.id { String::new() } else { shown(&task.title) };
+    let title = if *task.title() == task.id { String::new() } else { shown(task.title()) };
     format!("{} {:width$}  {state}  {title}{why}", paint.paint(look, mark), shown_id(task))
 }
 

@@ -103,7 +103,7 @@ impl Sources<'_> {
             return self.of_flaky(task, lines);
         }
         Diagnostic {
-            range: lines.range(task.id_span, self.encoding),
+            range: lines.range(task.id_span(), self.encoding),
             severity: Some(DiagnosticSeverity::ERROR),
             code: Some(NumberOrString::String(NOT_PASSED.into())),
             source: Some(SOURCE.into()),
@@ -118,7 +118,7 @@ impl Sources<'_> {
     /// A hint: nothing has to be done, but whoever reads the task may want to know.
     fn of_flaky(&self, task: &PlannedTask, lines: &LineTable) -> Diagnostic {
         Diagnostic {
-            range: lines.range(task.id_span, self.encoding),
+            range: lines.range(task.id_span(), self.encoding),
             severity: Some(DiagnosticSeverity::HINT),
             code: Some(NumberOrString::String(FLAKY.into())),
             source: Some(SOURCE.into()),

@@ -64,7 +64,7 @@ pub(super) fn offers(index: &Index, runs: &RunBook, file: &Path) -> Offers {
     offers.extend(of_failures(feature, wave, runs));
     offers.extend(of_feature(feature, runs));
     offers.extend(of_workspace(index));
-    Offers { anchor: task.anchor, offers }
+    Offers { anchor: task.anchor(), offers }
 }
 
 /// `▶ Run wave 1 (3 tasks)`, or `⏳ 2/3 done · Cancel` while something of it runs.
@@ -235,7 +235,7 @@ fn of_workspace(index: &Index) -> Option<Offer> {
 pub(super) fn can_rerun(task: &PlannedTask, runs: &RunBook) -> bool {
     let failed = runs.ended(&task.id).is_some_and(|ended| ended.outcome != Outcome::Passed);
     let stands = matches!(task.state, State::Dropped | State::NeedsPerson(_) | State::Unrunnable(_));
-    failed && !stands && task.runnable_id.is_some() && runs.live_task(&task.id).is_none()
+    failed && !stands && task.runnable_id().is_some() && runs.live_task(&task.id).is_none()
 }
 
 /// How many tasks a command would start.

@@ -71,7 +71,7 @@ struct TaskNow {
     status: Text,
     state: &'static str,
     reason: Option<String>,
-    depends_on: Vec<Text>,
+    depends_on: Box<[Text]>,
     /// Where its lens stands, in bytes: lines of closed files are not known.
     anchor: u32,
     estimated_minutes: Option<f64>,
@@ -163,14 +163,14 @@ fn wave_now(feature: &str, wave: &Wave, root: &Root, max_parallel: u32) -> WaveT
 fn task_now(feature: &str, task: &PlannedTask, root: &Root) -> TaskNow {
     TaskNow {
         id: task.id.clone(),
-        title: task.title.clone(),
+        title: task.title().clone(),
         file: task.file.to_string_lossy().into_owned(),
-        status: task.status.clone(),
+        status: task.status().into(),
         state: task.state.as_str(),
         reason: task.state.reason(),
         depends_on: task.depends_on.clone(),
-        anchor: task.anchor.start,
-        estimated_minutes: task.estimated_minutes,
+        anchor: task.anchor().start,
+        estimated_minutes: task.estimated_minutes(),
         estimate_ms: root.runs.durations().of_task(feature, task),
         latest: root.runs.ended(&task.id).map(latest),
     }

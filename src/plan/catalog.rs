@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::feature::{Planned, plan};
+use super::few::Few;
 use super::nearest::{KnownIds, UnknownId};
 use super::tables::{Entry, GroupKey, Tables, named};
 use super::{Feature, Map};
@@ -22,7 +23,7 @@ pub struct Catalog {
     by_id: BTreeMap<Box<str>, GroupKey>,
     ids: Map<GroupKey, Box<str>>,
     /// The groups that go by one name.
-    namesakes: Map<Box<str>, BTreeSet<GroupKey>>,
+    namesakes: Map<Box<str>, Few<GroupKey>>,
 }
 
 /// What planning again changed.

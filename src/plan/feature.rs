@@ -1,7 +1,7 @@
 //! One feature, planned from its tasks and the look-ups into all others: waves, states, problems.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,8 +33,9 @@ const LONGEST_LIST: usize = 40;
 /// Plans one feature.
 pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
     let statement_of_waves = tables.feature_files_of(group).next().filter(|file| !file.waves.is_empty());
-    let mut members: Vec<Member> = tables
-        .members(group)
+    let entries: Vec<&Entry> = tables.members(group).collect();
+    let mut members: Vec<Member> = entries
+        .iter()
         .filter(|entry| tables.counts(entry))
         .map(|entry| Member::new(tables, entry, statement_of_waves))
         .collect();
@@ -44,8 +45,8 @@ pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
     let cycles = Cycles::find(tables, &members, &links);
     let waves = Waves::new(&members, &links);
     let mut report = Report::default();
-    report.own_problems(tables, group);
-    report.duplicates(tables, group);
+    report.own_problems(tables, &entries);
+    report.duplicates(tables, &entries);
     for (at, member) in members.iter().enumerate() {
         report.unknown_dependencies(tables, member);
         report.cycles(&cycles, at);
@@ -122,6 +123,10 @@ impl<'a> Member<'a> {
         self.standing == Standing::Open
     }
 
+    fn unmet(&self) -> impl Iterator<Item = &Dependency<'a>> {
+        self.dependencies.iter().filter(|dependency| dependency.met == Met::NotYet)
+    }
+
     /// The severity of what stops this task, or would if it were to run.
     fn severity(&self, while_open: Severity) -> Severity {
         if self.is_open() { while_open } else { Severity::Information }
@@ -132,12 +137,12 @@ impl<'a> Member<'a> {
     }
 
     fn id_place(&self) -> Place {
-        self.place(id_span(self.task))
+        self.place(self.task.id_span())
     }
 
     /// Where its wave stands, else its id.
     fn wave_place(&self) -> Place {
-        self.place(self.task.wave.as_ref().map_or_else(|| id_span(self.task), |wave| wave.span))
+        self.place(self.task.wave.as_ref().map_or_else(|| self.task.id_span(), |wave| wave.span))
     }
 
     /// Why a person has to do it.
@@ -157,9 +162,10 @@ fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>>
     let stated = || {
         tables.statement(entry.id()).and_then(|statement| Some((statement.file, statement.task?.depends_on.as_ref()?)))
     };
-    let (file, texts) = match stated() {
-        Some((file, texts)) if task.depends_on.is_empty() && task.dialect == Dialect::GuardKit => (&file.file, texts),
-        _ => (&task.file, &task.depends_on),
+    let may_be_stated = task.depends_on.is_empty() && task.dialect == Dialect::GuardKit;
+    let (file, texts) = match may_be_stated.then(stated).flatten() {
+        Some((file, texts)) => (&file.file, texts),
+        None => (&task.file, &task.depends_on),
     };
     texts.iter().map(|text| dependency(tables, entry, file, text)).collect()
 }
@@ -171,14 +177,15 @@ fn dependency<'a>(tables: &'a Tables, entry: &Entry, file: &RelPath, text: &'a S
 }
 
 fn met_by(tables: &Tables, targets: &[&Entry]) -> Met {
-    let standings: Vec<Standing> = targets.iter().map(|target| tables.standing(target)).collect();
-    if standings.contains(&Standing::Done) {
-        Met::Yes
-    } else if standings.contains(&Standing::Open) {
-        Met::NotYet
-    } else {
-        Met::Never
+    let mut met = Met::Never;
+    for target in targets {
+        match tables.standing(target) {
+            Standing::Done => return Met::Yes,
+            Standing::Open => met = Met::NotYet,
+            Standing::Dropped => {}
+        }
     }
+    met
 }
 
 /// A feature file may call a task completed whose file is gone.
@@ -189,28 +196,34 @@ fn met_without_file(tables: &Tables, entry: &Entry, text: &str) -> Met {
 }
 
 /// The dependencies inside a feature, as edges between its members.
-struct Links<'a> {
-    at: Map<&'a OsStr, usize>,
+struct Links {
+    at: Map<Identity, usize>,
     graph: Graph,
 }
 
-impl<'a> Links<'a> {
-    fn new(members: &[Member<'a>]) -> Self {
-        let at = members.iter().enumerate().map(|(at, member)| (member.task.file.as_os_str(), at));
-        let at: Map<&OsStr, usize> = at.collect();
-        let mut graph = Graph::new(members.len());
+/// An entry of the tables, told from others by its place in memory, which it keeps while it is planned with.
+type Identity = *const Entry;
+
+impl Links {
+    fn new(members: &[Member]) -> Self {
+        let mut links = Self { at: Map::default(), graph: Graph::new(members.len()) };
+        if members.iter().all(|member| member.dependencies.is_empty()) {
+            return links;
+        }
+        links.at = members.iter().enumerate().map(|(at, member)| (std::ptr::from_ref(member.entry), at)).collect();
         for (from, member) in members.iter().enumerate() {
             for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
-                if let Some(&to) = at.get(target.task.file.as_os_str()) {
-                    graph.add_edge(from, to);
+                if let Some(to) = links.member_of(target) {
+                    links.graph.add_edge(from, to);
                 }
             }
         }
-        Self { at, graph }
+        links
     }
 
+    /// The member that a dependency of one leads to; `None` where it leads out of the feature.
     fn member_of(&self, entry: &Entry) -> Option<usize> {
-        self.at.get(entry.task.file.as_os_str()).copied()
+        self.at.get(&std::ptr::from_ref(entry)).copied()
     }
 }
 
@@ -290,6 +303,11 @@ impl Cycles {
 
     /// Cycles of open tasks stop them. They may lead through other features, so the search follows open tasks there.
     fn find_open(&mut self, tables: &Tables, members: &[Member], links: &Links) {
+        let waiting = members.iter().filter(|member| member.is_open());
+        let mut awaited = waiting.flat_map(|member| member.unmet()).flat_map(|dependency| &dependency.targets);
+        if links.graph.leads_back_only() && awaited.all(|target| links.member_of(target).is_some()) {
+            return;
+        }
         let reach = Reach::new(tables, members);
         for component in reach.graph.cyclic_components() {
             let entries = component.iter().filter_map(|&node| reach.entries.get(node));
@@ -388,15 +406,15 @@ impl<'a> Reach<'a> {
     fn new(tables: &'a Tables, members: &[Member<'a>]) -> Self {
         let open = members.iter().filter(|member| member.is_open());
         let mut reach = Self { entries: open.map(|member| member.entry).collect(), graph: Graph::default() };
-        let mut number: Map<&OsStr, usize> = Map::default();
+        let mut number: Map<Identity, usize> = Map::default();
         for (at, entry) in reach.entries.iter().enumerate() {
-            number.insert(entry.task.file.as_os_str(), at);
+            number.insert(std::ptr::from_ref(*entry), at);
             reach.graph.add_node();
         }
         let mut at = 0;
         while let Some(&entry) = reach.entries.get(at) {
             for target in dependencies(tables, entry).into_iter().flat_map(open_targets(tables)) {
-                let to = *number.entry(target.task.file.as_os_str()).or_insert_with(|| {
+                let to = *number.entry(std::ptr::from_ref(target)).or_insert_with(|| {
                     reach.entries.push(target);
                     reach.graph.add_node()
                 });
@@ -430,6 +448,14 @@ fn open_targets<'a>(tables: &'a Tables) -> impl Fn(Dependency<'a>) -> Vec<&'a En
     }
 }
 
+/// A file that an open task of a wave declares to change.
+struct Declared<'a> {
+    path: Cow<'a, Path>,
+    wave: &'a WaveLabel,
+    member: &'a Member<'a>,
+    span: Span,
+}
+
 /// Collects problems by file.
 #[derive(Default)]
 struct Report {
@@ -451,8 +477,8 @@ impl Report {
     }
 
     /// What the files were read with; as information where nothing of it can stop a task.
-    fn own_problems(&mut self, tables: &Tables, group: &GroupKey) {
-        for entry in tables.members(group) {
+    fn own_problems(&mut self, tables: &Tables, entries: &[&Entry]) {
+        for entry in entries.iter().filter(|entry| !entry.task.problems.is_empty()) {
             let matters = tables.counts(entry) && tables.standing(entry) == Standing::Open;
             for problem in &entry.task.problems {
                 let severity = if matters { problem.severity } else { Severity::Information };
@@ -462,8 +488,8 @@ impl Report {
         }
     }
 
-    fn duplicates(&mut self, tables: &Tables, group: &GroupKey) {
-        for entry in tables.members(group) {
+    fn duplicates(&mut self, tables: &Tables, entries: &[&Entry]) {
+        for entry in entries {
             let Some(verdict) = tables.verdict(entry).filter(|verdict| verdict.duplicates.contains(&entry.task.file))
             else {
                 continue;
@@ -474,7 +500,7 @@ impl Report {
                 .filter(|file| **file != entry.task.file)
                 .filter_map(|file| tables.entry(file));
             let related = rivals.take(LONGEST_LIST).map(|rival| {
-                let place = Place { file: Arc::clone(&rival.task.file), span: id_span(&rival.task) };
+                let place = Place { file: Arc::clone(&rival.task.file), span: rival.task.id_span() };
                 (place, format!("{} stands here too", rival.id()).into())
             });
             let severity = severity_of_duplicate(tables, entry, verdict.stops);
@@ -487,7 +513,7 @@ impl Report {
             } else {
                 format!("duplicate id \"{}\": {} files of one place have it", entry.id(), verdict.duplicates.len())
             };
-            let place = Place { file: Arc::clone(&entry.task.file), span: id_span(&entry.task) };
+            let place = Place { file: Arc::clone(&entry.task.file), span: entry.task.id_span() };
             self.add(place, Code::DuplicateId, severity, message, related.collect());
         }
     }
@@ -607,29 +633,37 @@ impl Report {
     }
 
     fn overlaps(&mut self, members: &[Member], waves: &Waves) {
-        let mut declared: BTreeMap<(&WaveLabel, std::path::PathBuf), Vec<(&Member, Span)>> = BTreeMap::new();
+        let mut declared: Vec<Declared> = Vec::new();
         for (at, member) in members.iter().enumerate().filter(|(_, member)| member.is_open()) {
             let Some(wave) = waves.of(at) else { continue };
-            for file in &member.task.files {
-                let takers = declared.entry((wave, plain_path(&file.value))).or_default();
-                if takers.last().is_none_or(|(last, _)| last.task.file != member.task.file) {
-                    takers.push((member, file.span));
-                }
-            }
+            let files = member.task.files.iter();
+            declared.extend(files.map(|file| Declared {
+                path: plain_path(&file.value),
+                wave,
+                member,
+                span: file.span,
+            }));
         }
-        for ((wave, path), takers) in declared.iter().filter(|(_, takers)| takers.len() > 1) {
-            self.overlap(wave, path, takers);
+        // Stable: who declares the same stays in the order of the feature.
+        declared.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()).then_with(|| a.wave.cmp(b.wave)));
+        for same in declared.chunk_by(|a, b| a.path == b.path && a.wave == b.wave).filter(|same| same.len() > 1) {
+            let mut takers: Vec<&Declared> = same.iter().collect();
+            takers.dedup_by(|later, first| later.member.task.file == first.member.task.file);
+            if let [first, _, ..] = takers.as_slice() {
+                self.overlap(first.wave, &first.path, &takers);
+            }
         }
     }
 
-    fn overlap(&mut self, wave: &WaveLabel, path: &Path, takers: &[(&Member, Span)]) {
-        for (member, span) in takers {
-            let others = || takers.iter().filter(|(other, _)| other.task.file != member.task.file).take(LONGEST_LIST);
-            let names: Vec<&str> = others().map(|(other, _)| other.entry.id()).collect();
+    fn overlap(&mut self, wave: &WaveLabel, path: &Path, takers: &[&Declared]) {
+        for Declared { member, span, .. } in takers {
+            let others = || takers.iter().filter(|other| other.member.task.file != member.task.file).take(LONGEST_LIST);
+            let names: Vec<&str> = others().map(|other| other.member.entry.id()).collect();
             let message =
                 format!("{} is also declared by {} of the same wave ({wave})", path.display(), names.join(", "));
-            let related = others()
-                .map(|(other, span)| (other.place(*span), format!("{} declares it here", other.entry.id()).into()));
+            let related = others().map(|Declared { member, span, .. }| {
+                (member.place(*span), format!("{} declares it here", member.entry.id()).into())
+            });
             self.add(member.place(*span), Code::FileOverlap, Severity::Warning, message, related.collect());
         }
     }
@@ -691,10 +725,7 @@ fn assemble(tables: &Tables, group: &GroupKey, members: &[Member], cycles: &Cycl
         by_label.entry(waves.of(at)).or_default().push(planned(tables, member, cycles.of(at)));
     }
     // `None` sorts first, but the tasks without a wave stand last.
-    let wave = |label: Option<&WaveLabel>, mut tasks: Vec<PlannedTask>| {
-        tasks.shrink_to_fit(); // kept as long as the feature: room for more would be a third of all plans
-        Wave { label: label.cloned(), tasks }
-    };
+    let wave = |label: Option<&WaveLabel>, tasks: Vec<PlannedTask>| Wave { label: label.cloned(), tasks: exact(tasks) };
     let outside = by_label.remove(&None).map(|tasks| wave(None, tasks));
     let inside = by_label.into_iter().map(|(label, tasks)| wave(label, tasks));
     let id = name_of_feature(group, first.task);
@@ -703,8 +734,15 @@ fn assemble(tables: &Tables, group: &GroupKey, members: &[Member], cycles: &Cycl
         id,
         dialect: first.task.dialect,
         runs_unasked: *group != GroupKey::WholeBacklog,
-        waves: inside.chain(outside).collect(),
+        waves: exact(inside.chain(outside)),
     })
+}
+
+/// A list as long as what is in it: it is kept as long as its feature, and room for more would be a third of all plans.
+fn exact<T>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.into_iter().collect();
+    all.shrink_to_fit();
+    all
 }
 
 /// The name that a feature goes by.
@@ -729,31 +767,23 @@ fn title(tables: &Tables, group: &GroupKey, members: &[Member]) -> Option<Box<st
 }
 
 fn planned(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> PlannedTask {
-    let task = member.task;
-    let stated = member.statement.and_then(|statement| statement.task);
-    let mut depends_on: Vec<Text> = Vec::new();
-    for target in member.dependencies.iter().flat_map(|dependency| &dependency.targets) {
-        if !depends_on.iter().any(|id| **id == *target.id()) {
-            depends_on.push(target.id_text());
+    let targets = member.dependencies.iter().flat_map(|dependency| &dependency.targets);
+    let planned = PlannedTask::new(&member.entry.task, state(tables, member, cycle), ids_of(targets).into());
+    match member.statement {
+        Some(statement) => planned.stated(statement.task, member.needs_person()),
+        None => planned,
+    }
+}
+
+/// The ids of these tasks, each once.
+fn ids_of<'a>(tasks: impl Iterator<Item = &'a &'a Entry>) -> Vec<Text> {
+    let mut ids: Vec<Text> = Vec::new();
+    for task in tasks {
+        if !ids.iter().any(|id| **id == *task.id()) {
+            ids.push(task.id_text());
         }
     }
-    depends_on.shrink_to_fit();
-    let id = member.entry.id_text();
-    PlannedTask {
-        runnable_id: TaskId::of(&id).ok(),
-        id,
-        title: stated.and_then(|task| task.name.clone()).unwrap_or_else(|| task.title.clone()),
-        file: Arc::clone(&task.file),
-        id_span: id_span(task),
-        anchor: task.anchor,
-        status: task.status.as_ref().map(|status| status.value.clone()).unwrap_or_default(),
-        state: state(tables, member, cycle),
-        needs_person: member.needs_person(),
-        depends_on,
-        mode: task.mode.as_ref().or_else(|| stated?.mode.as_ref()).map(|mode| mode.value.clone()),
-        estimated_minutes: task.estimated_minutes.or_else(|| stated?.estimated_minutes),
-        complexity: task.complexity.clone(),
-    }
+    ids
 }
 
 fn state(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> State {
@@ -768,13 +798,7 @@ fn state(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> State {
     if let Some(why) = obstacle(tables, member, cycle) {
         return State::Unrunnable(why);
     }
-    let unmet = member.dependencies.iter().filter(|dependency| dependency.met == Met::NotYet);
-    let mut waits_for: Vec<Text> = Vec::new();
-    for target in unmet.flat_map(|dependency| &dependency.targets) {
-        if !waits_for.iter().any(|id| **id == *target.id()) {
-            waits_for.push(target.id_text());
-        }
-    }
+    let waits_for = ids_of(member.unmet().flat_map(|dependency| &dependency.targets));
     if waits_for.is_empty() { State::Ready } else { State::Waiting(waits_for) }
 }
 
@@ -784,7 +808,7 @@ fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option
     if id.is_empty() {
         return Some("it has no id".into());
     }
-    if let Err(unsafe_id) = TaskId::new(id) {
+    if let Err(unsafe_id) = TaskId::check(id) {
         return Some(unsafe_id.to_string().into());
     }
     if tables
@@ -804,11 +828,6 @@ fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option
         Met::Never => Some(format!("it depends on {}, which is dropped", dependency.text).into()),
         Met::Yes | Met::NotYet => None,
     })
-}
-
-/// Where what concerns a task as a whole is shown.
-fn id_span(task: &Task) -> Span {
-    task.id.as_ref().map_or(task.anchor, |id| id.span)
 }
 
 fn name_of(file: &Path) -> String {

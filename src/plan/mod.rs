@@ -9,6 +9,7 @@ mod file_key;
 mod graph;
 mod names;
 mod nearest;
+mod planned;
 mod select;
 mod tables;
 #[cfg(test)]
@@ -16,11 +17,12 @@ mod tests;
 
 pub use catalog::{Catalog, Replanned};
 pub use nearest::{KnownIds, UnknownId};
+pub use planned::PlannedTask;
 pub use select::{
     Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
 };
 
-use crate::task::{Dialect, RelPath, Span, TaskId, Text, WaveLabel};
+use crate::task::{Dialect, Text, WaveLabel};
 
 /// A hash table with a seed of its own that costs less than the standard library's.
 pub(crate) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
@@ -62,13 +64,6 @@ impl Feature {
     }
 }
 
-impl PlannedTask {
-    /// Would a run have something to do for it, or to say about it, that is not up to a person?
-    pub(crate) fn is_left(&self) -> bool {
-        matches!(self.state, State::Ready | State::Waiting(_) | State::Unrunnable(_))
-    }
-}
-
 /// The tasks of one feature that may run at the same time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wave {
@@ -76,37 +71,6 @@ pub struct Wave {
     pub label: Option<WaveLabel>,
     /// Its tasks, in the order of their ids.
     pub tasks: Vec<PlannedTask>,
-}
-
-/// A task in its place in the plan.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedTask {
-    /// The id as written; empty where the file has none. Runnable only where [`PlannedTask::runnable_id`] is some.
-    pub id: Text,
-    /// The id where it is a safe one.
-    pub runnable_id: Option<TaskId>,
-    /// Title for people.
-    pub title: Text,
-    /// The file that counts for it.
-    pub file: RelPath,
-    /// The range of its id (or its anchor where it has none): where failures are shown.
-    pub id_span: Span,
-    /// Where its lens stands.
-    pub anchor: Span,
-    /// `status` as written.
-    pub status: Text,
-    /// Whether and why it can run.
-    pub state: State,
-    /// Why a person has to do it, done or not: such a task is never started, not even by `--redo`.
-    pub needs_person: Option<Text>,
-    /// The known tasks it depends on, by their own spelling; of other features too.
-    pub depends_on: Vec<Text>,
-    /// The key of `modes:` that runs it.
-    pub mode: Option<Text>,
-    /// A hint for the estimate.
-    pub estimated_minutes: Option<f64>,
-    /// `complexity`, as written.
-    pub complexity: Option<Text>,
 }
 
 /// Whether a task can run, and why not.

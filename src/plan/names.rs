@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::task::{Dialect, FeatureRef, Spanned, Text};
+use crate::task::{Dialect, FeatureRef, Spanned, Text, without_case};
 
 /// One name that a task is found under. Several tasks may share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,7 +114,7 @@ fn last_zero<'a>(segment: &'a str, trimmed: &'a str) -> &'a str {
 pub(super) fn natural(left: &str, right: &str) -> Ordering {
     let (mut a, mut b) = (left, right);
     while let (Some(x), Some(y)) = (take_run(&mut a), take_run(&mut b)) {
-        let order = compare_runs(x, y);
+        let order = if x == y { Ordering::Equal } else { compare_runs(x, y) };
         if order.is_ne() {
             return order;
         }
@@ -137,7 +137,7 @@ fn compare_runs(a: &str, b: &str) -> Ordering {
         (true, true) => compare_numbers(a, b),
         // As text, so that a digit keeps its place before the letters.
         (true, false) | (false, true) => a.cmp(b),
-        (false, false) => a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()),
+        (false, false) => without_case(a).cmp(without_case(b)),
     }
 }
 

@@ -159,7 +159,7 @@ fn hint(nearest: &[String]) -> String {
 /// The flags that run the open tasks of a feature that stand in no wave.
 fn flags_without_wave<'a>(feature: &'a Feature) -> impl Iterator<Item = String> + 'a {
     let without_wave = feature.waves.iter().filter(|wave| wave.label.is_none()).flat_map(|wave| &wave.tasks);
-    without_wave.filter(|task| task.is_left()).filter_map(|task| Some(format!("--task {}", task.runnable_id.as_ref()?)))
+    without_wave.filter(|task| task.is_left()).filter_map(|task| Some(format!("--task {}", task.runnable_id()?)))
 }
 
 /// Works out what a run of this selection would do.
@@ -345,7 +345,7 @@ fn is_due(task: &PlannedTask, redo: bool) -> bool {
 fn next_wave(feature: &Feature, redo: bool) -> Option<usize> {
     let waves = || feature.waves.iter().enumerate().filter(|(_, wave)| wave.label.is_some());
     let has_due = |wave: &Wave| wave.tasks.iter().any(|task| is_due(task, redo));
-    let has_work = |wave: &Wave| wave.tasks.iter().any(|task| is_due(task, redo) && task.needs_person.is_none());
+    let has_work = |wave: &Wave| wave.tasks.iter().any(|task| is_due(task, redo) && task.needs_person().is_none());
     let first = |fits: &dyn Fn(&Wave) -> bool| waves().find(|(_, wave)| fits(wave)).map(|(at, _)| at);
     first(&has_work).or_else(|| first(&has_due))
 }
@@ -497,8 +497,8 @@ impl<'a> Decisions<'a> {
             let reason = format!("it depends on {id}, which comes in a later wave");
             return if was_done { Way::Free } else { Way::Blocked(Why::stopped(reason)) };
         }
-        match (self.of(target), &target.runnable_id) {
-            (Some(Decision::Start(_)), Some(target)) => Way::After(target.clone()),
+        match (self.of(target), target.runnable_id()) {
+            (Some(Decision::Start(_)), Some(target)) => Way::After(target),
             (Some(Decision::Skip(why)), _) => {
                 let reason = format!("it depends on {id}, which does not start: {}", why.reason);
                 Way::Blocked(Why { reason: first_cause(reason), awaits_person: why.awaits_person })
@@ -537,16 +537,16 @@ fn first_cause(reason: String) -> String {
 
 /// What stops a task whatever becomes of others.
 fn own_obstacle(task: &PlannedTask) -> Option<Why> {
-    if let Some(why) = &task.needs_person {
+    if let Some(why) = task.needs_person() {
         return Some(Why { reason: format!("it needs a person ({why})"), awaits_person: true });
     }
     match &task.state {
         State::Unrunnable(why) => Some(Why::stopped(why.to_string())),
-        State::Dropped => Some(Why::stopped(match &*task.status {
+        State::Dropped => Some(Why::stopped(match task.status() {
             "" => "it was dropped".into(),
             status => format!("it was dropped (status {status})"),
         })),
-        _ if task.runnable_id.is_none() => Some(Why::stopped("it has no id that could name a log or an argument")),
+        _ if task.runnable_id().is_none() => Some(Why::stopped("it has no id that could name a log or an argument")),
         _ => None,
     }
 }
@@ -596,19 +596,19 @@ impl<'a> Persons<'a> {
 fn scheduled_task(id: TaskId, task: &PlannedTask, after: &[TaskId]) -> ScheduledTask {
     ScheduledTask {
         id,
-        title: task.title.to_string(),
+        title: task.title().to_string(),
         file: slashed(&task.file),
         after: after.to_vec(),
-        mode: task.mode.as_ref().map(ToString::to_string),
-        estimated_minutes: task.estimated_minutes,
-        complexity: task.complexity.as_ref().map(ToString::to_string),
+        mode: task.mode().map(ToOwned::to_owned),
+        estimated_minutes: task.estimated_minutes(),
+        complexity: task.complexity().map(ToOwned::to_owned),
     }
 }
 
 fn skipped_task(id: TaskId, task: &PlannedTask, why: &Why) -> Skipped {
     Skipped {
         id,
-        title: task.title.to_string(),
+        title: task.title().to_string(),
         file: slashed(&task.file),
         reason: why.reason.clone(),
         awaits_person: why.awaits_person,
@@ -619,8 +619,8 @@ fn skipped_task(id: TaskId, task: &PlannedTask, why: &Why) -> Skipped {
 fn stand_in_id(task: &PlannedTask) -> TaskId {
     /// Far below the longest id.
     const LONGEST: usize = 80;
-    if let Some(id) = &task.runnable_id {
-        return id.clone();
+    if let Some(id) = task.runnable_id() {
+        return id;
     }
     let stem = task.file.file_stem().unwrap_or_default().to_string_lossy();
     let safe: String =

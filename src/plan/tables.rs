@@ -1,6 +1,8 @@
 //! The look-ups that planning needs beyond one feature: which files claim an id, which of them count, who refers to it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +59,13 @@ impl Entry {
     fn keys(&self) -> Vec<Key> {
         keys_of(&self.task)
     }
+
+    fn has_key(&self, key: &Key) -> bool {
+        match key {
+            Key::Exact(id) => **id == *self.id() && self.task.id.is_some(),
+            other => self.keys().contains(other),
+        }
+    }
 }
 
 /// Which of the files that claim one id are the task.
@@ -89,16 +98,31 @@ struct Listing {
     wave: Option<(usize, Span)>,
 }
 
+/// What stands for a key in large tables: with the keys themselves these would be twice as large. Two keys may have one
+/// mark, so whoever finds a file under it asks the file's task for its keys; what is only planned again needs not ask.
+type Mark = u64;
+
+/// Makes marks, by a seed of its own.
+#[derive(Debug, Clone, Default)]
+struct Marks(foldhash::fast::RandomState);
+
+impl Marks {
+    fn of(&self, key: &Key) -> Mark {
+        self.0.hash_one(key)
+    }
+}
+
 /// All tasks by file and by id.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     entries: Map<FileKey, Entry>,
     /// Files by the keys of their ids.
-    claims: Map<Key, Few<RelPath>>,
+    claims: Map<Mark, Few<RelPath>>,
     /// Verdicts where several files claim one id; a single file counts.
     verdicts: Map<Key, Verdict>,
     /// How many references of which group look for a key.
-    references: Map<Key, Vec<(GroupKey, usize)>>,
+    references: Map<Mark, Vec<(GroupKey, usize)>>,
+    marks: Marks,
     groups: Map<GroupKey, BTreeSet<RelPath>>,
     feature_files: BTreeMap<RelPath, Arc<FeatureFile>>,
     feature_files_by_id: Map<Text, BTreeSet<RelPath>>,
@@ -167,7 +191,7 @@ impl Tables {
         let entry = Entry::new(task, shared_home(&self.groups, home));
         let file = Arc::clone(&entry.task.file);
         for key in entry.keys() {
-            self.claims.entry(key).or_default().insert(Arc::clone(&file));
+            self.claims.entry(self.marks.of(&key)).or_default().insert(Arc::clone(&file));
         }
         self.join_group(&file, &entry);
         self.touch(&entry, tell_dependents);
@@ -175,17 +199,19 @@ impl Tables {
     }
 
     fn drop_claim(&mut self, key: &Key, file: &RelPath) {
-        if let Some(files) = self.claims.get_mut(key) {
+        let mark = self.marks.of(key);
+        if let Some(files) = self.claims.get_mut(&mark) {
             files.remove(file);
             if files.is_empty() {
-                self.claims.remove(key);
+                self.claims.remove(&mark);
             }
         }
     }
 
     fn join_group(&mut self, file: &RelPath, entry: &Entry) {
         self.groups.entry(entry.home.clone()).or_default().insert(Arc::clone(file));
-        references_in(&entry.task).for_each(|key| add_reference(&mut self.references, key, &entry.home));
+        references_in(&entry.task)
+            .for_each(|key| add_reference(&mut self.references, self.marks.of(&key), &entry.home));
     }
 
     fn leave_group(&mut self, file: &RelPath, entry: &Entry) {
@@ -196,13 +222,14 @@ impl Tables {
     }
 
     fn drop_reference(&mut self, key: &Key, group: &GroupKey) {
-        let Some(groups) = self.references.get_mut(key) else { return };
+        let mark = self.marks.of(key);
+        let Some(groups) = self.references.get_mut(&mark) else { return };
         if let Some((_, count)) = groups.iter_mut().find(|(known, _)| known == group) {
             *count -= 1;
         }
         groups.retain(|(_, count)| *count > 0);
         if groups.is_empty() {
-            self.references.remove(key);
+            self.references.remove(&mark);
         }
     }
 
@@ -216,14 +243,14 @@ impl Tables {
     }
 
     fn touch_references(&mut self, keys: &[Key]) {
-        let groups = keys.iter().filter_map(|key| self.references.get(key));
+        let groups = keys.iter().filter_map(|key| self.references.get(&self.marks.of(key)));
         self.dirty.extend(groups.flatten().map(|(group, _)| group.clone()));
     }
 
     /// Whether a task of this id is done, or where it stands, is not as before.
     fn touch_id(&mut self, id: &str) {
         let exact = Key::Exact(id.into());
-        let files = self.claims.get(&exact).cloned().unwrap_or_default();
+        let files: Vec<RelPath> = self.under(&exact).map(|entry| Arc::clone(&entry.task.file)).collect();
         for file in &files {
             let Some(entry) = self.entries.get(file.as_os_str()) else { continue };
             self.dirty.insert(entry.home.clone());
@@ -240,7 +267,7 @@ impl Tables {
             self.touch_id(id);
         }
         for (key, group) in references_of(feature_file) {
-            add_reference(&mut self.references, key, &group);
+            add_reference(&mut self.references, self.marks.of(&key), &group);
         }
         self.dirty.insert(named(Dialect::GuardKit, &feature_file.id.value));
         self.touch_rivals(feature_file);
@@ -253,7 +280,8 @@ impl Tables {
         let listings = listings(feature_file);
         let ids = listings.iter().map(|(id, _)| *id).collect();
         for (id, listing) in listings {
-            self.listings.entry(id.into()).or_default().push(listing);
+            // One feature file lists it, hardly ever another: a list that grows by itself begins with room for four.
+            self.listings.entry(id.into()).or_insert_with(|| Vec::with_capacity(1)).push(listing);
         }
         ids
     }
@@ -376,26 +404,27 @@ impl Tables {
 
 /// The tables whose keys are those of ids.
 struct ByKey {
-    claims: Map<Key, Few<RelPath>>,
-    references: Map<Key, Vec<(GroupKey, usize)>>,
+    claims: Map<Mark, Few<RelPath>>,
+    references: Map<Mark, Vec<(GroupKey, usize)>>,
 }
 
 impl ByKey {
     fn new(tables: &Tables, tasks: &[Arc<Task>]) -> Self {
-        let mut claims: Map<Key, Few<RelPath>> = Map::with_capacity_and_hasher(tasks.len(), Default::default());
+        let mut claims: Map<Mark, Few<RelPath>> = Map::with_capacity_and_hasher(tasks.len(), Default::default());
         let mut references = Map::default();
+        let marks = &tables.marks;
         for task in tasks {
             for key in keys_of(task) {
-                claims.entry(key).or_default().insert(Arc::clone(&task.file));
+                claims.entry(marks.of(&key)).or_default().insert(Arc::clone(&task.file));
             }
             if task.depends_on.is_empty() {
                 continue;
             }
             let home = tables.home_of(task);
-            references_in(task).for_each(|key| add_reference(&mut references, key, &home));
+            references_in(task).for_each(|key| add_reference(&mut references, marks.of(&key), &home));
         }
         for (key, group) in tables.feature_files.values().flat_map(|file| references_of(file)) {
-            add_reference(&mut references, key, &group);
+            add_reference(&mut references, marks.of(&key), &group);
         }
         Self { claims, references }
     }
@@ -477,6 +506,9 @@ impl Tables {
 
     /// What the task's file, its copies, the feature file and earlier runs mean together.
     pub(super) fn standing(&self, entry: &Entry) -> Standing {
+        if entry.task.standing == Standing::Done {
+            return Standing::Done;
+        }
         let completed = self.verdict(entry).is_some_and(|verdict| verdict.completed);
         if completed || self.is_done_elsewhere(&entry.task) { Standing::Done } else { entry.task.standing }
     }
@@ -497,9 +529,13 @@ impl Tables {
     /// The tasks that a reference of this one means: those of its own feature where it has some of that name.
     pub(super) fn resolve<'a>(&'a self, from: &Entry, text: &Text) -> Vec<&'a Entry> {
         let keys = names::keys_of_reference(from.task.dialect, &from.task.feature, text);
-        let found = keys.iter().map(|key| self.counting(key)).find(|found| !found.is_empty()).unwrap_or_default();
-        let near: Vec<&Entry> = found.iter().copied().filter(|entry| entry.home == from.home).collect();
-        if near.is_empty() { found } else { near }
+        let found = keys.iter().map(|key| self.counting(key)).find(|found| !found.is_empty());
+        let mut found = found.unwrap_or_default();
+        let is_near = |entry: &&Entry| entry.home == from.home;
+        if found.len() > 1 && found.iter().any(is_near) {
+            found.retain(is_near);
+        }
+        found
     }
 
     /// The task that an id means, without a place that it is referred to from.
@@ -515,15 +551,17 @@ impl Tables {
     }
 
     fn counting(&self, key: &Key) -> Vec<&Entry> {
-        let files = self.claims.get(key).into_iter().flatten();
-        files.filter_map(|file| self.entries.get(file.as_os_str())).filter(|entry| self.counts(entry)).collect()
+        self.under(key).filter(|entry| self.counts(entry)).collect()
     }
 
-    fn claimants<'a>(&'a self, identity: &'a Key) -> impl Iterator<Item = &'a Entry> {
-        let files = self.claims.get(identity).into_iter().flatten();
-        files
-            .filter_map(|file| self.entries.get(file.as_os_str()))
-            .filter(move |entry| entry.identity().as_ref() == Some(identity))
+    fn claimants<'a>(&'a self, identity: &Key) -> impl Iterator<Item = &'a Entry> {
+        self.under(identity).filter(move |entry| entry.identity().as_ref() == Some(identity))
+    }
+
+    /// The tasks that are found under a key.
+    fn under<'a>(&'a self, key: &Key) -> impl Iterator<Item = &'a Entry> {
+        let files = self.claims.get(&self.marks.of(key)).into_iter().flatten();
+        files.filter_map(|file| self.entries.get(file.as_os_str())).filter(move |entry| entry.has_key(key))
     }
 
     fn home_of(&self, task: &Task) -> GroupKey {
@@ -559,15 +597,9 @@ impl Tables {
     }
 
     fn is_named_by_a_task(&self, id: &str, feature: &str) -> bool {
-        let mut claimants = self.claims.get(&Key::Exact(id.into())).into_iter().flatten();
-        claimants.any(|file| {
-            let task = self
-                .entries
-                .get(file.as_os_str())
-                .map(|entry| &entry.task)
-                .filter(|task| task.dialect == Dialect::GuardKit);
-            matches!(task.map(|task| &task.feature), Some(FeatureRef::Named(name)) if &*name.value == feature)
-        })
+        let exact = Key::Exact(id.into());
+        let names = |task: &Task| matches!(&task.feature, FeatureRef::Named(name) if &*name.value == feature);
+        self.under(&exact).any(|entry| entry.task.dialect == Dialect::GuardKit && names(&entry.task))
     }
 
     fn judge(&self, identity: &Key) -> Verdict {
@@ -682,9 +714,9 @@ fn references_in(task: &Task) -> impl Iterator<Item = Key> {
     task.depends_on.iter().flat_map(|text| names::keys_of_reference(task.dialect, &task.feature, &text.value))
 }
 
-fn add_reference(references: &mut Map<Key, Vec<(GroupKey, usize)>>, key: Key, group: &GroupKey) {
+fn add_reference(references: &mut Map<Mark, Vec<(GroupKey, usize)>>, mark: Mark, group: &GroupKey) {
     // Nearly every task is referred to from one feature only: a list that grows by itself begins with room for four.
-    let groups = references.entry(key).or_insert_with(|| Vec::with_capacity(1));
+    let groups = references.entry(mark).or_insert_with(|| Vec::with_capacity(1));
     match groups.iter_mut().find(|(known, _)| known == group) {
         Some((_, count)) => *count += 1,
         None => groups.push((group.clone(), 1)),
@@ -731,7 +763,11 @@ fn remove_from<K: Eq + std::hash::Hash>(map: &mut Map<K, BTreeSet<RelPath>>, key
 }
 
 /// A path as files are known by: relative, without `.` and with the separators of this system.
-pub(super) fn plain_path(text: &str) -> PathBuf {
+pub(super) fn plain_path(text: &str) -> Cow<'_, Path> {
+    if !text.contains('\\') && text.split('/').all(|part| !matches!(part, "" | ".")) {
+        return Path::new(text).into();
+    }
     let path = text.replace('\\', "/");
-    Path::new(&path).components().filter(|part| !matches!(part, Component::CurDir)).collect()
+    let parts = Path::new(&path).components().filter(|part| !matches!(part, Component::CurDir));
+    parts.collect::<PathBuf>().into()
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::task::{
-    Code, Dialect, FeatureFile, FeatureRef, FeatureTask, Problem, Severity, Span, Spanned, Standing, Task, WaveLabel,
+    Code, Dialect, FeatureFile, FeatureRef, FeatureTask, Problem, RelPath, Severity, Span, Spanned, Standing, Task,
+    TaskId, WaveLabel,
 };
 
 /// A value that stands at a place of its own, so that a test can tell places apart.
@@ -161,7 +162,7 @@ fn waiting(ids: &[&str]) -> State {
 fn told(catalog: &Catalog) -> Vec<String> {
     let problems =
         catalog.files_with_problems().flat_map(|(file, problems)| problems.iter().map(move |problem| (file, problem)));
-    let line = |(file, problem): (&crate::task::RelPath, &Problem)| {
+    let line = |(file, problem): (&RelPath, &Problem)| {
         let stem = file.file_stem().unwrap().to_string_lossy();
         format!("{:?} {} {stem}: {}", problem.severity, problem.code, problem.message)
     };

@@ -83,8 +83,7 @@ impl Durations {
 impl Durations {
     /// How long a task of this feature will probably take, as [`Durations::estimate`] says.
     pub fn of_task(&self, feature: &str, task: &PlannedTask) -> Option<u64> {
-        let hint =
-            Hint { task: &task.id, feature, complexity: task.complexity.as_deref(), minutes: task.estimated_minutes };
+        let hint = Hint { task: &task.id, feature, complexity: task.complexity(), minutes: task.estimated_minutes() };
         self.estimate(&hint)
     }
 

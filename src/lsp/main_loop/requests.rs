@@ -361,7 +361,7 @@ fn just_started(root: &Root, target: &Target) -> Vec<RunId> {
     let is_of_feature = |name: &str, id: &TaskId| {
         let features = root.index().into_iter().flat_map(Index::features).filter(|feature| *feature.id == *name);
         let mut tasks = features.flat_map(|feature| &feature.waves).filter(is_of_wave).flat_map(|wave| &wave.tasks);
-        tasks.any(|task| task.runnable_id.as_ref() == Some(id))
+        tasks.any(|task| task.runnable_id().as_ref() == Some(id))
     };
     let is_of_target = |id: &TaskId| match (&target.run, &target.task, &target.feature) {
         (Some(_), ..) | (None, None, None) => true,

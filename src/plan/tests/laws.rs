@@ -268,7 +268,7 @@ proptest! {
                     State::Done => selection.redo,
                     State::Dropped | State::NeedsPerson(_) | State::Unrunnable(_) => false,
                 };
-                prop_assert!(may && planned.needs_person.is_none(), "{} is {:?}", task.id, planned.state);
+                prop_assert!(may && planned.needs_person().is_none(), "{} is {:?}", task.id, planned.state);
             }
             // Inside a wave: take away what waits for nobody, until nothing is left.
             let mut open: Vec<_> = wave.tasks.iter().collect();

@@ -91,7 +91,7 @@ fn a_task_without_a_safe_id_stands_in_its_feature_but_cannot_run() {
     nameless.id = None;
     let catalog = catalog([nameless, task("-x")]);
     let tasks: Vec<_> = catalog.feature("F").unwrap().tasks().collect();
-    assert!(tasks.iter().all(|task| task.runnable_id.is_none() && matches!(task.state, State::Unrunnable(_))));
+    assert!(tasks.iter().all(|task| task.runnable_id().is_none() && matches!(task.state, State::Unrunnable(_))));
     assert_eq!(tasks.len(), 2);
 }
 
@@ -138,7 +138,7 @@ fn the_feature_file_counts_for_waves_names_and_what_is_completed() {
     );
     assert_eq!(waves(&catalog, "F"), ["1: B", "2: A C", "none: D"]);
     let feature = catalog.feature("F").unwrap();
-    assert_eq!((&*feature.title, &*feature.task_named("A").unwrap().title), ("The feature", "Named by the feature"));
+    assert_eq!((&*feature.title, &**feature.task_named("A").unwrap().title()), ("The feature", "Named by the feature"));
     assert_eq!(*state(&catalog, "B"), State::Done);
     assert!(catalog.feature("G").is_none());
 }
