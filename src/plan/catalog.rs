@@ -80,7 +80,8 @@ impl Catalog {
         while !waiting.is_empty() {
             let groups = std::mem::take(&mut waiting);
             seen.extend(groups.iter().cloned());
-            for (group, new) in plan_all(&self.tables, groups.into_iter().collect(), threads) {
+            self.planned.reserve(groups.len());
+            for (group, new) in plan_all(&self.tables, groups.into_iter().collect(), threads).into_iter().flatten() {
                 let old = self.planned.remove(&group).unwrap_or_default();
                 // Who stood in a cycle with this feature, or does now, tells of its tasks too.
                 let partners = old.partners.iter().chain(&new.partners);
@@ -177,7 +178,7 @@ impl Catalog {
 
     fn group_of(&self, file: &Path) -> Option<GroupKey> {
         if let Some(entry) = self.tables.entry(file) {
-            return Some(entry.home.clone());
+            return Some(GroupKey::clone(&entry.home));
         }
         Some(named(Dialect::GuardKit, &self.tables.feature_file(file)?.id.value))
     }
@@ -246,8 +247,9 @@ impl Catalog {
 /// Fewer features than this are planned sooner than a thread starts.
 const WORTH_A_THREAD: usize = 64;
 
-/// Plans these groups: each plan follows from the tables alone, so that they can be made at the same time.
-fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<(GroupKey, Planned)> {
+/// Plans these groups: each plan follows from the tables alone, so that they can be made at the same time. The answer is
+/// one list a thread.
+fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<Vec<(GroupKey, Planned)>> {
     let plan_each = |groups: Vec<GroupKey>| -> Vec<(GroupKey, Planned)> {
         groups
             .into_iter()
@@ -258,7 +260,7 @@ fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<(Grou
             .collect()
     };
     if threads < 2 || groups.len() < WORTH_A_THREAD {
-        return plan_each(groups);
+        return vec![plan_each(groups)];
     }
     let mut shares: Vec<Vec<GroupKey>> = vec![Vec::new(); threads];
     for (at, group) in groups.into_iter().enumerate() {
@@ -269,7 +271,7 @@ fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<(Grou
     std::thread::scope(|scope| {
         let workers: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| plan_each(share))).collect();
         let joined = workers.into_iter().map(|worker| worker.join());
-        joined.flat_map(|planned| planned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        joined.map(|planned| planned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 

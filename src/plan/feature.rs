@@ -164,8 +164,8 @@ fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>>
     };
     let may_be_stated = task.depends_on.is_empty() && task.dialect == Dialect::GuardKit;
     let (file, texts) = match may_be_stated.then(stated).flatten() {
-        Some((file, texts)) => (&file.file, texts),
-        None => (&task.file, &task.depends_on),
+        Some((file, texts)) => (&file.file, texts.as_slice()),
+        None => (&task.file, &*task.depends_on),
     };
     texts.iter().map(|text| dependency(tables, entry, file, text)).collect()
 }
@@ -315,7 +315,7 @@ impl Cycles {
             if inside.is_empty() {
                 continue;
             }
-            self.partners.extend(entries.map(|entry| entry.home.clone()));
+            self.partners.extend(entries.map(|entry| GroupKey::clone(&entry.home)));
             let together = Arc::new(inside);
             for cycle in reach.graph.cycles(&component) {
                 let steps: Vec<Step> = reach.steps(tables, &cycle);
@@ -702,7 +702,7 @@ impl Report {
             let message = format!("{} is listed here, but {} counts for it", id.value, name_of(other));
             let related =
                 vec![(Place { file: Arc::clone(other), span: Span::default() }, "this feature file counts".into())];
-            let open = tables.standing(entry) == Standing::Open && entry.home != *group;
+            let open = tables.standing(entry) == Standing::Open && *entry.home != *group;
             self.add(place(), Code::WaveMismatch, severity(open), message, related);
         }
     }

@@ -1,18 +1,47 @@
 //! A sorted set that mostly holds one thing, and then allocates nothing: nearly every id is claimed by one file.
 
 use std::borrow::Borrow;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
+use super::Map;
 
 /// A sorted set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Few<T> {
     One(T),
-    /// Never one.
-    Other(Vec<T>),
+    /// Never one. Apart, so that a set is no larger than its one thing.
+    Other(Box<Several<T>>),
 }
+
+/// Things in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Several<T>(Vec<T>);
 
 impl<T> Default for Few<T> {
     fn default() -> Self {
-        Self::Other(Vec::new())
+        Self::Other(Box::new(Several(Vec::new())))
+    }
+}
+
+impl<T: Ord> From<Vec<T>> for Few<T> {
+    fn from(mut all: Vec<T>) -> Self {
+        all.sort_unstable();
+        all.dedup();
+        all.shrink_to_fit();
+        let mut few = Self::default();
+        few.put(all);
+        few
+    }
+}
+
+/// Puts a thing into the set of a key.
+pub(super) fn insert_under<K: Eq + Hash, T: Ord>(sets: &mut Map<K, Few<T>>, key: K, thing: T) {
+    match sets.entry(key) {
+        Entry::Vacant(entry) => {
+            entry.insert(Few::One(thing));
+        }
+        Entry::Occupied(mut entry) => entry.get_mut().insert(thing),
     }
 }
 
@@ -21,7 +50,7 @@ impl<T: Ord> Few<T> {
     pub(super) fn as_slice(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
-            Self::Other(all) => all,
+            Self::Other(all) => &all.0,
         }
     }
 
@@ -53,7 +82,7 @@ impl<T: Ord> Few<T> {
     fn take(&mut self) -> Vec<T> {
         match std::mem::take(self) {
             Self::One(one) => Vec::from([one]),
-            Self::Other(all) => all,
+            Self::Other(all) => all.0,
         }
     }
 
@@ -62,7 +91,7 @@ impl<T: Ord> Few<T> {
             (1, Some(one)) => Self::One(one),
             (_, last) => {
                 all.extend(last);
-                Self::Other(all)
+                Self::Other(Box::new(Several(all)))
             }
         };
     }

@@ -1,12 +1,13 @@
 //! The look-ups that planning needs beyond one feature: which files claim an id, which of them count, who refers to it.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasher as _;
+use std::ffi::OsStr;
+use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::few::Few;
+use super::few::{Few, insert_under};
 use super::file_key::FileKey;
 use super::names::{self, Key};
 use super::{Map, Set};
@@ -28,13 +29,13 @@ pub(super) enum GroupKey {
 pub(super) struct Entry {
     pub(super) task: Arc<Task>,
     /// The feature that it stands in, as far as this file and the feature files say.
-    pub(super) home: GroupKey,
+    pub(super) home: Arc<GroupKey>,
     /// Do other files claim the same id? Then there is a verdict on them.
     contested: bool,
 }
 
 impl Entry {
-    fn new(task: Arc<Task>, home: GroupKey) -> Self {
+    fn new(task: Arc<Task>, home: Arc<GroupKey>) -> Self {
         Self { task, home, contested: false }
     }
 
@@ -67,6 +68,27 @@ impl Entry {
         }
     }
 }
+
+/// Entries are told apart by their files, which a table of them needs not repeat.
+impl Borrow<OsStr> for Entry {
+    fn borrow(&self) -> &OsStr {
+        self.task.file.as_os_str()
+    }
+}
+
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.task.file.as_os_str().hash(state);
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.task.file.as_os_str() == other.task.file.as_os_str()
+    }
+}
+
+impl Eq for Entry {}
 
 /// Which of the files that claim one id are the task.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -115,7 +137,7 @@ impl Marks {
 /// All tasks by file and by id.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    entries: Map<FileKey, Entry>,
+    entries: Set<Entry>,
     /// Files by the keys of their ids.
     claims: Map<Mark, Few<RelPath>>,
     /// Verdicts where several files claim one id; a single file counts.
@@ -123,8 +145,8 @@ pub(super) struct Tables {
     /// How many references of which group look for a key.
     references: Map<Mark, Vec<(GroupKey, usize)>>,
     marks: Marks,
-    groups: Map<GroupKey, BTreeSet<RelPath>>,
-    feature_files: BTreeMap<RelPath, Arc<FeatureFile>>,
+    groups: Map<Arc<GroupKey>, Few<FileKey>>,
+    feature_files: BTreeMap<FileKey, Arc<FeatureFile>>,
     feature_files_by_id: Map<Text, BTreeSet<RelPath>>,
     listings: Map<Box<str>, Vec<Listing>>,
     passed: BTreeSet<TaskId>,
@@ -149,15 +171,15 @@ impl Tables {
     }
 
     pub(super) fn set_feature_file(&mut self, file: &Path, feature_file: Option<Arc<FeatureFile>>) {
-        if self.feature_files.get(file) == feature_file.as_ref() {
+        if self.feature_files.get(file.as_os_str()) == feature_file.as_ref() {
             return;
         }
-        if let Some((file, old)) = self.feature_files.remove_entry(file) {
+        if let Some((FileKey(file), old)) = self.feature_files.remove_entry(file.as_os_str()) {
             self.forget_listings(&file, &old);
         }
         if let Some(new) = feature_file {
             self.take_listings(&new);
-            self.feature_files.insert(Arc::clone(&new.file), new);
+            self.feature_files.insert(FileKey(Arc::clone(&new.file)), new);
         }
     }
 
@@ -178,24 +200,23 @@ impl Tables {
     }
 
     fn forget(&mut self, file: &Path, tell_dependents: bool) {
-        let Some((FileKey(file), entry)) = self.entries.remove_entry(file.as_os_str()) else { return };
+        let Some(entry) = self.entries.take(file.as_os_str()) else { return };
         for key in entry.keys() {
-            self.drop_claim(&key, &file);
+            self.drop_claim(&key, &entry.task.file);
         }
-        self.leave_group(&file, &entry);
+        self.leave_group(&entry);
         self.touch(&entry, tell_dependents);
     }
 
     fn take(&mut self, task: Arc<Task>, tell_dependents: bool) {
         let home = self.home_of(&task);
         let entry = Entry::new(task, shared_home(&self.groups, home));
-        let file = Arc::clone(&entry.task.file);
         for key in entry.keys() {
-            self.claims.entry(self.marks.of(&key)).or_default().insert(Arc::clone(&file));
+            insert_under(&mut self.claims, self.marks.of(&key), Arc::clone(&entry.task.file));
         }
-        self.join_group(&file, &entry);
+        self.join_group(&entry);
         self.touch(&entry, tell_dependents);
-        self.entries.insert(FileKey(file), entry);
+        self.entries.insert(entry);
     }
 
     fn drop_claim(&mut self, key: &Key, file: &RelPath) {
@@ -208,14 +229,19 @@ impl Tables {
         }
     }
 
-    fn join_group(&mut self, file: &RelPath, entry: &Entry) {
-        self.groups.entry(entry.home.clone()).or_default().insert(Arc::clone(file));
+    fn join_group(&mut self, entry: &Entry) {
+        insert_under(&mut self.groups, Arc::clone(&entry.home), FileKey(Arc::clone(&entry.task.file)));
         references_in(&entry.task)
             .for_each(|key| add_reference(&mut self.references, self.marks.of(&key), &entry.home));
     }
 
-    fn leave_group(&mut self, file: &RelPath, entry: &Entry) {
-        remove_from(&mut self.groups, &entry.home, file);
+    fn leave_group(&mut self, entry: &Entry) {
+        if let Some(files) = self.groups.get_mut(&*entry.home) {
+            files.remove(entry.task.file.as_os_str());
+            if files.is_empty() {
+                self.groups.remove(&*entry.home);
+            }
+        }
         for key in references_in(&entry.task) {
             self.drop_reference(&key, &entry.home);
         }
@@ -234,7 +260,7 @@ impl Tables {
     }
 
     fn touch(&mut self, entry: &Entry, tell_dependents: bool) {
-        self.dirty.insert(entry.home.clone());
+        self.dirty.insert(GroupKey::clone(&entry.home));
         self.dirty.extend(self.listing_groups(entry.id()));
         self.stale.extend(entry.identity());
         if tell_dependents {
@@ -253,7 +279,7 @@ impl Tables {
         let files: Vec<RelPath> = self.under(&exact).map(|entry| Arc::clone(&entry.task.file)).collect();
         for file in &files {
             let Some(entry) = self.entries.get(file.as_os_str()) else { continue };
-            self.dirty.insert(entry.home.clone());
+            self.dirty.insert(GroupKey::clone(&entry.home));
             self.stale.extend(entry.identity());
             let keys = entry.keys();
             self.touch_references(&keys);
@@ -307,7 +333,7 @@ impl Tables {
     /// Other feature files that list the same ids are told which of them counts.
     fn touch_rivals(&mut self, feature_file: &FeatureFile) {
         let lists = listings(feature_file).into_iter().filter_map(|(id, _)| self.listings.get(id)).flatten();
-        let files = lists.filter_map(|listing| self.feature_files.get(&listing.file));
+        let files = lists.filter_map(|listing| self.feature_files.get(listing.file.as_os_str()));
         self.dirty.extend(files.map(|file| named(Dialect::GuardKit, &file.id.value)));
     }
 
@@ -318,8 +344,10 @@ impl Tables {
         }
         let contested = files.len() > 1;
         for file in &files {
-            if let Some(entry) = self.entries.get_mut(file.as_os_str()) {
-                entry.contested = contested;
+            if self.entries.get(file.as_os_str()).is_some_and(|entry| entry.contested != contested)
+                && let Some(entry) = self.entries.take(file.as_os_str())
+            {
+                self.entries.insert(Entry { contested, ..entry });
             }
         }
         let verdict = contested.then(|| self.judge(identity));
@@ -330,7 +358,7 @@ impl Tables {
         let changed = self.verdicts.get(identity) != before.as_ref();
         for file in &files {
             let Some(entry) = self.entries.get(file.as_os_str()) else { continue };
-            self.dirty.insert(entry.home.clone());
+            self.dirty.insert(GroupKey::clone(&entry.home));
             if changed {
                 let keys = entry.keys();
                 self.touch_references(&keys);
@@ -343,24 +371,29 @@ impl Tables {
 
     /// A feature file tells whether the tasks that it lists exist.
     fn listing_groups(&self, id: &str) -> Vec<GroupKey> {
-        let files =
-            self.listings.get(id).into_iter().flatten().filter_map(|listing| self.feature_files.get(&listing.file));
+        let files = self
+            .listings
+            .get(id)
+            .into_iter()
+            .flatten()
+            .filter_map(|listing| self.feature_files.get(listing.file.as_os_str()));
         files.map(|file| named(Dialect::GuardKit, &file.id.value)).collect()
     }
 
     fn settle_home(&mut self, file: &RelPath) {
         let Some(entry) = self.entries.get(file.as_os_str()) else { return };
         let home = self.home_of(&entry.task);
-        if home == entry.home {
+        if home == *entry.home {
             return;
         }
-        let Some(mut entry) = self.entries.remove(file.as_os_str()) else { return };
-        self.leave_group(file, &entry);
-        self.dirty.insert(std::mem::replace(&mut entry.home, home));
-        self.dirty.insert(entry.home.clone());
-        self.join_group(file, &entry);
+        let Some(mut entry) = self.entries.take(file.as_os_str()) else { return };
+        self.leave_group(&entry);
+        self.dirty.insert(GroupKey::clone(&entry.home));
+        entry.home = shared_home(&self.groups, home);
+        self.dirty.insert(GroupKey::clone(&entry.home));
+        self.join_group(&entry);
         self.touch_references(&entry.keys());
-        self.entries.insert(FileKey(Arc::clone(file)), entry);
+        self.entries.insert(entry);
     }
 }
 
@@ -373,7 +406,7 @@ impl Tables {
     pub(super) fn fill(&mut self, tasks: &[Arc<Task>], feature_files: Vec<Arc<FeatureFile>>, threads: usize) {
         for feature_file in feature_files {
             self.list(&feature_file);
-            self.feature_files.insert(Arc::clone(&feature_file.file), feature_file);
+            self.feature_files.insert(FileKey(Arc::clone(&feature_file.file)), feature_file);
         }
         let this = &*self;
         let (by_key, by_file) = if threads > 1 {
@@ -387,7 +420,7 @@ impl Tables {
         };
         (self.claims, self.references) = (by_key.claims, by_key.references);
         (self.entries, self.groups) = (by_file.entries, by_file.groups);
-        self.dirty.extend(self.groups.keys().cloned());
+        self.dirty.extend(self.groups.keys().map(|group| GroupKey::clone(group)));
         self.dirty.extend(self.feature_files.values().map(|file| named(Dialect::GuardKit, &file.id.value)));
         self.doubt_what_several_say();
     }
@@ -415,7 +448,7 @@ impl ByKey {
         let marks = &tables.marks;
         for task in tasks {
             for key in keys_of(task) {
-                claims.entry(marks.of(&key)).or_default().insert(Arc::clone(&task.file));
+                insert_under(&mut claims, marks.of(&key), Arc::clone(&task.file));
             }
             if task.depends_on.is_empty() {
                 continue;
@@ -432,20 +465,20 @@ impl ByKey {
 
 /// The tables of files.
 struct ByFile {
-    entries: Map<FileKey, Entry>,
-    groups: Map<GroupKey, BTreeSet<RelPath>>,
+    entries: Set<Entry>,
+    groups: Map<Arc<GroupKey>, Few<FileKey>>,
 }
 
 impl ByFile {
     fn new(tables: &Tables, tasks: &[Arc<Task>]) -> Self {
-        let mut entries = Map::with_capacity_and_hasher(tasks.len(), Default::default());
-        let mut groups: Map<GroupKey, BTreeSet<RelPath>> = Map::default();
+        let mut entries = Set::with_capacity_and_hasher(tasks.len(), Default::default());
+        let mut groups: Map<Arc<GroupKey>, Vec<FileKey>> = Map::default();
         for task in tasks {
             let home = shared_home(&groups, tables.home_of(task));
-            groups.entry(home.clone()).or_default().insert(Arc::clone(&task.file));
-            entries.insert(FileKey(Arc::clone(&task.file)), Entry::new(Arc::clone(task), home));
+            groups.entry(Arc::clone(&home)).or_default().push(FileKey(Arc::clone(&task.file)));
+            entries.insert(Entry::new(Arc::clone(task), home));
         }
-        Self { entries, groups }
+        Self { entries, groups: groups.into_iter().map(|(group, files)| (group, files.into())).collect() }
     }
 }
 
@@ -456,22 +489,22 @@ impl Tables {
     }
 
     pub(super) fn feature_file(&self, file: &Path) -> Option<&Arc<FeatureFile>> {
-        self.feature_files.get(file)
+        self.feature_files.get(file.as_os_str())
     }
 
     /// Every task file and feature file.
     pub(super) fn files(&self) -> impl Iterator<Item = &RelPath> {
-        self.entries.keys().map(|key| &key.0).chain(self.feature_files.keys())
+        self.entries.iter().map(|entry| &entry.task.file).chain(self.feature_files.keys().map(|key| &key.0))
     }
 
     /// Every id of the workspace.
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.entries.values().map(Entry::id).filter(|id| !id.is_empty())
+        self.entries.iter().map(Entry::id).filter(|id| !id.is_empty())
     }
 
-    /// The files of a group in the order of their paths, copies that do not count included.
+    /// The files of a group in the order of their paths' bytes, copies that do not count included.
     pub(super) fn members<'a>(&'a self, group: &GroupKey) -> impl Iterator<Item = &'a Entry> {
-        self.groups.get(group).into_iter().flatten().filter_map(|file| self.entries.get(file.as_os_str()))
+        self.groups.get(group).into_iter().flatten().filter_map(|FileKey(file)| self.entries.get(file.as_os_str()))
     }
 
     /// The feature files of a group; the first counts.
@@ -480,7 +513,7 @@ impl Tables {
             GroupKey::Named(Dialect::GuardKit, id) => self.feature_files_by_id.get(id),
             _ => None,
         };
-        files.into_iter().flatten().filter_map(|file| self.feature_files.get(file))
+        files.into_iter().flatten().filter_map(|file| self.feature_files.get(file.as_os_str()))
     }
 
     /// Is this file the task, and no copy left behind?
@@ -585,15 +618,15 @@ impl Tables {
     }
 
     fn read(&self, listing: &Listing) -> Option<Statement<'_>> {
-        let file = self.feature_files.get(&listing.file)?;
+        let file = self.feature_files.get(listing.file.as_os_str())?;
         Some(Statement { file, task: listing.task.and_then(|at| file.tasks.get(at)), wave: listing.wave })
     }
 
     /// The task file that a feature file names for an id, where it exists and claims the id.
     fn named_file<'a>(&'a self, id: &str, statement: &Statement<'_>) -> Option<&'a RelPath> {
         let path = statement.task?.file_path.as_ref()?;
-        let (FileKey(file), entry) = self.entries.get_key_value(plain_path(&path.value).as_os_str())?;
-        (entry.id() == id && entry.task.dialect == Dialect::GuardKit).then_some(file)
+        let entry = self.entries.get(plain_path(&path.value).as_os_str())?;
+        (entry.id() == id && entry.task.dialect == Dialect::GuardKit).then_some(&entry.task.file)
     }
 
     fn is_named_by_a_task(&self, id: &str, feature: &str) -> bool {
@@ -723,9 +756,12 @@ fn add_reference(references: &mut Map<Mark, Vec<(GroupKey, usize)>>, mark: Mark,
     }
 }
 
-/// The same group with the text that the table has: one text for all of a feature.
-fn shared_home(groups: &Map<GroupKey, BTreeSet<RelPath>>, home: GroupKey) -> GroupKey {
-    groups.get_key_value(&home).map_or(home, |(known, _)| known.clone())
+/// The same group as the table has it: one for all of a feature.
+fn shared_home<T>(groups: &Map<Arc<GroupKey>, T>, home: GroupKey) -> Arc<GroupKey> {
+    match groups.get_key_value(&home) {
+        Some((known, _)) => Arc::clone(known),
+        None => Arc::new(home),
+    }
 }
 
 /// Would a task that refers to this one, or shares its id, be planned the same?
@@ -753,7 +789,7 @@ fn id_of(task: &Task) -> &str {
     task.id.as_ref().map_or("", |id| &id.value)
 }
 
-fn remove_from<K: Eq + std::hash::Hash>(map: &mut Map<K, BTreeSet<RelPath>>, key: &K, file: &Path) {
+fn remove_from<K: Eq + Hash>(map: &mut Map<K, BTreeSet<RelPath>>, key: &K, file: &Path) {
     if let Some(files) = map.get_mut(key) {
         files.remove(file);
         if files.is_empty() {

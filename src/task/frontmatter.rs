@@ -87,7 +87,7 @@ impl<'t> Frontmatter<'t> {
             name,
             key: Span::new(line.start + key.start, line.start + key.end),
             chunk: line.start..line.end,
-            first_line: line.start + colon + 1..line.start + content.trim_end_matches(['\r', '\n']).len(),
+            first_line: line.start + colon + 1..line.start + without_end(content).len(),
         });
     }
 
@@ -251,14 +251,22 @@ fn key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
 
 /// The same where the key is one as nearly all are.
 fn plain_key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
-    let is_first = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let end = line.bytes().position(|byte| !(is_first(byte) || byte == b'-'))?;
-    let is_key = line.bytes().next().is_some_and(is_first) && line.get(end..).is_some_and(ends_key);
-    is_key.then_some((line.get(..end)?, 0..end, end))
+    let first = line.bytes().next()?;
+    if !first.is_ascii_alphanumeric() && first != b'_' {
+        return None;
+    }
+    let colon = colon_of(line)?;
+    let name = line.get(..colon)?;
+    // Before a colon that stands apart there is a blank, which is not the name's.
+    name.bytes().next_back()?.is_ascii_graphic().then_some((name, 0..colon, colon))
 }
 
 fn colon_of(line: &str) -> Option<usize> {
     memchr::memchr_iter(b':', line.as_bytes()).find(|at| line.get(*at..).is_some_and(ends_key))
+}
+
+fn without_end(line: &str) -> &str {
+    line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r')
 }
 
 /// A colon ends a key only before a blank: `http://x` has no key.

@@ -107,7 +107,7 @@ pub struct Task {
     /// The feature's title for people, where the neighbours know one (the title of a Backlog.md milestone).
     pub feature_title: Option<Text>,
     /// Ids of the tasks that must be done before, as written (remarks behind an id cut off).
-    pub depends_on: Vec<Spanned<Text>>,
+    pub depends_on: Box<[Spanned<Text>]>,
     /// Why a person has to do it (`implementation_mode: manual`, `autonomous: false`, ...), where that is so.
     pub needs_person: Option<Spanned<Text>>,
     /// `implementation_mode`: which of the configured `modes:` runs it.
@@ -116,7 +116,7 @@ pub struct Task {
     /// any task says so.
     pub own: Option<Box<OwnWork>>,
     /// Files that the task declares to change.
-    pub files: Vec<Spanned<Text>>,
+    pub files: Box<[Spanned<Text>]>,
     /// `estimated_minutes` (or hours converted): a hint for the estimate, never a limit.
     pub estimated_minutes: Option<f64>,
     /// `complexity`, as written.

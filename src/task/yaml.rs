@@ -305,21 +305,20 @@ fn read_plain(text: &str, at: usize) -> Option<Node<'_>> {
     Some(Node { value, span: Span::new(at, at + text.len()) })
 }
 
-/// A plain scalar without the remark behind it. `None` where a character is not printable, or `: ` makes it a map. One
-/// look at each byte: every value of every file comes through here.
+/// A plain scalar without the remark behind it. `None` where a character is not printable, or `: ` makes it a map.
 fn without_comment(text: &str) -> Option<&str> {
-    let mut end = text.len();
-    let mut before = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        match (before, byte) {
-            _ if !is_printable(byte) => return None,
-            (b' ', b'#') => end = end.min(at),
-            (b':', b' ') if at < end => return None,
+    let bytes = text.as_bytes();
+    if !bytes.iter().copied().all(is_printable) {
+        return None;
+    }
+    for at in memchr::memchr2_iter(b'#', b':', bytes) {
+        match (bytes.get(at.wrapping_sub(1)), bytes.get(at), bytes.get(at + 1)) {
+            (Some(b' '), Some(b'#'), _) => return text.get(..at),
+            (_, Some(b':'), Some(b' ')) => return None,
             _ => {}
         }
-        before = byte;
     }
-    text.get(..end)
+    Some(text)
 }
 
 /// ASCII only: the library alone knows which other characters end a line or may not stand in YAML at all.

@@ -339,6 +339,10 @@ fn own_command(node: &Node<'_>) -> Option<OwnCommand> {
 }
 
 fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    let ends = (text.bytes().next(), text.bytes().next_back());
+    if let (Some(b'!'..=b'~'), Some(b'!'..=b'~')) = ends {
+        return text;
+    }
     let start = text.len() - text.trim_start().len();
     let end = start + text.trim().len();
     part(text, start..end)
