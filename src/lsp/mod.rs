@@ -19,6 +19,7 @@ mod documents;
 mod events;
 mod lenses;
 mod main_loop;
+mod pipes;
 mod progress;
 mod proto;
 mod root;
@@ -74,8 +75,8 @@ async fn converse() -> bool {
         .finish();
     let state = tokio::spawn(main_loop::run(heard));
     let closed = Arc::new(Notify::new());
-    let stdin = Watched { inner: tokio::io::stdin(), closed: Arc::clone(&closed) };
-    let server = Server::new(stdin, tokio::io::stdout(), socket).concurrency_level(CONCURRENT_HANDLERS);
+    let stdin = Watched { inner: pipes::input(), closed: Arc::clone(&closed) };
+    let server = Server::new(stdin, pipes::output(), socket).concurrency_level(CONCURRENT_HANDLERS);
     tokio::select! {
         () = server.serve(service) => {}
         // A handler that waits for an answer would keep `serve` alive for ever, also when nobody listens any more.
