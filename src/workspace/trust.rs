@@ -136,7 +136,7 @@ impl Subject {
         let lines_of = |text| -> Vec<&str> { str::split_inclusive(text, '\n').collect() };
         let (old, new) = (lines_of(before), lines_of(&self.text));
         let mut found = Replace::new(Capture::new());
-        // One algorithm by its name: `similar`'s other ways in bring all of them, six times as much of the program.
+        // One algorithm by its name: `similar`'s usual ways in bring all of them, more than half a megabyte of the program.
         let Ok(()) = myers::diff(&mut found, old.as_slice(), 0..old.len(), new.as_slice(), 0..new.len());
         let signed = |sign: char, lines: &[&str], range: Range<usize>| -> Vec<String> {
             let lines = lines.get(range).unwrap_or_default().iter();
