@@ -275,7 +275,9 @@ impl<'a> Chosen<'a> {
                 wave.tasks.iter().filter(|task| wanted.includes(at, wave, task, selection.redo)).collect::<Vec<_>>();
             (at, wave, tasks)
         });
-        let waves: Vec<_> = waves.filter(|(_, _, tasks)| !tasks.is_empty()).collect();
+        let mut waves: Vec<_> = waves.collect();
+        open_before_settled(&mut waves);
+        waves.retain(|(_, _, tasks)| !tasks.is_empty());
         if waves.is_empty() {
             return Err(nothing_left(feature, &selection.asked));
         }
@@ -311,6 +313,17 @@ impl<'a> Chosen<'a> {
             title: self.feature.title.to_string(),
             waves: waves.filter(says_something).collect(),
         }
+    }
+}
+
+/// Of files that share an id, only those count that are still open, where there are any: a run has one outcome for an id,
+/// and what is done or dropped must not stand for what there is left to do.
+fn open_before_settled<'a>(waves: &mut [(usize, &'a Wave, Vec<&'a PlannedTask>)]) {
+    let is_settled = |task: &PlannedTask| matches!(task.state, State::Done | State::Dropped);
+    let chosen = waves.iter().flat_map(|(_, _, tasks)| tasks).copied();
+    let open: HashSet<&str> = chosen.filter(|task| !is_settled(task)).map(|task: &'a PlannedTask| &*task.id).collect();
+    for (_, _, tasks) in waves {
+        tasks.retain(|task| task.id.is_empty() || !is_settled(task) || !open.contains(&*task.id));
     }
 }
 

@@ -133,6 +133,29 @@ fn done_tasks_run_again_only_when_asked() {
     assert_eq!(shown(&choose(&catalog, None, Asked::Tasks(vec!["B".into()]), true).unwrap()), ["2: B"]);
 }
 
+/// Backlog.md keeps one folder: what is done and what was opened again under the same id stand beside each other.
+#[test]
+fn of_files_that_share_an_id_the_open_one_runs() {
+    let file = |name: &str| {
+        let mut task = task("A").dialect(Dialect::BacklogMd);
+        task.file = Path::new(&format!("backlog/tasks/{name}.md")).into();
+        task
+    };
+    for settled in [file("a").wave("1").done(), file("a").wave("1").dropped()] {
+        let catalog = catalog([settled, file("b").wave("2"), task("B").dialect(Dialect::BacklogMd).wave("1")]);
+        for (asked, redo, expected) in [
+            (Asked::Tasks(vec!["A".into()]), false, vec!["2: A"]),
+            (Asked::Tasks(vec!["A".into()]), true, vec!["2: A"]),
+            (Asked::Everything, true, vec!["1: B", "2: A"]),
+        ] {
+            let schedule = choose(&catalog, None, asked, redo).unwrap();
+            assert_eq!(shown(&schedule), expected);
+            let files = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| task.file.as_str());
+            assert_eq!(files.filter(|file| file.starts_with("backlog/")).collect::<Vec<_>>(), ["backlog/tasks/b.md"]);
+        }
+    }
+}
+
 #[test]
 fn features_are_found_by_id_title_or_last_part() {
     let mut folder = task("A");
