@@ -23,7 +23,7 @@ use tower_lsp::Client;
 use tower_lsp::ls_types::{
     CodeActionOrCommand, CodeActionParams, CodeLens, Command as LspCommand, DidChangeTextDocumentParams,
     DidOpenTextDocumentParams, InitializeParams, MessageActionItem, MessageType, NumberOrString, ProgressToken, Range,
-    ShowDocumentParams, Uri, WorkspaceFoldersChangeEvent,
+    Uri, WorkspaceFoldersChangeEvent,
 };
 
 use super::actions;

@@ -338,17 +338,10 @@ impl State {
         self.show("log", &log);
     }
 
-    /// Opens a file in the editor, or tells where it lies where the editor cannot.
+    /// Opens a file in the editor, or tells where it lies.
     pub(super) fn show(&self, what: &'static str, path: &Path) {
-        let Some(uri) = uri_of(path) else { return };
-        let (client, can, path) = (self.client.clone(), self.abilities.show_document, path.display().to_string());
-        tokio::spawn(async move {
-            let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
-            let shown = can && client.show_document(asked).await.unwrap_or(false);
-            if !shown {
-                tell::user(&client, MessageType::INFO, &format!("the {what} is {path}")).await;
-            }
-        });
+        let (client, can_show, path) = (self.client.clone(), self.abilities.show_document, path.to_path_buf());
+        tokio::spawn(async move { tell::file(&client, can_show, what, &path).await });
     }
 }
 

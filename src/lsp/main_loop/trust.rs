@@ -88,7 +88,7 @@ async fn ask(client: &Client, question: Question, show_document: bool) -> Option
     match chosen.title.as_str() {
         YES => trust(client, question).await,
         SHOW => {
-            show(client, &question.subject.root().join(CONFIG_FILE), show_document).await;
+            tell::file(client, show_document, "configuration", &question.subject.root().join(CONFIG_FILE)).await;
             None
         }
         _ => None,
@@ -104,14 +104,5 @@ async fn trust(client: &Client, question: Question) -> Option<(Command, Target)>
             tell::user(client, MessageType::ERROR, &reason).await;
             None
         }
-    }
-}
-
-async fn show(client: &Client, file: &Path, can: bool) {
-    let Some(uri) = uri_of(file) else { return };
-    let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
-    let shown = can && client.show_document(asked).await.unwrap_or(false);
-    if !shown {
-        tell::user(client, MessageType::INFO, &format!("the configuration is {}", file.display())).await;
     }
 }

@@ -236,7 +236,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) const LENGTH: u64 = 48;
+    const BYTES: usize = 6 * size_of::<u64>();
+    pub(super) const LENGTH: u64 = Self::BYTES as u64;
 
     fn to_bytes(self) -> Vec<u8> {
         let numbers = [self.size, self.written, self.reserved, self.left_out, self.joined_at, self.head];
@@ -245,7 +246,7 @@ impl Account {
 
     /// Of a ring's file.
     pub(super) fn read(ring: &File) -> io::Result<Self> {
-        let mut bytes = [0; 48];
+        let mut bytes = [0; Self::BYTES];
         ring.read_exact_at(&mut bytes, 0)?;
         Self::of_bytes(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
