@@ -43,6 +43,8 @@ export interface RunView {
   /** How hard the whole run is being ended. */
   cancelling?: Level;
   finished?: { readonly at: number; readonly exitCode: number; readonly summary: Counts; readonly wallMs: number };
+  /** Its supervisor died, and this is how its tasks stood: a next one may take it over. */
+  died?: readonly { readonly task: TaskView; readonly state: TaskView["state"] }[];
 }
 
 /** Outcomes that a person has to look at. */
@@ -91,6 +93,7 @@ export class Runs {
     }
     if (view === undefined || record.seq <= view.seq) return undefined;
     view.seq = record.seq;
+    revive(view);
     advance(view, record);
     tellRemaining(view, record, now);
     return view;
@@ -106,9 +109,8 @@ export class Runs {
     for (const info of infos) {
       const view = this.#runs.get(keyOf(root, info.run));
       if (view === undefined || view.finished !== undefined || info.state !== "died") continue;
-      for (const task of view.tasks.values()) {
-        if (isActive(task)) Object.assign(task, { state: "finished", outcome: "lost" });
-      }
+      view.died = [...view.tasks.values()].filter(isActive).map((task) => ({ task, state: task.state }));
+      for (const { task } of view.died) Object.assign(task, { state: "finished", outcome: "lost" });
       view.finished = { at: now, exitCode: 1, summary: info.summary, wallMs: now - view.started };
     }
   }
@@ -126,15 +128,36 @@ export class Runs {
 
   /** What the newest run that started or will start a task does with it; skipped is no attempt. */
   newest(root: string, task: string): { readonly run: string; readonly task: TaskView } | undefined {
-    let newest: { run: string; task: TaskView } | undefined;
+    let newest: { run: RunView; task: TaskView } | undefined;
     for (const run of this.#runs.values()) {
       if (run.root !== root) continue;
       const view = run.tasks.get(task);
       if (view === undefined || view.outcome === "skipped") continue;
-      if (newest === undefined || run.id > newest.run) newest = { run: run.id, task: view };
+      if (newest === undefined || isLater(run, newest.run)) newest = { run, task: view };
     }
-    return newest;
+    return newest && { run: newest.run.id, task: newest.task };
   }
+
+  /** Whether anything was told of this run. */
+  has(root: string, run: string): boolean {
+    return this.#runs.has(keyOf(root, run));
+  }
+}
+
+/** An id tells only the second of its run's start. */
+function isLater(run: RunView, than: RunView): boolean {
+  return run.started > than.started || (run.started === than.started && run.id > than.id);
+}
+
+/** Whoever adds a record lives: what was taken for lost is not. */
+function revive(run: RunView): void {
+  if (run.died === undefined) return;
+  for (const { task, state } of run.died) {
+    task.state = state;
+    delete task.outcome;
+  }
+  delete run.died;
+  delete run.finished;
 }
 
 function keyOf(root: string, run: string): string {

@@ -123,9 +123,10 @@ export class Store implements vscode.Disposable {
   attempt(root: string, task: TaskInfo): TaskView | undefined {
     const told = this.runs.newest(root, task.id);
     const { latest } = task;
-    // A run's id begins with the time of its start.
-    if (told !== undefined && (latest === null || told.run >= latest.run)) return told.task;
-    return latest === null ? undefined : ended(task, latest);
+    if (latest === null) return told?.task;
+    // Of a run that this window knows nothing of, the id tells when it started.
+    const isNewer = told !== undefined && (this.runs.has(root, latest.run) || told.run >= latest.run);
+    return isNewer ? told.task : ended(task, latest);
   }
 
   /** Tasks whose latest attempt did not pass and that no run tries again now. */

@@ -122,6 +122,29 @@ test("a run whose supervisor died is over", () => {
   runs.settle(ROOT, [{ ...info, state: "died" }], START);
   assert.deepEqual(runs.live(), []);
   assert.equal(runs.lastFinished()?.tasks.get("A")?.outcome, "lost");
+  // Until a next one takes it over.
+  runs.apply(story.end("A", "passed"), START);
+  runs.apply(story.task("B"), START);
+  assert.equal(runs.live()[0]?.tasks.get("A")?.outcome, "passed");
+  runs.settle(ROOT, [{ ...info, state: "died" }], START);
+  runs.apply(story.tell({ event: "run-continued" }), START);
+  assert.equal(runs.live()[0]?.tasks.get("B")?.state, "running");
+  assert.equal(runs.live()[0]?.tasks.get("B")?.outcome, undefined);
+  runs.apply(story.end("B", "failed"), START);
+  runs.apply(story.over(1), START);
+  assert.deepEqual(runs.live(), []);
+});
+
+test("of two runs in one second the one that started last is the newest", () => {
+  const first = new Story("20260101-000000-zzzz");
+  const second = new Story("20260101-000000-aaaa");
+  const start = (story: Story, milliseconds: number): EventParams => {
+    const record = story.started({ "1": ["A"] });
+    return { ...record, time: new Date(START + milliseconds).toISOString() };
+  };
+  const runs = fold([start(first, 0), start(second, 1)]);
+  assert.equal(runs.newest(ROOT, "A")?.run, second.run);
+  assert.ok(runs.has(ROOT, first.run) && !runs.has(ROOT, "another"));
 });
 
 test("records of an unknown run or task change nothing", () => {
