@@ -17,15 +17,13 @@ impl Lines {
     /// Takes bytes in, and gives each line that has its end. A carriage return ends a line too: progress bars write one
     /// line again and again.
     pub(super) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8])) {
-        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            let Some((last, rest)) = piece.split_last() else { continue };
-            if matches!(last, b'\n' | b'\r') {
-                self.add(rest);
-                self.end(&mut line);
-            } else {
-                self.add(piece);
-            }
+        let mut rest = bytes;
+        while let Some(at) = memchr::memchr2(b'\n', b'\r', rest) {
+            self.add(rest.get(..at).unwrap_or_default());
+            self.end(&mut line);
+            rest = rest.get(at + 1..).unwrap_or_default();
         }
+        self.add(rest);
     }
 
     /// Gives the last line, where it has no end.

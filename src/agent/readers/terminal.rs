@@ -6,6 +6,8 @@ use super::super::safe;
 const LONGEST: usize = 24;
 /// How much of a line is looked at for its words.
 const SHOWN: usize = 2048;
+const ESC: u8 = b'\x1b';
+const BEL: u8 = b'\x07';
 
 /// Looks for progress sequences: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or `ESC \` (ConEmu's, which Windows
 /// Terminal, Ghostty and others took over).
@@ -19,16 +21,24 @@ impl Terminal {
     /// Takes bytes in. The newest progress where they have one: `Some(None)` where it was taken away.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<Option<u8>> {
         let mut newest = None;
-        for &byte in bytes {
+        let mut rest = bytes;
+        loop {
+            if self.open.is_empty() {
+                // A flood of plain text goes by at the speed of a search.
+                let Some(at) = memchr::memchr(ESC, rest) else { break };
+                self.open.push(ESC);
+                rest = rest.get(at + 1..).unwrap_or_default();
+            }
+            let Some((&byte, behind)) = rest.split_first() else { break };
+            rest = behind;
             match byte {
-                b'\x07' | b'\x1b' => {
+                BEL | ESC => {
                     newest = progress(&self.open).or(newest);
                     self.open.clear();
-                    if byte == b'\x1b' {
+                    if byte == ESC {
                         self.open.push(byte);
                     }
                 }
-                _ if self.open.is_empty() => {}
                 _ if self.open.len() < LONGEST => self.open.push(byte),
                 _ => self.open.clear(),
             }
