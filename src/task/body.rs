@@ -61,35 +61,44 @@ impl Body {
 }
 
 /// The title of a body: its first heading, read without the rest of the body.
+pub(super) fn first_heading(text: &str, start: usize) -> Option<Spanned<Box<str>>> {
+    let body = text.get(start..)?;
+    ends_of_headings(body).next()?;
+    first_heading_in_beginning(text, start).or_else(|| heading_within(body, start))
+}
+
+/// The same where the text is the beginning of a file: `None` where what stands behind it may still decide.
 ///
 /// What comes behind a heading does not change it, so the text is parsed only as far as the first line that can end
 /// one; where it ends none (it stands in a code block), further.
-pub(super) fn first_heading(text: &str, start: usize) -> Option<Spanned<Box<str>>> {
+pub(super) fn first_heading_in_beginning(text: &str, start: usize) -> Option<Spanned<Box<str>>> {
     let body = text.get(start..)?;
     let mut parsed = 0;
-    for end in ends_of_headings(body) {
+    // More of a line without an end may stand behind.
+    for end in ends_of_headings(body).filter(|end| body.get(..*end).is_some_and(|text| text.ends_with('\n'))) {
         // Twice as far each time: a code block full of such lines must not be parsed once for each of them.
         if end < parsed * 2 {
             continue;
         }
         parsed = end;
-        match heading_within(body.get(..end)?, start) {
+        if let Some(heading) = heading_within(body.get(..end)?, start) {
             // Whether brackets are a link is decided by what may stand behind.
-            Some(heading) if heading.value.contains('[') => break,
-            None => {}
-            found => return found,
+            return (!heading.value.contains('[')).then_some(heading);
         }
     }
-    (parsed > 0).then(|| heading_within(body, start)).flatten()
+    None
 }
 
 /// The ends of the lines that may end a heading: those with a `#` before its text, and those that underline one.
 fn ends_of_headings(body: &str) -> impl Iterator<Item = usize> {
-    let mut end = 0;
-    body.split_inclusive('\n').filter_map(move |line| {
-        end += line.len();
-        let trimmed = line.trim_end();
-        (line.contains('#') || trimmed.ends_with('=') || trimmed.ends_with('-')).then_some(end)
+    let bytes = body.as_bytes();
+    let newlines = memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1);
+    let mut start = 0;
+    newlines.chain(std::iter::once(bytes.len())).filter_map(move |end| {
+        let line = bytes.get(start..end)?.trim_ascii_end();
+        start = end;
+        let may_end = matches!(line.last(), Some(b'=' | b'-')) || memchr::memchr(b'#', line).is_some();
+        may_end.then_some(end)
     })
 }
 

@@ -281,11 +281,10 @@ fn read_without_library<'t>(text: &'t str, entry: &Entry<'t>) -> Option<Node<'t>
     if only_blank_or_comment(behind) {
         return yaml::read_line(line, entry.first_line.start);
     }
-    let stands_below = line.bytes().all(|byte| byte == b' ');
-    let read = || {
-        yaml::read_block_list(behind, entry.first_line.end).or_else(|| yaml::read_block(behind, entry.first_line.end))
-    };
-    stands_below.then(read).flatten()
+    if line.bytes().any(|byte| byte != b' ') {
+        return yaml::read_plain_over_lines(line, behind, entry.first_line.start);
+    }
+    yaml::read_block_list(behind, entry.first_line.end).or_else(|| yaml::read_block(behind, entry.first_line.end))
 }
 
 fn only_blank_or_comment(text: &str) -> bool {

@@ -19,8 +19,8 @@ pub use body::{Body, Criterion, Heading};
 pub use decode::decode;
 pub(crate) use decode::{boundary_before, boundary_behind};
 pub use dialect::{
-    BacklogFacts, FromHead, Milestone, Milestones, OwnKeys, Surroundings, dialect_of, is_document, parse, parse_head,
-    read_milestone, read_statuses, summary_of,
+    BacklogFacts, FromBeginning, Milestone, Milestones, OwnKeys, Surroundings, dialect_of, is_document, parse,
+    parse_beginning, read_milestone, read_statuses, summary_of,
 };
 pub use feature_file::{FeatureFile, FeatureTask};
 pub use frontmatter::{Extent, extent};

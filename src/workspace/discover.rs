@@ -15,7 +15,7 @@ use super::Config;
 use super::config::{FILE_NAME, Glob};
 use super::private;
 use super::walk::{self, Found};
-use crate::task::{self, Dialect, Extent, FromHead, Task};
+use crate::task::{self, Dialect, Extent, FromBeginning, Task};
 
 /// Enough for the frontmatter of nearly every file; one read.
 const HEAD: usize = 4 << 10;
@@ -241,11 +241,11 @@ pub(super) fn git_sees(root: &Path, file: &Path) -> bool {
     git_walk(root, &path).build().flatten().any(|entry| entry.path() == path)
 }
 
-/// Reads as much of a task file as its task needs: the frontmatter, and the beginning of the body where `parse_head` asks
-/// for it.
+/// Reads as much of a task file as its task needs: the frontmatter, and more of the body where `parse_beginning` asks for
+/// it.
 pub(super) fn read_task(
     source: Source<'_>,
-    parse_head: impl FnOnce(&str) -> FromHead,
+    parse_beginning: impl Fn(&str) -> FromBeginning,
     parse: impl FnOnce(&str) -> Option<Task>,
 ) -> io::Result<Option<Task>> {
     BUFFER.with_borrow_mut(|buffer| {
@@ -257,8 +257,12 @@ pub(super) fn read_task(
             extent = task::extent(file.bytes());
         }
         let Extent::Closed(body) = extent else { return Ok(parse(&task::decode(file.bytes()))) };
-        if let FromHead::Known(task) = parse_head(&task::decode(file.bytes().get(..body).unwrap_or_default())) {
-            return Ok(task.map(|task| *task));
+        // Most titles stand in the frontmatter; the body, most of what was read, need not even be decoded then.
+        for end in [body, file.read] {
+            let beginning = file.bytes().get(..end).unwrap_or_default();
+            if let FromBeginning::Known(task) = parse_beginning(&task::decode(beginning)) {
+                return Ok(task.map(|task| *task));
+            }
         }
         while !file.is_whole && file.read < body + TITLE_WITHIN {
             file.read_once(body + TITLE_WITHIN - file.read)?;

@@ -392,7 +392,10 @@ impl Index {
         let parse = |text: &str| task::parse(file, text, dialect, &around);
         let mut task = match self.open.get(file) {
             Some(text) => parse(text),
-            None => discover::read_task(source, |head| task::parse_head(file, head, dialect, &around), parse).ok()?,
+            None => {
+                let parse_beginning = |text: &str| task::parse_beginning(file, text, dialect, &around);
+                discover::read_task(source, parse_beginning, parse).ok()?
+            }
         }?;
         if self.config.task_commands {
             tell_of_unknown_agent(&mut task, &self.config);

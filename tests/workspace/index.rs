@@ -155,6 +155,24 @@ fn a_summary_ends_a_plan() {
 }
 
 #[test]
+fn a_plan_that_begins_with_its_objective_is_named_by_it() {
+    let title = |body: &str| {
+        let plan = format!("---\nphase: 12-x\nplan: 05\n---\n{body}");
+        let workspace = Workspace::new(&[(".planning/phases/12-x/12-PLAN-05.md", &plan)]);
+        workspace.index().task(Path::new(".planning/phases/12-x/12-PLAN-05.md")).unwrap().title.to_string()
+    };
+    let objective = "<objective>\nDo it well. Then rest.\n</objective>\n";
+    let long = "x ".repeat(8_000);
+    let context = "<context>\n\n# Prior plans\n\n</context>\n";
+    assert_eq!(title(&format!("\n{objective}\n{context}")), "Do it well", "a heading behind it is one of its context");
+    assert_eq!(title(&format!("\n# Phase 12: all of it\n\n{objective}")), "Phase 12: all of it");
+    assert_eq!(title(&format!("{context}{objective}")), "Prior plans");
+    assert_eq!(title(&format!("```\n# no heading\n```\n{long}\n{objective}")), "Do it well");
+    assert_eq!(title(&format!("<objective>\n\n</objective>\n\n{long}\n\nIn the end\n==========")), "In the end");
+    assert_eq!(title("no objective\n"), "12-05");
+}
+
+#[test]
 fn backlogs_configuration_names_its_statuses_and_milestones() {
     let task = |id: &str, status: &str, more: &str| {
         format!("---\nid: {id}\ntitle: T\nstatus: {status}\nassignee: @me\ndependencies: []\n{more}---\n")

@@ -40,7 +40,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, summary_exists: bool)
     let (standing, status) = if summary_exists { (Standing::Done, "done") } else { (Standing::Open, "open") };
     let found = Found {
         dialect: Dialect::Gsd,
-        title: title(&reader).unwrap_or_else(|| id.as_str().into()),
+        title: title(&mut reader).unwrap_or_else(|| id.as_str().into()),
         status: Some(Spanned::new(status.into(), Span::default())),
         standing,
         folder: None,
@@ -72,13 +72,41 @@ fn feature(file: &Path) -> Text {
     words::shared(inside.strip_prefix("phases/").unwrap_or(inside))
 }
 
-fn title(reader: &Reader<'_>) -> Option<Text> {
-    reader.heading().or_else(|| objective(reader.body()))
+/// The objective, where the body begins with it: headings behind it belong to what the plan lists. Else the first
+/// heading.
+fn title(reader: &mut Reader<'_>) -> Option<Text> {
+    let known = reader.known_title.take();
+    let first = known.or_else(|| objective(opening_objective(reader)?)).or_else(|| reader.heading());
+    first.or_else(|| objective(behind_mark(reader.body())?.1))
 }
 
-/// The first sentence of `<objective>`.
-fn objective(body: &str) -> Option<Text> {
-    let (_, behind) = body.split_once("<objective>")?;
+/// The same where the text is the beginning of a file; `None` where more of it would have to be known.
+pub(super) fn title_in_beginning(reader: &Reader<'_>) -> Option<Text> {
+    match opening_objective(reader) {
+        Some(behind) if has_end(behind) => objective(behind).or_else(|| reader.heading_in_beginning()),
+        Some(_) => None,
+        None => reader.heading_in_beginning(),
+    }
+}
+
+/// What stands behind the mark of an objective that no heading stands before.
+fn opening_objective<'t>(reader: &Reader<'t>) -> Option<&'t str> {
+    let (before, behind) = behind_mark(reader.body())?;
+    reader.heading_before(reader.body_start() + before.len()).is_none().then_some(behind)
+}
+
+fn behind_mark(body: &str) -> Option<(&str, &str)> {
+    body.split_once("<objective>")
+}
+
+/// The first paragraph of an objective ends in this text.
+fn has_end(behind: &str) -> bool {
+    let text = behind.trim_start();
+    text.contains("</objective>") || text.contains("\n\n")
+}
+
+/// The first sentence of an objective.
+fn objective(behind: &str) -> Option<Text> {
     let text = behind.split("</objective>").next()?.trim_start();
     let paragraph = text.split("\n\n").next()?;
     let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -111,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_objective_gives_one_sentence() {
-        let body = "\n<objective>\nBuild the\nthing. Then more.\n\nPurpose: x\n</objective>\n";
-        assert_eq!(objective(body).unwrap().as_ref(), "Build the thing");
-        assert_eq!(objective("no objective"), None);
+        let behind = "\nBuild the\nthing. Then more.\n\nPurpose: x\n</objective>\n";
+        assert_eq!(objective(behind).unwrap().as_ref(), "Build the thing");
+        assert_eq!(objective("\n\n</objective>\n\nBehind it."), None);
     }
 }

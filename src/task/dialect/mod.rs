@@ -96,27 +96,31 @@ fn read(file: &RelPath, reader: Reader<'_>, dialect: Dialect, around: &Surroundi
     Some(task)
 }
 
-/// What the frontmatter of a file tells without the rest of it.
+/// What the beginning of a file tells without the rest of it.
 #[derive(Debug)]
-pub enum FromHead {
+pub enum FromBeginning {
     /// All there is to know; `None`: it is no task.
     Known(Option<Box<Task>>),
-    /// The title comes from the body: its beginning must be read too.
-    NeedsBody,
+    /// The title comes from the body, and is not decided yet: more of it must be read.
+    NeedsMore,
 }
 
-/// Reads a task file's frontmatter, which ends where `head` ends.
-pub fn parse_head(file: &RelPath, head: &str, dialect: Dialect, around: &Surroundings<'_>) -> FromHead {
-    let Some(frontmatter) = Frontmatter::find(head) else { return FromHead::Known(None) };
-    let reader = Reader::new(head, frontmatter);
+/// Reads a task from the beginning of its file, which holds its frontmatter and maybe some of the body. What it then knows
+/// is what [`parse`] would read in the whole file.
+pub fn parse_beginning(file: &RelPath, beginning: &str, dialect: Dialect, around: &Surroundings<'_>) -> FromBeginning {
+    let Some(frontmatter) = Frontmatter::find(beginning) else { return FromBeginning::Known(None) };
+    let mut reader = Reader::new(beginning, frontmatter);
     let title = match dialect {
-        Dialect::Gsd => None,
-        Dialect::GuardKit | Dialect::BacklogMd => reader.title("title"),
-        Dialect::Own => reader.title(around.own.map_or("title", |keys| &keys.title)),
+        Dialect::Gsd => gsd::title_in_beginning(&reader),
+        Dialect::GuardKit | Dialect::BacklogMd => reader.title_in_beginning("title"),
+        Dialect::Own => reader.title_in_beginning(around.own.map_or("title", |keys| &keys.title)),
     };
     match title {
-        Some(_) => FromHead::Known(read(file, reader, dialect, around).map(Box::new)),
-        None => FromHead::NeedsBody,
+        Some(title) => {
+            reader.known_title = Some(title);
+            FromBeginning::Known(read(file, reader, dialect, around).map(Box::new))
+        }
+        None => FromBeginning::NeedsMore,
     }
 }
 

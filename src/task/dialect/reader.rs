@@ -35,6 +35,8 @@ pub(super) struct Reader<'t> {
     text: &'t str,
     frontmatter: Frontmatter<'t>,
     problems: Vec<Problem>,
+    /// The title, where it was found before all else was read.
+    pub(super) known_title: Option<Text>,
 }
 
 /// What a dialect found out itself; the rest of a [`Task`] is read the same way everywhere.
@@ -57,7 +59,7 @@ pub(super) struct Found<'t> {
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str, frontmatter: Frontmatter<'t>) -> Self {
-        Self { text, frontmatter, problems: Vec::new() }
+        Self { text, frontmatter, problems: Vec::new(), known_title: None }
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -104,15 +106,37 @@ impl<'t> Reader<'t> {
     }
 
     /// The title from the frontmatter, else the first heading, else the id.
-    pub(super) fn title_or_heading(&self, key: &str, id: Option<&Written<'t>>) -> Text {
-        let title = self.title(key).map(Text::from).or_else(|| self.heading());
+    pub(super) fn title_or_heading(&mut self, key: &str, id: Option<&Written<'t>>) -> Text {
+        let known = self.known_title.take();
+        let title = known.or_else(|| self.title(key).map(Text::from)).or_else(|| self.heading());
         title.or_else(|| id.map(|id| (*id.value).into())).unwrap_or_default()
+    }
+
+    /// The same where the text is the beginning of a file; `None` where more of it would have to be known.
+    pub(super) fn title_in_beginning(&self, key: &str) -> Option<Text> {
+        self.title(key).map(Text::from).or_else(|| self.heading_in_beginning())
     }
 
     /// The first heading of the body.
     pub(super) fn heading(&self) -> Option<Text> {
-        let near = self.text.get(..boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN))?;
+        self.heading_before(self.frontmatter.body + TITLE_WITHIN)
+    }
+
+    /// The first heading that ends before an offset.
+    pub(super) fn heading_before(&self, end: usize) -> Option<Text> {
+        let near = self.text.get(..boundary_before(self.text, end))?;
         body::first_heading(near, self.frontmatter.body).map(|heading| heading.value.into())
+    }
+
+    /// The first heading, where nothing that may stand behind the text can change it.
+    pub(super) fn heading_in_beginning(&self) -> Option<Text> {
+        let near = self.text.get(..boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN))?;
+        body::first_heading_in_beginning(near, self.frontmatter.body).map(|heading| heading.value.into())
+    }
+
+    /// Where the body begins.
+    pub(super) fn body_start(&self) -> usize {
+        self.frontmatter.body
     }
 
     /// The beginning of the body, as far as a title may stand.

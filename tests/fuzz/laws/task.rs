@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use feature_build::task::{
-    self, Body, Dialect, Extent, FeatureFile, FromHead, OwnKeys, RelPath, Spanned, Surroundings, Task, Text,
+    self, Body, Dialect, Extent, FeatureFile, FromBeginning, OwnKeys, RelPath, Spanned, Surroundings, Task, Text,
 };
 
 use super::assert_inside;
@@ -28,7 +28,7 @@ pub fn law(bytes: &[u8]) {
         if let Some(task) = &task {
             check_task(task, &text);
         }
-        check_head(&file, &text, dialect, &around, task.as_ref());
+        check_beginnings(&file, &text, dialect, &around, task.as_ref());
     }
     check_feature_file(&text);
     task::read_statuses(&text);
@@ -48,11 +48,15 @@ fn check_task(task: &Task, text: &str) {
     });
 }
 
-/// What the frontmatter tells alone is what the whole file tells.
-fn check_head(file: &RelPath, text: &str, dialect: Dialect, around: &Surroundings<'_>, whole: Option<&Task>) {
+/// What the beginning of a file tells is what the whole file tells, wherever in the body it ends.
+fn check_beginnings(file: &RelPath, text: &str, dialect: Dialect, around: &Surroundings<'_>, whole: Option<&Task>) {
+    const ENDS: usize = 9;
     let Extent::Closed(body) = task::extent(text.as_bytes()) else { return };
-    if let FromHead::Known(task) = task::parse_head(file, &text[..body], dialect, around) {
-        assert_eq!(task.as_deref(), whole, "the head alone tells something else");
+    for end in (body..=text.len()).step_by((text.len() - body) / ENDS + 1) {
+        let beginning = task::decode(&text.as_bytes()[..end]);
+        if let FromBeginning::Known(task) = task::parse_beginning(file, &beginning, dialect, around) {
+            assert_eq!(task.as_deref(), whole, "the first {end} bytes tell something else");
+        }
     }
 }
 
