@@ -8,7 +8,7 @@ use super::feature::{Planned, plan};
 use super::few::Few;
 use super::nearest::{KnownIds, UnknownId};
 use super::tables::{Entry, GroupKey, Tables, named};
-use super::{Feature, Map};
+use super::{Feature, Map, Set};
 use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, TaskId};
 
 /// All tasks of a workspace with what follows from them.
@@ -35,6 +35,31 @@ pub struct Replanned {
     pub files: BTreeSet<RelPath>,
 }
 
+/// What may be different when all is planned again.
+#[derive(Debug, Default)]
+struct Changes {
+    features: BTreeSet<Box<str>>,
+    /// The old problems of the files that may have others now. A file may go from one feature to another with its problems
+    /// unchanged, so they are compared only when all is planned.
+    problems_before: BTreeMap<RelPath, Vec<Problem>>,
+}
+
+impl Changes {
+    fn note(&mut self, old: &Planned, new: &Planned) {
+        if old.feature != new.feature {
+            let features = old.feature.iter().chain(&new.feature);
+            self.features.extend(features.map(|feature| feature.id.clone()));
+        }
+        let is_other = |(file, problems): &(&RelPath, &Vec<Problem>)| new.problems.get(*file) != Some(*problems);
+        for (file, problems) in old.problems.iter().filter(is_other) {
+            self.problems_before.insert(file.clone(), problems.clone());
+        }
+        for file in new.problems.keys().filter(|file| old.problems.get(*file) != new.problems.get(*file)) {
+            self.problems_before.entry(file.clone()).or_default();
+        }
+    }
+}
+
 impl Catalog {
     /// An empty catalog.
     pub fn new() -> Self {
@@ -46,7 +71,7 @@ impl Catalog {
     pub fn of(tasks: &[Arc<Task>], feature_files: Vec<Arc<FeatureFile>>, threads: usize) -> Self {
         let mut catalog = Self::new();
         catalog.tables.fill(tasks, feature_files, threads);
-        catalog.replan_on(threads);
+        catalog.plan_waiting(threads, None);
         catalog
     }
 
@@ -67,36 +92,38 @@ impl Catalog {
 
     /// Plans again what the changes since the last call touched.
     pub fn replan(&mut self) -> Replanned {
-        self.replan_on(1)
+        let mut changes = Changes::default();
+        self.plan_waiting(1, Some(&mut changes));
+        changes.problems_before.retain(|file, problems| self.problems(file) != problems.as_slice());
+        Replanned { features: changes.features, files: changes.problems_before.into_keys().collect() }
     }
 
-    /// The same on several threads, for when much has changed.
-    pub fn replan_on(&mut self, threads: usize) -> Replanned {
-        let mut replanned = Replanned::default();
+    /// The same on so many threads, noting changes where somebody asks for them.
+    fn plan_waiting(&mut self, threads: usize, mut changes: Option<&mut Changes>) {
         let mut waiting = self.tables.take_dirty();
-        let mut seen = BTreeSet::new();
-        let mut names = BTreeSet::new();
-        let mut before = BTreeMap::new();
+        let (mut seen, mut names) = (Set::default(), Set::default());
         while !waiting.is_empty() {
-            let groups = std::mem::take(&mut waiting);
+            let groups: Vec<GroupKey> = waiting.drain().collect();
             seen.extend(groups.iter().cloned());
             self.planned.reserve(groups.len());
-            for (group, new) in plan_all(&self.tables, groups.into_iter().collect(), threads).into_iter().flatten() {
+            for (group, new) in plan_all(&self.tables, groups, threads).into_iter().flatten() {
                 let old = self.planned.remove(&group).unwrap_or_default();
                 // Who stood in a cycle with this feature, or does now, tells of its tasks too.
                 let partners = old.partners.iter().chain(&new.partners);
                 waiting.extend(partners.filter(|partner| !seen.contains(*partner)).cloned());
                 names.extend(self.change_name(&group, &old, &new));
-                note_problems(&mut before, &old, &new);
-                self.replace(group, &old, new, &mut replanned);
+                let new = self.with_its_id(&group, new);
+                if let Some(changes) = changes.as_deref_mut() {
+                    changes.note(&old, &new);
+                }
+                if new != Planned::default() {
+                    self.planned.insert(group, new);
+                }
             }
         }
         for name in names {
-            self.share_out(&name, &mut replanned);
+            self.share_out(&name, changes.as_deref_mut());
         }
-        before.retain(|file, problems| self.problems(file) != problems.as_slice());
-        replanned.files = before.into_keys().collect();
-        replanned
     }
 
     /// Features in the order of their ids.
@@ -183,18 +210,12 @@ impl Catalog {
         Some(named(Dialect::GuardKit, &self.tables.feature_file(file)?.id.value))
     }
 
-    /// Puts a new plan in the place of the old one and notes which features are different.
-    fn replace(&mut self, group: GroupKey, old: &Planned, mut new: Planned, replanned: &mut Replanned) {
-        if let (Some(id), Some(feature)) = (self.ids.get(&group), &mut new.feature) {
+    /// A plan knows its feature's name; under which id it goes is decided among the namesakes.
+    fn with_its_id(&self, group: &GroupKey, mut new: Planned) -> Planned {
+        if let (Some(id), Some(feature)) = (self.ids.get(group), &mut new.feature) {
             feature.id = id.clone();
         }
-        if old.feature != new.feature {
-            let features = old.feature.iter().chain(&new.feature);
-            replanned.features.extend(features.map(|feature| feature.id.clone()));
-        }
-        if new != Planned::default() {
-            self.planned.insert(group, new);
-        }
+        new
     }
 
     /// Notes under which name a group goes now, and answers with the names that have to be shared out again.
@@ -215,7 +236,7 @@ impl Catalog {
     }
 
     /// The first of the namesakes has the name as its id; the others have a mark behind it.
-    fn share_out(&mut self, name: &str, replanned: &mut Replanned) {
+    fn share_out(&mut self, name: &str, mut changes: Option<&mut Changes>) {
         let groups = self.namesakes.remove(name).unwrap_or_default();
         for group in &groups {
             self.take_id(group);
@@ -226,7 +247,9 @@ impl Catalog {
                 && feature.id != id
             {
                 let before = std::mem::replace(&mut feature.id, id.clone());
-                replanned.features.extend([before, id.clone()]);
+                if let Some(changes) = changes.as_deref_mut() {
+                    changes.features.extend([before, id.clone()]);
+                }
             }
             self.by_id.insert(id.clone(), group.clone());
             self.ids.insert(group.clone(), id);
@@ -273,17 +296,6 @@ fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<Vec<(
         let joined = workers.into_iter().map(|worker| worker.join());
         joined.map(|planned| planned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
-}
-
-/// Keeps the old problems of the files that may have others now. A file may go from one feature to another with its
-/// problems unchanged, so they are compared only when all is planned.
-fn note_problems(before: &mut BTreeMap<RelPath, Vec<Problem>>, old: &Planned, new: &Planned) {
-    for (file, problems) in old.problems.iter().filter(|(file, problems)| new.problems.get(*file) != Some(problems)) {
-        before.insert(file.clone(), problems.clone());
-    }
-    for file in new.problems.keys().filter(|file| old.problems.get(*file) != new.problems.get(*file)) {
-        before.entry(file.clone()).or_default();
-    }
 }
 
 /// Tells a feature from another of the same name.

@@ -1,5 +1,6 @@
 //! Under which names an id is found, and in which order names are shown.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -29,39 +30,40 @@ pub(super) fn identity(dialect: Dialect, id: &Text) -> Key {
     }
 }
 
+/// Keys of one id. Each task of a large workspace is asked for its own and those of what it refers to: no list of them is
+/// kept anywhere.
+pub(super) type Keys = std::iter::Flatten<std::array::IntoIter<Option<Key>, 3>>;
+
 /// Every key that a task with this id is found under.
-pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &Text) -> Vec<Key> {
-    let mut keys = keys(dialect, id);
-    if dialect == Dialect::Gsd {
-        let plan = phase_and_plan(id).map_or_else(|| plain(id), |(_, plan)| plan);
-        keys.extend(short(feature, &plan));
-    }
-    keys
+pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &Text) -> Keys {
+    let [exact, other] = keys(dialect, id);
+    let third = match dialect {
+        Dialect::BacklogMd => number(id).map(Key::Number),
+        Dialect::Gsd => short(feature, &phase_and_plan(id).map_or_else(|| plain(id), |(_, plan)| plan)),
+        Dialect::GuardKit | Dialect::Own => None,
+    };
+    [exact, other, third].into_iter().flatten()
 }
 
 /// The keys that a reference means, the best first.
-pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &Text) -> Vec<Key> {
+pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &Text) -> Keys {
     if dialect != Dialect::Gsd {
-        return keys(dialect, text);
+        return keys_of_id(dialect, feature, text);
     }
     let text = without_plan(text);
     let in_phase = (!text.contains('-')).then(|| short(feature, &plain(&text))).flatten();
-    in_phase.into_iter().chain(keys(dialect, &text.into())).collect()
+    let [exact, other] = keys(dialect, &text.into());
+    [in_phase, exact, other].into_iter().flatten()
 }
 
-fn keys(dialect: Dialect, text: &Text) -> Vec<Key> {
-    let mut keys = vec![Key::Exact(Arc::clone(text))];
-    match dialect {
-        Dialect::BacklogMd => {
-            keys.push(identity(dialect, text));
-            keys.extend(number(text).map(Key::Number));
-        }
-        Dialect::Gsd => {
-            keys.extend(phase_and_plan(text).map(|(phase, plan)| Key::Plan(format!("{phase}-{plan}").into())))
-        }
-        Dialect::GuardKit | Dialect::Own => {}
-    }
-    keys
+/// The id as written, and the way that its dialect writes it otherwise.
+fn keys(dialect: Dialect, text: &Text) -> [Option<Key>; 2] {
+    let other = match dialect {
+        Dialect::BacklogMd => Some(identity(dialect, text)),
+        Dialect::Gsd => phase_and_plan(text).map(|(phase, plan)| Key::Plan(format!("{phase}-{plan}").into())),
+        Dialect::GuardKit | Dialect::Own => None,
+    };
+    [Some(Key::Exact(Arc::clone(text))), other]
 }
 
 fn short(feature: &FeatureRef, plan: &str) -> Option<Key> {
@@ -80,7 +82,7 @@ fn without_plan(text: &str) -> String {
 }
 
 /// Phase and plan of `09.1-05-env-setup`, each without leading zeros.
-fn phase_and_plan(id: &str) -> Option<(String, String)> {
+fn phase_and_plan(id: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
     let mut segments = id.split('-');
     let phase = segments.next().filter(|phase| phase.starts_with(|first: char| first.is_ascii_digit()))?;
     let plan = segments.next().filter(|plan| !plan.is_empty())?;
@@ -92,15 +94,18 @@ fn number(id: &str) -> Option<Arc<str>> {
     let digits = id.rsplit_once('-').map_or(id, |(_, digits)| digits);
     let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
         && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    is_number.then(|| digits.split('.').map(plain).collect::<Vec<_>>().join(".").into())
+    is_number.then(|| {
+        let segments = digits.split('.').map(plain);
+        segments.reduce(|all, next| format!("{all}.{next}").into()).unwrap_or_default().into()
+    })
 }
 
 /// A segment without leading zeros and case: `02A` and `2a` are the same plan.
-fn plain(segment: &str) -> String {
+fn plain(segment: &str) -> Cow<'_, str> {
     let trimmed = segment.trim_start_matches('0');
     let kept =
         if trimmed.starts_with(|first: char| first.is_ascii_digit()) { trimmed } else { last_zero(segment, trimmed) };
-    kept.to_ascii_lowercase()
+    if kept.bytes().any(|byte| byte.is_ascii_uppercase()) { kept.to_ascii_lowercase().into() } else { kept.into() }
 }
 
 /// `0`, `00` and `0a` keep one zero.
@@ -124,11 +129,11 @@ pub(super) fn natural(left: &str, right: &str) -> Ordering {
 
 /// Cuts the next run off: digits, or anything else.
 fn take_run<'a>(text: &mut &'a str) -> Option<&'a str> {
-    let digits = text.starts_with(|first: char| first.is_ascii_digit());
-    let end = text.find(|next: char| next.is_ascii_digit() != digits).unwrap_or(text.len());
+    let digits = text.bytes().next()?.is_ascii_digit();
+    let end = text.bytes().position(|next| next.is_ascii_digit() != digits).unwrap_or(text.len());
     let (run, rest) = text.split_at_checked(end)?;
     *text = rest;
-    (!run.is_empty()).then_some(run)
+    Some(run)
 }
 
 fn compare_runs(a: &str, b: &str) -> Ordering {
@@ -158,9 +163,9 @@ mod tests {
     }
 
     fn meets_from(dialect: Dialect, here: &str, reference: &str, there: &str, id: &str) -> bool {
-        let found_under = keys_of_id(dialect, &FeatureRef::Folder(there.into()), &id.into());
-        let looked_for = keys_of_reference(dialect, &FeatureRef::Folder(here.into()), &reference.into());
-        looked_for.iter().any(|key| found_under.contains(key))
+        let found_under: Vec<Key> = keys_of_id(dialect, &FeatureRef::Folder(there.into()), &id.into()).collect();
+        let mut looked_for = keys_of_reference(dialect, &FeatureRef::Folder(here.into()), &reference.into());
+        looked_for.any(|key| found_under.contains(&key))
     }
 
     #[test]

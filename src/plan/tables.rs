@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::few::{Few, insert_under};
 use super::file_key::FileKey;
-use super::names::{self, Key};
+use super::names::{self, Key, Keys};
 use super::{Map, Set};
 use crate::task::{Dialect, FeatureFile, FeatureRef, FeatureTask, RelPath, Span, Standing, Task, TaskId, Text};
 
@@ -57,14 +57,14 @@ impl Entry {
     }
 
     /// Every key that it is found under.
-    fn keys(&self) -> Vec<Key> {
+    fn keys(&self) -> impl Iterator<Item = Key> + use<> {
         keys_of(&self.task)
     }
 
     fn has_key(&self, key: &Key) -> bool {
         match key {
             Key::Exact(id) => **id == *self.id() && self.task.id.is_some(),
-            other => self.keys().contains(other),
+            other => self.keys().any(|key| key == *other),
         }
     }
 }
@@ -153,7 +153,7 @@ pub(super) struct Tables {
     /// Ids whose verdict and home have to be looked at again.
     stale: Set<Key>,
     /// Groups that are not as they were planned.
-    dirty: BTreeSet<GroupKey>,
+    dirty: Set<GroupKey>,
 }
 
 /// Changes: each marks what it touches and works nothing out.
@@ -192,7 +192,7 @@ impl Tables {
     }
 
     /// Settles which files count and where they belong, and hands over the groups to be planned again.
-    pub(super) fn take_dirty(&mut self) -> BTreeSet<GroupKey> {
+    pub(super) fn take_dirty(&mut self) -> Set<GroupKey> {
         for key in std::mem::take(&mut self.stale) {
             self.settle(&key);
         }
@@ -264,12 +264,12 @@ impl Tables {
         self.dirty.extend(self.listing_groups(entry.id()));
         self.stale.extend(entry.identity());
         if tell_dependents {
-            self.touch_references(&entry.keys());
+            self.touch_references(entry.keys());
         }
     }
 
-    fn touch_references(&mut self, keys: &[Key]) {
-        let groups = keys.iter().filter_map(|key| self.references.get(&self.marks.of(key)));
+    fn touch_references(&mut self, keys: impl IntoIterator<Item = Key>) {
+        let groups = keys.into_iter().filter_map(|key| self.references.get(&self.marks.of(&key)));
         self.dirty.extend(groups.flatten().map(|(group, _)| group.clone()));
     }
 
@@ -282,10 +282,10 @@ impl Tables {
             self.dirty.insert(GroupKey::clone(&entry.home));
             self.stale.extend(entry.identity());
             let keys = entry.keys();
-            self.touch_references(&keys);
+            self.touch_references(keys);
         }
         // Nobody may claim the id: a feature file that calls it completed satisfies those who refer to it all the same.
-        self.touch_references(&[exact]);
+        self.touch_references([exact]);
     }
 
     fn take_listings(&mut self, feature_file: &FeatureFile) {
@@ -361,7 +361,7 @@ impl Tables {
             self.dirty.insert(GroupKey::clone(&entry.home));
             if changed {
                 let keys = entry.keys();
-                self.touch_references(&keys);
+                self.touch_references(keys);
             }
         }
         if let Key::Exact(id) = identity {
@@ -392,7 +392,7 @@ impl Tables {
         entry.home = shared_home(&self.groups, home);
         self.dirty.insert(GroupKey::clone(&entry.home));
         self.join_group(&entry);
-        self.touch_references(&entry.keys());
+        self.touch_references(entry.keys());
         self.entries.insert(entry);
     }
 }
@@ -562,7 +562,7 @@ impl Tables {
     /// The tasks that a reference of this one means: those of its own feature where it has some of that name.
     pub(super) fn resolve<'a>(&'a self, from: &Entry, text: &Text) -> Vec<&'a Entry> {
         let keys = names::keys_of_reference(from.task.dialect, &from.task.feature, text);
-        let found = keys.iter().map(|key| self.counting(key)).find(|found| !found.is_empty());
+        let found = keys.into_iter().map(|key| self.counting(&key)).find(|found| !found.is_empty());
         let mut found = found.unwrap_or_default();
         let is_near = |entry: &&Entry| entry.home == from.home;
         if found.len() > 1 && found.iter().any(is_near) {
@@ -737,9 +737,9 @@ fn references_of(feature_file: &FeatureFile) -> impl Iterator<Item = (Key, Group
 }
 
 /// Every key that a task is found under.
-fn keys_of(task: &Task) -> Vec<Key> {
-    let id = task.id.as_ref();
-    id.map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value)).unwrap_or_default()
+fn keys_of(task: &Task) -> impl Iterator<Item = Key> + use<> {
+    let keys: Option<Keys> = task.id.as_ref().map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value));
+    keys.into_iter().flatten()
 }
 
 /// Every key that a task looks for.

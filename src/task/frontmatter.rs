@@ -14,6 +14,8 @@ pub(super) struct Frontmatter<'t> {
     text: &'t str,
     entries: Vec<Entry<'t>>,
     names: Names,
+    /// A key stands more than once.
+    repeats: bool,
     /// Where the body begins.
     pub(super) body: usize,
     /// The opening `---`, where no closing one follows.
@@ -26,12 +28,12 @@ struct Entry<'t> {
     name: &'t str,
     key: Span,
     /// From the key to the next key.
-    chunk: Range<usize>,
+    chunk: Span,
     /// What stands behind the colon on the key's line, without the line's end.
-    first_line: Range<usize>,
+    first_line: Span,
 }
 
-/// Room for the keys of nearly every file.
+/// Room for the keys of nearly every file: less than a KiB, which an allocator has at hand.
 const USUAL: usize = 24;
 
 impl<'t> Frontmatter<'t> {
@@ -41,7 +43,7 @@ impl<'t> Frontmatter<'t> {
         let start = lines.at;
         let mut frontmatter = Self::empty(text);
         for line in &mut lines {
-            if is_mark(text.as_bytes().get(line.clone()), &CLOSING) {
+            if is_mark(text.as_bytes(), &line) {
                 frontmatter.end(line.start);
                 frontmatter.body = line.end;
                 return Some(frontmatter);
@@ -74,7 +76,8 @@ impl<'t> Frontmatter<'t> {
     }
 
     fn empty(text: &'t str) -> Self {
-        Self { text, entries: Vec::with_capacity(USUAL), names: Names::default(), body: 0, unclosed: None }
+        let (entries, names) = (Vec::with_capacity(USUAL), Names::default());
+        Self { text, entries, names, repeats: false, body: 0, unclosed: None }
     }
 
     /// Takes the next line: a key, or more of the one before.
@@ -82,19 +85,20 @@ impl<'t> Frontmatter<'t> {
         let content = self.text.get(line.clone()).unwrap_or_default();
         let Some((name, key, colon)) = key_of(content) else { return };
         self.end(line.start);
+        self.repeats |= self.entry(name).is_some();
         self.names.insert(name);
         self.entries.push(Entry {
             name,
             key: Span::new(line.start + key.start, line.start + key.end),
-            chunk: line.start..line.end,
-            first_line: line.start + colon + 1..line.start + without_end(content).len(),
+            chunk: Span::new(line.start, line.end),
+            first_line: Span::new(line.start + colon + 1, line.start + length_of(content)),
         });
     }
 
     /// The last key's chunk ends here.
     fn end(&mut self, at: usize) {
         if let Some(last) = self.entries.last_mut() {
-            last.chunk.end = at;
+            last.chunk = Span::new(last.chunk.start as usize, at);
         }
     }
 
@@ -116,7 +120,7 @@ impl<'t> Frontmatter<'t> {
     /// The text behind a key on its line, as it stands there: for titles, where an unquoted `: ` is no YAML but plain
     /// enough for everybody.
     pub(super) fn raw_line(&self, key: &str) -> Option<Spanned<&'t str>> {
-        let line = self.entry(key)?.first_line.clone();
+        let line = self.entry(key)?.first_line.range();
         let raw = self.text.get(line.clone())?;
         let text = raw.trim();
         let start = line.start + (raw.len() - raw.trim_start().len());
@@ -125,8 +129,7 @@ impl<'t> Frontmatter<'t> {
 
     /// The second and later places of keys that stand more than once, each with the first place.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (&str, Span, Span)> {
-        let mut by_name: Vec<&Entry<'_>> =
-            if self.names.may_repeat { self.entries.iter().collect() } else { Vec::new() };
+        let mut by_name: Vec<&Entry<'_>> = if self.repeats { self.entries.iter().collect() } else { Vec::new() };
         by_name.sort_by_key(|entry| entry.name); // stable: of one name the first place stays the first
         let mut first: Option<&Entry<'_>> = None;
         by_name.into_iter().filter_map(move |entry| match first {
@@ -146,8 +149,8 @@ impl<'t> Frontmatter<'t> {
         if let Some(node) = read_without_library(self.text, entry) {
             return Ok(node);
         }
-        let chunk = self.text.get(entry.chunk.clone()).unwrap_or_default();
-        let whole = yaml::read(chunk, entry.chunk.start)?;
+        let chunk = self.text.get(entry.chunk.range()).unwrap_or_default();
+        let whole = yaml::read(chunk, entry.chunk.range().start)?;
         let value = match whole.value {
             yaml::Value::Map(mut entries) if entries.len() == 1 => entries.pop().map(|(_, value)| value),
             _ => None,
@@ -156,23 +159,18 @@ impl<'t> Frontmatter<'t> {
     }
 }
 
-/// Which names a block may have, in a word: most keys that are asked for are not there, and hardly any stands twice.
+/// Which names a block may have, in a word: most keys that are asked for are not there. A bit for each name; several may
+/// share one.
 #[derive(Debug, Default)]
-struct Names {
-    /// A bit for each name; several may share one.
-    bits: u64,
-    may_repeat: bool,
-}
+struct Names(u64);
 
 impl Names {
     fn insert(&mut self, name: &str) {
-        let bit = Self::bit(name);
-        self.may_repeat |= self.bits & bit != 0;
-        self.bits |= bit;
+        self.0 |= Self::bit(name);
     }
 
     fn may_have(&self, name: &str) -> bool {
-        self.bits & Self::bit(name) != 0
+        self.0 & Self::bit(name) != 0
     }
 
     /// By length and ends, in which nearly all names differ.
@@ -197,9 +195,12 @@ pub enum Extent {
 /// Finds the end of the frontmatter in the first bytes of a file. Looks at bytes, not at text: the body, which most of
 /// what is read of a file is, need not be decoded for it.
 pub fn extent(head: &[u8]) -> Extent {
-    let Some(mut lines) = Lines::behind_opening(head) else { return Extent::None };
-    let closing = lines.find(|line| is_mark(head.get(line.clone()), &CLOSING));
-    closing.map_or(Extent::Open, |line| Extent::Closed(line.end))
+    let Some(lines) = Lines::behind_opening(head) else { return Extent::None };
+    // The first of them follows the line end that the opening mark has.
+    let starts = memchr::memchr_iter(b'\n', head).map(|newline| newline + 1);
+    let may_close = starts.filter(|start| *start >= lines.at && matches!(head.get(*start), Some(b'-' | b'.')));
+    let mut closing = may_close.filter_map(|at| Lines { bytes: head, at }.next().filter(|line| is_mark(head, line)));
+    closing.next().map_or(Extent::Open, |line| Extent::Closed(line.end))
 }
 
 const MARK: &str = "---";
@@ -219,11 +220,15 @@ fn behind_byte_order_marks(bytes: &[u8]) -> usize {
     bytes.len() - rest.len()
 }
 
-fn is_mark(line: Option<&[u8]>, marks: &[&str]) -> bool {
+/// Does this line close a frontmatter?
+fn is_mark(text: &[u8], line: &Range<usize>) -> bool {
     // Nearly every line is told from a mark by its first byte.
-    let may_be = |line: &&[u8]| matches!(line.first(), Some(b'-' | b'.'));
-    let line = line.filter(may_be).and_then(|line| std::str::from_utf8(line).ok());
-    line.is_some_and(|line| marks.contains(&line.trim_end()))
+    matches!(text.get(line.start), Some(b'-' | b'.')) && CLOSING.iter().any(|mark| says(text, line, mark))
+}
+
+fn says(text: &[u8], line: &Range<usize>, mark: &str) -> bool {
+    let line = text.get(line.clone()).and_then(|line| std::str::from_utf8(line).ok());
+    line.is_some_and(|line| line.trim_end() == mark)
 }
 
 /// The key that a line begins with in column 0: its name, its place in the line, and the place of its colon.
@@ -249,24 +254,28 @@ fn key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
     ends_key(line.get(colon..)?).then_some((name, start..start + name.len(), colon))
 }
 
-/// The same where the key is one as nearly all are.
+/// The same where the key is one as nearly all are: a word, and a colon right behind it.
 fn plain_key_of(line: &str) -> Option<(&str, Range<usize>, usize)> {
-    let first = line.bytes().next()?;
-    if !first.is_ascii_alphanumeric() && first != b'_' {
-        return None;
-    }
-    let colon = colon_of(line)?;
-    let name = line.get(..colon)?;
-    // Before a colon that stands apart there is a blank, which is not the name's.
-    name.bytes().next_back()?.is_ascii_graphic().then_some((name, 0..colon, colon))
+    let bytes = line.as_bytes();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let colon = bytes.iter().position(|byte| !is_plain(*byte) && *byte != b'-')?;
+    let ends = matches!(bytes.get(colon..)?, [b':'] | [b':', b' ' | b'\t' | b'\r' | b'\n', ..]);
+    let is_key = ends && is_plain(*bytes.first()?);
+    is_key.then_some((line.get(..colon)?, 0..colon, colon))
 }
 
 fn colon_of(line: &str) -> Option<usize> {
     memchr::memchr_iter(b':', line.as_bytes()).find(|at| line.get(*at..).is_some_and(ends_key))
 }
 
-fn without_end(line: &str) -> &str {
-    line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r')
+/// How long a line is without its end.
+fn length_of(line: &str) -> usize {
+    let mut rest = line.as_bytes();
+    rest = rest.strip_suffix(b"\n").unwrap_or(rest);
+    while let Some(before) = rest.strip_suffix(b"\r") {
+        rest = before;
+    }
+    rest.len()
 }
 
 /// A colon ends a key only before a blank: `http://x` has no key.
@@ -276,15 +285,15 @@ fn ends_key(text: &str) -> bool {
 
 /// Most values are one line, or a list of such lines. `None` for all others.
 fn read_without_library<'t>(text: &'t str, entry: &Entry<'t>) -> Option<Node<'t>> {
-    let line = text.get(entry.first_line.clone())?;
-    let behind = text.get(entry.first_line.end..entry.chunk.end)?;
+    let Range { start, end } = entry.first_line.range();
+    let (line, behind) = (text.get(start..end)?, text.get(end..entry.chunk.range().end)?);
     if only_blank_or_comment(behind) {
-        return yaml::read_line(line, entry.first_line.start);
+        return yaml::read_line(line, start);
     }
     if line.bytes().any(|byte| byte != b' ') {
-        return yaml::read_plain_over_lines(line, behind, entry.first_line.start);
+        return yaml::read_plain_over_lines(line, behind, start);
     }
-    yaml::read_block_list(behind, entry.first_line.end).or_else(|| yaml::read_block(behind, entry.first_line.end))
+    yaml::read_block_list(behind, end).or_else(|| yaml::read_block(behind, end))
 }
 
 fn only_blank_or_comment(text: &str) -> bool {
@@ -301,7 +310,7 @@ impl<'t> Lines<'t> {
     /// The lines behind the mark that opens a frontmatter.
     fn behind_opening(bytes: &'t [u8]) -> Option<Self> {
         let mut lines = Self { bytes, at: behind_byte_order_marks(bytes) };
-        lines.next().filter(|line| is_mark(bytes.get(line.clone()), &[MARK]))?;
+        lines.next().filter(|line| says(bytes, line, MARK))?;
         Some(lines)
     }
 }
@@ -414,7 +423,7 @@ mod tests {
         let mut compared = 0;
         for entry in &frontmatter.entries {
             let Some(fast) = read_without_library(text, entry) else { continue };
-            let slow = yaml::read(&text[entry.chunk.clone()], entry.chunk.start).unwrap();
+            let slow = yaml::read(&text[entry.chunk.range()], entry.chunk.range().start).unwrap();
             let (_, slow) = slow.entries().next().unwrap();
             assert_eq!(slow.value, fast.value, "{}", entry.name);
             compared += 1;

@@ -261,7 +261,7 @@ pub(super) fn read_task(
         for end in [body, file.read] {
             let beginning = file.bytes().get(..end).unwrap_or_default();
             if let FromBeginning::Known(task) = parse_beginning(&task::decode(beginning)) {
-                return Ok(task.map(|task| *task));
+                return Ok(task);
             }
         }
         while !file.is_whole && file.read < body + TITLE_WITHIN {

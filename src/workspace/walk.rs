@@ -3,12 +3,14 @@
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+#[cfg(target_os = "linux")]
+use rustix::fs::RawDir;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 
 /// A file that the walk has come to.
 pub(super) struct Found<'w> {
@@ -26,6 +28,9 @@ impl Found<'_> {
     }
 }
 
+/// How many bytes of names are listed at a time.
+const ROOM: usize = 32 << 10;
+
 /// Calls `take` for every file below these folders, which are relative to the root, and gathers its answers, in no
 /// order. Links are not followed. What cannot be listed is passed over.
 pub(super) fn each_file<T: Send>(
@@ -35,11 +40,11 @@ pub(super) fn each_file<T: Send>(
 ) -> Vec<T> {
     let queue = Queue::new(folders);
     let work = || {
-        let mut taken = Vec::new();
+        let (mut taken, mut room) = (Vec::new(), Vec::with_capacity(ROOM));
         while let Some(folder) = queue.next() {
             let _done = Listing { queue: &queue };
             // What was listed before an error counts.
-            let _ = list(root, &folder, &queue, |found| taken.extend(take(found)));
+            let _ = list(root, &folder, &queue, &mut room, |found| taken.extend(take(found)));
         }
         taken
     };
@@ -59,27 +64,49 @@ pub(super) fn threads() -> usize {
 }
 
 /// Hands over the files of one folder, and puts the folders in it into the queue.
-fn list(root: &Path, folder: &Path, queue: &Queue, mut take: impl FnMut(&Found<'_>)) -> rustix::io::Result<()> {
+fn list(
+    root: &Path,
+    folder: &Path,
+    queue: &Queue,
+    room: &mut Vec<u8>,
+    mut take: impl FnMut(&Found<'_>),
+) -> rustix::io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
-    let mut entries = Dir::new(openat(CWD, root.join(folder), flags, Mode::empty())?)?;
+    let open = openat(CWD, root.join(folder), flags, Mode::empty())?;
     let mut path = Vec::from(folder.as_os_str().as_bytes());
     path.push(b'/');
     let start_of_name = path.len();
-    while let Some(entry) = entries.read() {
-        let entry = entry?;
-        let open = entries.fd()?;
-        let name = entry.file_name();
+    each_entry(&open, room, |name, listed| {
         if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
+            return;
         }
         path.truncate(start_of_name);
         path.extend_from_slice(name.to_bytes());
         let file = Path::new(OsStr::from_bytes(&path));
-        match kind_of(open, name, entry.file_type()) {
+        match kind_of(open.as_fd(), name, listed) {
             FileType::Directory => queue.add(file.to_path_buf()),
-            FileType::RegularFile => take(&Found { file, folder: open, name }),
+            FileType::RegularFile => take(&Found { file, folder: open.as_fd(), name }),
             _ => {}
         }
+    })
+}
+
+/// The entries of a folder, without a copy of each name.
+#[cfg(target_os = "linux")]
+fn each_entry(folder: &OwnedFd, room: &mut Vec<u8>, mut take: impl FnMut(&CStr, FileType)) -> rustix::io::Result<()> {
+    let mut entries = RawDir::new(folder, room.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        take(entry.file_name(), entry.file_type());
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn each_entry(folder: &OwnedFd, _: &mut Vec<u8>, mut take: impl FnMut(&CStr, FileType)) -> rustix::io::Result<()> {
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let entry = entry?;
+        take(entry.file_name(), entry.file_type());
     }
     Ok(())
 }

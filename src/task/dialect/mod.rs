@@ -98,9 +98,13 @@ fn read(file: &RelPath, reader: Reader<'_>, dialect: Dialect, around: &Surroundi
 
 /// What the beginning of a file tells without the rest of it.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on its way to its owner: a box would be one for each file"
+)]
 pub enum FromBeginning {
     /// All there is to know; `None`: it is no task.
-    Known(Option<Box<Task>>),
+    Known(Option<Task>),
     /// The title comes from the body, and is not decided yet: more of it must be read.
     NeedsMore,
 }
@@ -118,7 +122,7 @@ pub fn parse_beginning(file: &RelPath, beginning: &str, dialect: Dialect, around
     match title {
         Some(title) => {
             reader.known_title = Some(title);
-            FromBeginning::Known(read(file, reader, dialect, around).map(Box::new))
+            FromBeginning::Known(read(file, reader, dialect, around))
         }
         None => FromBeginning::NeedsMore,
     }

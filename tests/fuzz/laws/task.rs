@@ -55,7 +55,7 @@ fn check_beginnings(file: &RelPath, text: &str, dialect: Dialect, around: &Surro
     for end in (body..=text.len()).step_by((text.len() - body) / ENDS + 1) {
         let beginning = task::decode(&text.as_bytes()[..end]);
         if let FromBeginning::Known(task) = task::parse_beginning(file, &beginning, dialect, around) {
-            assert_eq!(task.as_deref(), whole, "the first {end} bytes tell something else");
+            assert_eq!(task.as_ref(), whole, "the first {end} bytes tell something else");
         }
     }
 }
