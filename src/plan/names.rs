@@ -117,14 +117,39 @@ fn last_zero<'a>(segment: &'a str, trimmed: &'a str) -> &'a str {
 /// The order in which people expect names: digits by their value, `TASK-2` before `TASK-10`. Total: names that differ
 /// only in zeros or case fall back to the order of their bytes.
 pub(super) fn natural(left: &str, right: &str) -> Ordering {
-    let (mut a, mut b) = (left, right);
-    while let (Some(x), Some(y)) = (take_run(&mut a), take_run(&mut b)) {
-        let order = if x == y { Ordering::Equal } else { compare_runs(x, y) };
+    let shared = shared_runs(left.as_bytes(), right.as_bytes());
+    let order = match (left.get(shared..), right.get(shared..)) {
+        (Some(left), Some(right)) => by_runs(left, right),
+        _ => by_runs(left, right),
+    };
+    order.then_with(|| left.cmp(right))
+}
+
+fn by_runs(mut a: &str, mut b: &str) -> Ordering {
+    loop {
+        let order = match (take_run(&mut a), take_run(&mut b)) {
+            (Some(x), Some(y)) if x == y => Ordering::Equal,
+            (Some(x), Some(y)) => compare_runs(x, y),
+            // The name that ends first comes first.
+            (x, y) => return x.is_some().cmp(&y.is_some()),
+        };
         if order.is_ne() {
             return order;
         }
     }
-    a.len().cmp(&b.len()).then_with(|| left.cmp(right))
+}
+
+/// How many bytes of runs that both begin with: most ids of a feature differ in their last run only.
+fn shared_runs(a: &[u8], b: &[u8]) -> usize {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let digit_at = |text: &[u8], at: usize| text.get(at).map(u8::is_ascii_digit);
+    let Some(last) = same.checked_sub(1).and_then(|last| digit_at(a, last)) else { return 0 };
+    let goes_on = digit_at(a, same) == Some(last) || digit_at(b, same) == Some(last);
+    if !goes_on {
+        return same;
+    }
+    let of_last = a.get(..same).unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_digit() == last);
+    same - of_last.count()
 }
 
 /// Cuts the next run off: digits, or anything else.
@@ -207,6 +232,7 @@ mod tests {
         let mut names = ["b", "TASK-10", "TASK-2", "TASK-02", "TASK-2a", "a", "", "10", "9", "TASK-2.1"];
         names.sort_by(|a, b| natural(a, b));
         assert_eq!(names, ["", "9", "10", "a", "b", "TASK-02", "TASK-2", "TASK-2.1", "TASK-2a", "TASK-10"]);
+        assert!(natural("1", "01.").is_lt() && natural("1-", "01.").is_lt(), "the end of a name comes before all else");
     }
 
     proptest::proptest! {
@@ -217,6 +243,7 @@ mod tests {
             assert!(natural(&a, &b).is_le() && natural(&b, &c).is_le() && natural(&a, &c).is_le());
             assert_eq!(natural(&a, &b), natural(&b, &a).reverse());
             assert_eq!(natural(&a, &b).is_eq(), a == b);
+            assert_eq!(natural(&a, &b), by_runs(&a, &b).then_with(|| a.cmp(&b)), "what both begin with may be left out");
         }
     }
 }

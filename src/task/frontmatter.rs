@@ -227,8 +227,9 @@ fn is_mark(text: &[u8], line: &Range<usize>) -> bool {
 }
 
 fn says(text: &[u8], line: &Range<usize>, mark: &str) -> bool {
-    let line = text.get(line.clone()).and_then(|line| std::str::from_utf8(line).ok());
-    line.is_some_and(|line| line.trim_end() == mark)
+    let behind = text.get(line.clone()).and_then(|line| line.strip_prefix(mark.as_bytes()));
+    let is_blank = |text: &[u8]| std::str::from_utf8(text).is_ok_and(|text| text.trim_end().is_empty());
+    behind.is_some_and(|behind| matches!(behind, [] | [b'\n']) || is_blank(behind))
 }
 
 /// The key that a line begins with in column 0: its name, its place in the line, and the place of its colon.

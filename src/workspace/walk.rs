@@ -130,16 +130,23 @@ struct Waiting {
     folders: Vec<PathBuf>,
     /// Threads that list a folder now, and may find more.
     listing: usize,
+    /// Threads that wait for a folder: nobody else is told of one, for that costs a call of the system.
+    idle: usize,
 }
 
 impl Queue {
     fn new(folders: Vec<PathBuf>) -> Self {
-        Self { waiting: Mutex::new(Waiting { folders, listing: 0 }), changed: Condvar::new() }
+        Self { waiting: Mutex::new(Waiting { folders, listing: 0, idle: 0 }), changed: Condvar::new() }
     }
 
     fn add(&self, folder: PathBuf) {
-        self.lock().folders.push(folder);
-        self.changed.notify_one();
+        let mut waiting = self.lock();
+        waiting.folders.push(folder);
+        let is_awaited = waiting.idle > 0;
+        drop(waiting);
+        if is_awaited {
+            self.changed.notify_one();
+        }
     }
 
     /// A folder to list; `None` when there will be no more. A [`Listing`] must say when it is listed.
@@ -153,7 +160,9 @@ impl Queue {
             if waiting.listing == 0 {
                 return None;
             }
+            waiting.idle += 1;
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.idle -= 1;
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::Name;
 use super::reader::{Found, Loss, Reader};
 use crate::task::frontmatter::Frontmatter;
 use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text, words, yaml};
@@ -69,8 +70,8 @@ pub(super) fn is_task_folder(folder: &[u8]) -> bool {
 
 /// The folder, without the one that all others lie in. Folders that hold tasks have plain names.
 fn folder(path: &Path) -> &str {
-    let folder = path.parent().and_then(Path::to_str).unwrap_or_default();
-    folder.strip_prefix("backlog/").unwrap_or_default()
+    let inside = Name::of(path).folder.strip_prefix(b"backlog/").unwrap_or_default();
+    std::str::from_utf8(inside).unwrap_or_default()
 }
 
 pub(super) fn read<'t>(file: &'t RelPath, mut reader: Reader<'t>, facts: BacklogFacts<'_>) -> Option<Task> {
@@ -83,11 +84,12 @@ pub(super) fn read<'t>(file: &'t RelPath, mut reader: Reader<'t>, facts: Backlog
     let status = reader.text("status", Loss::Detail);
     let mode = reader.text("implementation_mode", Loss::Detail);
     let (feature, feature_title) = feature(&mut reader, facts.milestones);
+    let folder = folder(file);
     let found = Found {
         dialect: Dialect::BacklogMd,
         title: reader.title_or_heading("title", id.as_ref()),
-        standing: standing(folder(file), status.as_ref().map(|status| &*status.value), facts.statuses),
-        folder: Some(folder(file)),
+        standing: standing(folder, status.as_ref().map(|status| &*status.value), facts.statuses),
+        folder: Some(folder),
         wave: None,
         feature,
         feature_title,

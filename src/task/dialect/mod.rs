@@ -130,5 +130,6 @@ pub fn parse_beginning(file: &RelPath, beginning: &str, dialect: Dialect, around
 
 /// The folder of a file, as `/`-separated text.
 fn folder_text(file: &Path) -> Cow<'_, str> {
-    file.parent().map(Path::to_string_lossy).unwrap_or_default()
+    let folder = Name::of(file).folder;
+    std::str::from_utf8(folder).map_or_else(|_| String::from_utf8_lossy(folder), Cow::Borrowed)
 }
