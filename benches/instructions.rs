@@ -1,4 +1,4 @@
-//! How many instructions parsing, planning and a keystroke take, counted by callgrind and compared with the numbers that
+//! How many instructions parsing, planning, a keystroke and the output of a task take, counted by callgrind and compared with the numbers that
 //! `benches/instructions.txt` keeps. Fails where one is more than a tenth above its number. `-- save` writes them anew.
 //!
 //! `cargo bench --bench instructions` counts optimized code. `cargo test` counts, too, in the code that it builds anyway:
@@ -18,13 +18,14 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use common::made::{self, SEED};
+use feature_build::agent::Reader;
 use feature_build::plan::Catalog;
 use feature_build::task::{self, RelPath, Surroundings, Task};
-use feature_build::workspace::Index;
+use feature_build::workspace::{Format, Index};
 
 /// More than this much above its number is a step back.
 const SLACK: f64 = 1.10;
-const STAGES: [&str; 3] = ["parse", "plan", "keystroke"];
+const STAGES: [&str; 4] = ["parse", "plan", "keystroke", "output"];
 
 /// How the code that is counted was built.
 #[derive(Clone, Copy)]
@@ -137,6 +138,7 @@ fn run(stage: &str, root: &Path) {
             let text = index.text(&file).unwrap();
             keystroke(&mut index, &file, &text);
         }
+        "output" => output(&"Compiling a crate of that name v1.0.0\n".repeat(30_000)),
         other => panic!("no stage {other}"),
     }
 }
@@ -174,4 +176,13 @@ fn keystroke(index: &mut Index, file: &Path, text: &Arc<str>) {
         black_box(changed.files.iter().map(|file| index.problems(file).len()).sum::<usize>());
         black_box(index.feature_of(file));
     }
+}
+
+/// What a guard reads in a task's output while it goes into the log: it must cost less than its copy.
+#[inline(never)]
+fn output(text: &str) {
+    let mut reader = Reader::new(Format::Text);
+    text.as_bytes().chunks(64 << 10).for_each(|piece| reader.feed(piece));
+    reader.finish();
+    black_box(reader.progress());
 }
