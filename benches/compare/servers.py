@@ -15,6 +15,9 @@ EDITS = 50
 # A server that takes seconds for each is not asked so often: in seconds.
 ENOUGH = 20.0
 LONGEST = 60.0
+# Who has not worked for so long rests, in seconds; so much work is none, in nanoseconds.
+RESTS = 0.3
+NO_WORK = 200_000
 
 
 class Server:
@@ -104,6 +107,7 @@ def measure(program: Path, found: dict[str, Path], corpus: Path, rounds: int):
             "language server": name,
             "start to `initialize` answered": Cell(of["initialized"], "ms"),
             "to the first answer about a file": Cell(of["answered"], "ms"),
+            "until it rests": Cell(of["rested"], "ms"),
             "edit to answer": Cell(of["edit"], "ms"),
             "99 of 100 below": Cell(of["late"], "ms"),
             "peak memory": Cell([max(of["memory"])], "MiB"),
@@ -129,6 +133,7 @@ def converse(command: list, question: str, corpus: Path) -> dict[str, float]:
         server.tell("textDocument/didOpen", {"textDocument": {**document, "languageId": "markdown", "version": 1, "text": text}})
         server.ask(question, params)
         answered = time.perf_counter() - start
+        rested = rest(server.process.pid) - start
         edits: list[float] = []
         while len(edits) < EDITS and sum(edits) < ENOUGH:
             edits.append(edit(server, document, text, question, params, len(edits)))
@@ -140,10 +145,34 @@ def converse(command: list, question: str, corpus: Path) -> dict[str, float]:
     return {
         "initialized": initialized * milli,
         "answered": answered * milli,
+        "rested": rested * milli,
         "edit": edits[len(edits) // 2] * milli,
         "late": edits[len(edits) * 99 // 100] * milli,
         "memory": memory,
     }
+
+
+def rest(pid: int) -> float:
+    """When a server stopped working: no two say in the same way that their index is built, but all work on it till then."""
+    begin = last = time.perf_counter()
+    before = 0
+    while (now := time.perf_counter()) - last < RESTS and now - begin < LONGEST:
+        worked = processor_time(pid)
+        if worked - before > NO_WORK:
+            before, last = worked, now
+        time.sleep(0.002)
+    return last
+
+
+def processor_time(pid: int) -> int:
+    """Of all its threads, in nanoseconds (/proc/pid/schedstat)."""
+    worked = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            worked += int((thread / "schedstat").read_text().split()[0])
+        except OSError:  # it ended meanwhile
+            pass
+    return worked
 
 
 def edit(server: Server, document: dict, text: str, question: str, params: dict, number: int) -> float:

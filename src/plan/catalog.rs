@@ -237,12 +237,12 @@ impl Catalog {
 
     /// The first of the namesakes has the name as its id; the others have a mark behind it.
     fn share_out(&mut self, name: &str, mut changes: Option<&mut Changes>) {
-        let groups = self.namesakes.remove(name).unwrap_or_default();
+        let Some((name, groups)) = self.namesakes.remove_entry(name) else { return };
         for group in &groups {
             self.take_id(group);
         }
         for (at, group) in groups.iter().enumerate() {
-            let id: Box<str> = if at == 0 { name.into() } else { format!("{name}@{}", mark(group)).into() };
+            let id: Box<str> = if at == 0 { name.clone() } else { format!("{name}@{}", mark(group)).into() };
             if let Some(feature) = self.planned.get_mut(group).and_then(|planned| planned.feature.as_mut())
                 && feature.id != id
             {
@@ -255,7 +255,7 @@ impl Catalog {
             self.ids.insert(group.clone(), id);
         }
         if !groups.is_empty() {
-            self.namesakes.insert(name.into(), groups);
+            self.namesakes.insert(name, groups);
         }
     }
 

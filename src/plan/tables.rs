@@ -446,7 +446,8 @@ impl ByKey {
         let mut claims: Map<Mark, Few<RelPath>> = Map::with_capacity_and_hasher(tasks.len(), Default::default());
         let mut references = Map::default();
         let marks = &tables.marks;
-        for task in tasks {
+        // From the end, or both threads would count references to the same paths at the same time.
+        for task in tasks.iter().rev() {
             for key in keys_of(task) {
                 insert_under(&mut claims, marks.of(&key), Arc::clone(&task.file));
             }

@@ -64,6 +64,15 @@ enum Said {
     Feature(Arc<FeatureFile>),
 }
 
+impl Said {
+    fn file(&self) -> &RelPath {
+        match self {
+            Self::Task(task) => &task.file,
+            Self::Feature(feature_file) => &feature_file.file,
+        }
+    }
+}
+
 impl Index {
     /// Reads the whole workspace. Never fails as a whole: what cannot be read is a problem. Blocking.
     pub fn build(root: &Path) -> Self {
@@ -81,7 +90,7 @@ impl Index {
         index.take_config();
         index.backlog = Backlog::load(&index.root);
         let (mut tasks, mut feature_files) = (Vec::new(), Vec::new());
-        for (_, said) in index.read_closed(Path::new("")) {
+        for said in index.read_closed(Path::new("")) {
             match said {
                 Said::Task(task) => tasks.push(task),
                 Said::Feature(feature_file) => feature_files.push(feature_file),
@@ -288,19 +297,20 @@ impl Index {
     fn rescan_within(&mut self, folder: &Path) {
         let read = self.read_closed(folder);
         let open = self.open.keys().filter(|file| file.starts_with(folder));
-        let open: Vec<_> = open.filter_map(|file| Some((file.clone(), self.read_now(file)?))).collect();
-        self.forget_others(folder, read.iter().chain(&open).map(|(file, _)| file));
-        for (file, said) in read.into_iter().chain(open) {
+        let open: Vec<Said> = open.filter_map(|file| self.read_now(file)).collect();
+        self.forget_others(folder, read.iter().chain(&open).map(Said::file));
+        for said in read.into_iter().chain(open) {
+            let file = Arc::clone(said.file());
             self.take(&file, Some(said));
         }
     }
 
     /// Reads all files of a folder, but for those that are open in an editor.
-    fn read_closed(&self, folder: &Path) -> Vec<(RelPath, Said)> {
+    fn read_closed(&self, folder: &Path) -> Vec<Said> {
         self.places.each_file(&self.root, folder, |file, role, source| {
             let file: RelPath = file.into();
             let is_open = self.open.contains_key(&file);
-            (!is_open).then(|| self.read(&file, role, source)).flatten().map(|said| (file, said))
+            (!is_open).then(|| self.read(&file, role, source)).flatten()
         })
     }
 
