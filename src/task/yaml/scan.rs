@@ -1,5 +1,5 @@
-//! Reads the values that people and programs write most, without the library: it is called ten thousand times for a
-//! large workspace, and takes a hundred times longer over a value. Property tests hold both readers equal.
+//! Reads the values that people and programs write most, without the library, which takes a hundred times longer over a
+//! value: a large workspace has a million of them. Property tests hold both readers equal.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use super::{DEEPEST, Node, Value};
 use crate::task::Span;
 
 /// Reads what stands behind `key:` on a line, where that is all of the value and needs no library: nothing, a plain
-/// scalar or a quoted one without escapes, or a list of such in brackets. `None` leaves it to the library.
+/// scalar, a quoted one whose escapes are common, or a list of such in brackets. `None` leaves it to the library.
 pub(in crate::task) fn read_line(value: &str, base: usize) -> Option<Node<'_>> {
     let start = value.len() - value.trim_start_matches(' ').len();
     let text = value.get(start..)?;
