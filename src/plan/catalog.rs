@@ -98,7 +98,8 @@ impl Catalog {
         Replanned { features: changes.features, files: changes.problems_before.into_keys().collect() }
     }
 
-    /// The same on so many threads, noting changes where somebody asks for them.
+    /// Plans what waits for it, on so many threads. What that changes is noted where somebody asks: the first plan of a
+    /// workspace changes all of it.
     fn plan_waiting(&mut self, threads: usize, mut changes: Option<&mut Changes>) {
         let mut waiting = self.tables.take_dirty();
         let (mut seen, mut names) = (Set::default(), Set::default());

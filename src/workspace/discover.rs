@@ -251,10 +251,10 @@ pub(super) fn read_task(
     BUFFER.with_borrow_mut(|buffer| {
         let mut file = Beginning { file: source.open()?, buffer, read: 0, is_whole: false };
         file.read_once(HEAD)?;
-        let mut extent = task::extent(file.bytes());
+        let mut extent = file.extent();
         while !file.is_whole && extent == Extent::Open && file.read < LONGEST_FRONTMATTER {
             file.read_once(file.read.max(HEAD).min(LONGEST_FRONTMATTER - file.read))?;
-            extent = task::extent(file.bytes());
+            extent = file.extent();
         }
         let Extent::Closed(body) = extent else { return Ok(parse(&task::decode(file.bytes()))) };
         // Most titles stand in the frontmatter; the body, most of what was read, need not even be decoded then.
@@ -288,6 +288,16 @@ struct Beginning<'b> {
 impl Beginning<'_> {
     fn bytes(&self) -> &[u8] {
         self.buffer.get(..self.read).unwrap_or_default()
+    }
+
+    /// Where the frontmatter ends. What was read may end inside a line: `---` may be the beginning of a longer one.
+    fn extent(&self) -> Extent {
+        match task::extent(self.bytes()) {
+            Extent::Closed(body) if body == self.read && !self.is_whole && !self.bytes().ends_with(b"\n") => {
+                Extent::Open
+            }
+            extent => extent,
+        }
     }
 
     /// Reads once, at most so many bytes more: a second call for most files would only be told that there is nothing left.

@@ -170,6 +170,24 @@ fn a_plan_that_begins_with_its_objective_is_named_by_it() {
     assert_eq!(title(&format!("```\n# no heading\n```\n{long}\n{objective}")), "Do it well");
     assert_eq!(title(&format!("<objective>\n\n</objective>\n\n{long}\n\nIn the end\n==========")), "In the end");
     assert_eq!(title("no objective\n"), "12-05");
+    for quoted in
+        ["The `<objective>` tag is told of.", "<!-- <objective> old </objective> -->", "```\n<objective>\n```"]
+    {
+        assert_eq!(title(&format!("{quoted}\n\n# What it is\n\n{long}")), "What it is");
+    }
+    assert_eq!(title(&objective.replace(". Then rest.", "\n\nPurpose: more").replace('\n', "\r\n")), "Do it well");
+}
+
+/// Of a file 4,096 bytes are read first.
+#[test]
+fn a_line_that_begins_as_the_end_of_the_frontmatter_is_none_wherever_reading_stops() {
+    for at in 4_090..4_100 {
+        let begin = "---\nid: TASK-1\ntitle: T\n# ";
+        let text = format!("{begin}{}\n---more\nwave: 7\n---\n", "x".repeat(at - begin.len()));
+        let workspace = Workspace::new(&[("tasks/backlog/f/TASK-1.md", &text)]);
+        let wave = workspace.index().task(Path::new("tasks/backlog/f/TASK-1.md")).unwrap().wave.clone();
+        assert_eq!(wave.unwrap().value.to_string(), "7", "{at}");
+    }
 }
 
 #[test]

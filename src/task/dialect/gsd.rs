@@ -72,12 +72,15 @@ fn feature(file: &Path) -> Text {
     words::shared(inside.strip_prefix("phases/").unwrap_or(inside))
 }
 
+const OPENING: &str = "<objective>";
+const CLOSING: &str = "</objective>";
+
 /// The objective, where the body begins with it: headings behind it belong to what the plan lists. Else the first
 /// heading.
 fn title(reader: &mut Reader<'_>) -> Option<Text> {
     let known = reader.known_title.take();
     let first = known.or_else(|| objective(opening_objective(reader)?)).or_else(|| reader.heading());
-    first.or_else(|| objective(behind_mark(reader.body())?.1))
+    first.or_else(|| objective(reader.body().split_once(OPENING)?.1))
 }
 
 /// The same where the text is the beginning of a file; `None` where more of it would have to be known.
@@ -89,27 +92,22 @@ pub(super) fn title_in_beginning(reader: &Reader<'_>) -> Option<Text> {
     }
 }
 
-/// What stands behind the mark of an objective that no heading stands before.
+/// What stands behind the mark that is the first text of the body. Anywhere else it may be quoted, or commented out.
 fn opening_objective<'t>(reader: &Reader<'t>) -> Option<&'t str> {
-    let (before, behind) = behind_mark(reader.body())?;
-    reader.heading_before(reader.body_start() + before.len()).is_none().then_some(behind)
-}
-
-fn behind_mark(body: &str) -> Option<(&str, &str)> {
-    body.split_once("<objective>")
+    reader.body().trim_start().strip_prefix(OPENING)
 }
 
 /// The first paragraph of an objective ends in this text.
 fn has_end(behind: &str) -> bool {
-    let text = behind.trim_start();
-    text.contains("</objective>") || text.contains("\n\n")
+    let mut lines = behind.trim_start().split_inclusive('\n');
+    behind.contains(CLOSING) || lines.any(|line| line.ends_with('\n') && line.trim().is_empty())
 }
 
 /// The first sentence of an objective.
 fn objective(behind: &str) -> Option<Text> {
-    let text = behind.split("</objective>").next()?.trim_start();
-    let paragraph = text.split("\n\n").next()?;
-    let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = behind.split(CLOSING).next()?.trim_start();
+    let paragraph = text.lines().take_while(|line| !line.trim().is_empty());
+    let words = paragraph.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
     let end = words.find(". ").map_or(words.len(), |end| end + 1);
     let sentence = words.get(..end)?.trim_end_matches('.');
     let cut = sentence.get(..boundary_before(sentence, LONGEST_TITLE))?;
@@ -141,6 +139,8 @@ mod tests {
     fn the_objective_gives_one_sentence() {
         let behind = "\nBuild the\nthing. Then more.\n\nPurpose: x\n</objective>\n";
         assert_eq!(objective(behind).unwrap().as_ref(), "Build the thing");
+        assert_eq!(objective(&behind.replace('\n', "\r\n")).unwrap().as_ref(), "Build the thing");
+        assert_eq!(objective("One\n \nPurpose: x").unwrap().as_ref(), "One");
         assert_eq!(objective("\n\n</objective>\n\nBehind it."), None);
     }
 }

@@ -119,30 +119,23 @@ impl<'t> Reader<'t> {
 
     /// The first heading of the body.
     pub(super) fn heading(&self) -> Option<Text> {
-        self.heading_before(self.frontmatter.body + TITLE_WITHIN)
+        body::first_heading(self.near(), self.frontmatter.body).map(|heading| heading.value.into())
     }
 
-    /// The first heading that ends before an offset.
-    pub(super) fn heading_before(&self, end: usize) -> Option<Text> {
-        let near = self.text.get(..boundary_before(self.text, end))?;
-        body::first_heading(near, self.frontmatter.body).map(|heading| heading.value.into())
-    }
-
-    /// The first heading, where nothing that may stand behind the text can change it.
+    /// The same, where nothing that may stand behind the text can change it.
     pub(super) fn heading_in_beginning(&self) -> Option<Text> {
-        let near = self.text.get(..boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN))?;
-        body::first_heading_in_beginning(near, self.frontmatter.body).map(|heading| heading.value.into())
+        body::first_heading_in_beginning(self.near(), self.frontmatter.body).map(|heading| heading.value.into())
     }
 
-    /// Where the body begins.
-    pub(super) fn body_start(&self) -> usize {
-        self.frontmatter.body
+    /// The text as far as a title may stand.
+    fn near(&self) -> &'t str {
+        let end = boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN);
+        self.text.get(..end).unwrap_or_default()
     }
 
     /// The beginning of the body, as far as a title may stand.
     pub(super) fn body(&self) -> &'t str {
-        let end = boundary_before(self.text, self.frontmatter.body + TITLE_WITHIN);
-        self.text.get(self.frontmatter.body..end).unwrap_or_default()
+        self.near().get(self.frontmatter.body..).unwrap_or_default()
     }
 
     /// A list of texts; one text is a list of one, or of several between commas. A map's item is meant by its `id`.
