@@ -1,5 +1,6 @@
-//! How many instructions parsing, planning, a keystroke and the output of a task take, counted by callgrind and compared with the numbers that
-//! `benches/instructions.txt` keeps. Fails where one is more than a tenth above its number. `-- save` writes them anew.
+//! How many instructions parsing, planning, a keystroke and the output of a task take, counted by callgrind and compared
+//! with the numbers that `benches/instructions.txt` keeps. Fails where one is more than a tenth above its number. `-- save`
+//! writes them anew.
 //!
 //! `cargo bench --bench instructions` counts optimized code. `cargo test` counts, too, in the code that it builds anyway:
 //! a step back of an algorithm shows there just as well, and an optimized build of everything would cost minutes each time.

@@ -155,24 +155,25 @@ def converse(command: list, question: str, corpus: Path) -> dict[str, float]:
 def rest(pid: int) -> float:
     """When a server stopped working: no two say in the same way that their index is built, but all work on it till then."""
     begin = last = time.perf_counter()
-    before = 0
+    seen: dict[str, int] = {}
     while (now := time.perf_counter()) - last < RESTS and now - begin < LONGEST:
-        worked = processor_time(pid)
-        if worked - before > NO_WORK:
-            before, last = worked, now
+        # Thread by thread: in a sum, one that ended would hide what the others do.
+        for thread, worked in processor_times(pid).items():
+            if worked - seen.get(thread, 0) > NO_WORK:
+                seen[thread], last = worked, now
         time.sleep(0.002)
     return last
 
 
-def processor_time(pid: int) -> int:
-    """Of all its threads, in nanoseconds (/proc/pid/schedstat)."""
-    worked = 0
+def processor_times(pid: int) -> dict[str, int]:
+    """Of each of its threads, in nanoseconds (/proc/pid/task/tid/schedstat)."""
+    times = {}
     for thread in Path(f"/proc/{pid}/task").iterdir():
         try:
-            worked += int((thread / "schedstat").read_text().split()[0])
+            times[thread.name] = int((thread / "schedstat").read_text().split()[0])
         except OSError:  # it ended meanwhile
             pass
-    return worked
+    return times
 
 
 def edit(server: Server, document: dict, text: str, question: str, params: dict, number: int) -> float:
