@@ -15,9 +15,10 @@ EDITS = 50
 # A server that takes seconds for each is not asked so often: in seconds.
 ENOUGH = 20.0
 LONGEST = 60.0
-# Who has not worked for so long rests, in seconds; so much work is none, in nanoseconds.
+# Who has not worked for so long rests, in seconds. A fifth of a core is work; less is somebody who looks at a clock.
 RESTS = 0.3
-NO_WORK = 200_000
+STEP = 0.005
+WORK = STEP / 5
 
 
 class Server:
@@ -154,14 +155,17 @@ def converse(command: list, question: str, corpus: Path) -> dict[str, float]:
 
 def rest(pid: int) -> float:
     """When a server stopped working: no two say in the same way that their index is built, but all work on it till then."""
-    begin = last = time.perf_counter()
-    seen: dict[str, int] = {}
-    while (now := time.perf_counter()) - last < RESTS and now - begin < LONGEST:
+    begin = last = now = time.perf_counter()
+    before: dict[str, int] = {}
+    while now - last < RESTS and now - begin < LONGEST:
+        times = processor_times(pid)
         # Thread by thread: in a sum, one that ended would hide what the others do.
-        for thread, worked in processor_times(pid).items():
-            if worked - seen.get(thread, 0) > NO_WORK:
-                seen[thread], last = worked, now
-        time.sleep(0.002)
+        worked = sum(time - before.get(thread, 0) for thread, time in times.items()) / 1e9
+        if worked > WORK:
+            last = now
+        before = times
+        time.sleep(STEP)
+        now = time.perf_counter()
     return last
 
 
