@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::{Context, find_id, not_among, print, say_unreadable};
+use super::terminal::shown;
+use super::{Context, NOT_PASSED, find_id, not_among, print, say_unreadable};
 use crate::run::{self, Launcher, Level, RunId, RunPaths, RunState, RunSummary, Takeover, TaskState, View};
 use crate::task::TaskId;
 
@@ -59,13 +60,20 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         targets_of(&state_dir, named, &args.task)?
     };
-    for target in only_one(args, targets)? {
-        run::cancel(&state_dir, &target.run, target.tasks.as_deref(), args.level())
-            .with_context(|| format!("cancelling {target}"))?;
-        if died(&target.run) {
-            // Its tasks may live without their supervisor; there has to be one that hears of the end.
-            run::resume(RunPaths::of(&state_dir, &target.run).dir(), Takeover::Settle, &Launcher::default())
-                .with_context(|| format!("cancelling {target}"))?;
+    let targets = only_one(args, targets)?;
+    let is_only_one = targets.len() == 1;
+    let (mut all_told, mut said) = (true, Ok(()));
+    for target in targets {
+        let told = tell(&state_dir, &target, args.level(), died(&target.run));
+        match told.with_context(|| format!("cancelling {target}")) {
+            Ok(()) => {}
+            Err(error) if is_only_one => return Err(error),
+            // One that cannot be ended keeps nobody from ending the others.
+            Err(error) => {
+                eprintln!("feature-build: {}", shown(&format!("{error:#}")));
+                all_told = false;
+                continue;
+            }
         }
         let doing = match (args.level(), &target.tasks) {
             (Level::FinishWave, None) => "ending after its present wave:",
@@ -73,9 +81,20 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             (Level::Terminate, _) => "cancelling",
             (Level::Kill, _) => "killing",
         };
-        print(&format!("{doing} {target}\n"))?;
+        said = said.and(print(&format!("{doing} {target}\n")));
     }
-    Ok(ExitCode::SUCCESS)
+    said?;
+    Ok(if all_told { ExitCode::SUCCESS } else { ExitCode::from(NOT_PASSED) })
+}
+
+/// Asks for the end of a run or of some of its tasks. Its tasks may live without their supervisor; there has to be one that
+/// hears of it.
+fn tell(state_dir: &Path, target: &Target, level: Level, died: bool) -> anyhow::Result<()> {
+    run::cancel(state_dir, &target.run, target.tasks.as_deref(), level)?;
+    if died {
+        run::resume(RunPaths::of(state_dir, &target.run).dir(), Takeover::Settle, &Launcher::default())?;
+    }
+    Ok(())
 }
 
 /// The runs that live. One whose supervisor died counts where it is named or nothing else is there: runs that a power

@@ -3,6 +3,7 @@
 mod causes;
 mod keyboard;
 mod live;
+mod output;
 mod plain;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 
 use super::NOT_PASSED;
 use super::format::Format;
+use output::{Ended, Output};
+
 use crate::agent::safe;
 use crate::run::{
     self, Checkups, Event, FollowError, Follower, Launcher, Level, NewRuns, Record, RunId, RunPaths, StartError, View,
@@ -171,10 +174,18 @@ const GOES_ON: &str = "the run goes on: `feature-build watch` shows it again, `c
 const ENDS_BY_ITSELF: &str = "the run comes to its end by itself: `feature-build watch` shows it";
 
 /// The user has seen enough.
-fn leave(shown: &mut dyn Show, words: &str) -> u8 {
-    shown.leave();
-    let _ = shown.say(words);
+async fn leave(output: &Output, words: &str) -> u8 {
+    output.say(words);
+    output.leave().await;
     INTERRUPTED
+}
+
+fn output(format: Format) -> io::Result<(Output, Ended)> {
+    match format {
+        Format::Json => Output::start(|| Json),
+        Format::Text if io::stdout().is_terminal() => Output::start(live::Live::new),
+        Format::Text => Output::start(|| plain::Plain),
+    }
 }
 
 async fn follow(
@@ -184,11 +195,7 @@ async fn follow(
     interrupt: Interrupt,
     signals: &mut Signals,
 ) -> anyhow::Result<u8> {
-    let mut shown: Box<dyn Show> = match format {
-        Format::Json => Box::new(Json),
-        Format::Text if io::stdout().is_terminal() => Box::new(live::Live::new()),
-        Format::Text => Box::new(plain::Plain),
-    };
+    let (output, mut ended) = output(format).context("starting what shows the run")?;
     let paths = RunPaths::of(state_dir, run);
     let mut follower = Follower::recovering(paths.dir(), Launcher::default());
     let mut checkups = Checkups::new(paths.dir());
@@ -198,67 +205,66 @@ async fn follow(
     // This process stops when the run has paused, and in any case by this time.
     let mut stop_by: Option<Instant> = None;
     loop {
-        let result = tokio::select! {
-            record = follower.next() => match record {
+        tokio::select! {
+            record = follower.next(), if output.has_room() => match record {
                 Ok(Some(record)) => {
                     view.apply(&record);
                     if matches!(record.event, Event::RunPaused) {
                         stop_by = stop_by.map(|_| Instant::now());
                     }
-                    shown.show(&record, &view)
+                    output.show(record);
                 }
                 Ok(None) => break,
                 Err(error @ FollowError::SupervisorDied { .. }) => {
-                    let _ = shown.say(&super::terminal::shown(&format!("feature-build: {error}")));
-                    return Ok(NOT_PASSED);
+                    output.say(super::terminal::shown(&format!("feature-build: {error}")));
+                    break;
                 }
                 Err(error) => return Err(error.into()),
             },
+            () = output.room(), if !output.has_room() => {}
             signal = signals.next() => match (signal, interrupt) {
                 (Asked::Pause, Interrupt::EndsView) => {
-                    shown.leave();
+                    output.leave().await;
                     stop_here();
-                    Ok(())
                 }
                 (Asked::Pause, Interrupt::CancelsRun) => {
                     run::pause(state_dir, run).with_context(|| format!("pausing run {run}"))?;
                     stop_by = Some(Instant::now() + PAUSING);
-                    shown.say("pausing: `fg` or `bg` lets the tasks go on")
+                    output.say("pausing: `fg` or `bg` lets the tasks go on");
                 }
-                (Asked::End, Interrupt::EndsView) => return Ok(leave(&mut *shown, GOES_ON)),
+                (Asked::End, Interrupt::EndsView) => return Ok(leave(&output, GOES_ON).await),
                 (Asked::End, Interrupt::CancelsRun) => {
                     let (level, words) = match asked.max(view.cancelling) {
                         None | Some(Level::FinishWave) => {
                             (Level::Terminate, "cancelling: each task is asked to end; once more kills them")
                         }
                         Some(Level::Terminate) => (Level::Kill, "killing every task; once more ends only this view"),
-                        Some(Level::Kill) => return Ok(leave(&mut *shown, ENDS_BY_ITSELF)),
+                        Some(Level::Kill) => return Ok(leave(&output, ENDS_BY_ITSELF).await),
                     };
                     asked = Some(level);
                     run::cancel(state_dir, run, None, level).with_context(|| format!("cancelling run {run}"))?;
-                    shown.say(words)
+                    output.say(words);
                 }
             },
             degraded = checkups.degraded() => {
                 let reason = safe::line(degraded.reason.as_bytes());
-                shown.say(&format!("the state folder cannot be written: {reason}; what runs goes on"))
+                output.say(format!("the state folder cannot be written: {reason}; what runs goes on"));
             }
             () = at(stop_by) => {
                 stop_by = None;
-                shown.leave();
+                output.leave().await;
                 stop_here();
                 run::go_on(state_dir, run).with_context(|| format!("continuing run {run}"))?;
-                Ok(())
             }
-            _ = ticks.tick() => {
-                shown.tick(&view);
-                Ok(())
-            }
-        };
-        if result.is_err() {
+            _ = ticks.tick() => output.tick(),
             // Whoever read the output is gone. That ends the view; the run goes on.
-            return Ok(LOST_OUTPUT);
+            () = ended.lost() => return Ok(LOST_OUTPUT),
         }
     }
-    Ok(view.finished.map_or(NOT_PASSED, |finished| finished.exit_code))
+    let exit_code = view.finished.map_or(NOT_PASSED, |finished| finished.exit_code);
+    tokio::select! {
+        shown = output.finish(ended) => Ok(if shown.is_ok() { exit_code } else { LOST_OUTPUT }),
+        // Nobody reads what is left to be shown.
+        () = signals.end() => Ok(exit_code),
+    }
 }

@@ -1,9 +1,12 @@
 //! Ending a run, a task, a supervisor, a guard.
 
+use std::fs;
+
 use feature_build::run::Outcome::{Cancelled, Failed, Passed, Skipped};
-use feature_build::run::{self, Event, FollowError, Follower, Level, Record, RunState};
+use feature_build::run::{self, Event, FollowError, Follower, Level, Record, RunPaths, RunState};
 
 use crate::bench::{Bench, id, kill, processes_where, wait_until};
+use crate::terminal::{Workspace, code, text};
 
 #[test]
 fn cancel_asks_first() {
@@ -222,4 +225,30 @@ fn a_cancel_that_comes_with_the_start_is_not_lost() {
             assert!(matches!(run.outcome(task), Cancelled | Skipped), "{task}: {:?}", run.outcome(task));
         }
     }
+}
+
+#[test]
+fn a_run_that_cannot_be_ended_keeps_nobody_from_ending_the_others() {
+    let workspace = Workspace::new();
+    for task in ["A", "B", "C"] {
+        workspace.task(task, 1, &format!("touch on-{task}; exec sleep 600"));
+        assert!(workspace.call(&["run", "--task", task, "--detach"]).status.success());
+        workspace.wait_for_file(&format!("on-{task}"));
+    }
+    // The newest comes first.
+    let runs = run::runs(&workspace.state());
+    let held = RunPaths::of(&workspace.state(), &runs[0].run).dir().join("requests");
+    let aside = held.with_extension("aside");
+    fs::rename(&held, &aside).unwrap();
+    fs::write(&held, "").unwrap();
+    let cancelled = workspace.call(&["cancel", "--all", "--kill"]);
+    assert_eq!(code(&cancelled), Some(1));
+    let (said, failed) = (text(&cancelled.stdout), text(&cancelled.stderr));
+    assert_eq!(said, format!("killing run {}\nkilling run {}\n", runs[1].run, runs[2].run));
+    assert!(failed.contains(&format!("cancelling run {}: ", runs[0].run)), "{failed}");
+    wait_until("the others are over", || run::unfinished(&workspace.state()).len() == 1);
+    fs::remove_file(&held).unwrap();
+    fs::rename(&aside, &held).unwrap();
+    assert_eq!(code(&workspace.call(&["cancel", "--all", "--kill"])), Some(0));
+    workspace.wait_for_end();
 }

@@ -7,6 +7,7 @@ mod agents;
 mod bench;
 mod cancel;
 mod ends;
+mod held;
 mod history;
 mod levels;
 mod output;

@@ -79,7 +79,7 @@ impl Clock {
 impl Live {
     pub(super) fn new() -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        let mut quiet = Quiet::default();
+        let mut quiet = Quiet;
         quiet.begin();
         Self {
             screen,
@@ -258,7 +258,7 @@ mod tests {
             tasks: HashMap::new(),
             paint: Paint::of_stdout(),
             estimated: None,
-            quiet: Quiet::default(),
+            quiet: Quiet,
             hidden: false,
         };
         let mut view = View::default();
