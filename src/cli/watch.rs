@@ -1,10 +1,11 @@
 //! `feature-build watch`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::format::Format;
 use super::{Context, follow, run_named};
-use crate::run::{self, RunState};
+use crate::run::{self, RunId, RunState};
 
 /// Follow a run as `run` shows it, whoever started it. Ctrl-C ends the view, not the run.
 ///
@@ -21,10 +22,26 @@ pub(super) struct Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir()?;
-    let newest = || run::unfinished(&state_dir).into_iter().find(|run| run.state == RunState::Running);
     let run = match &args.run {
-        Some(name) => Some(run_named(&state_dir, name)?),
-        None => newest().map(|run| run.run),
+        Some(name) => {
+            let run = run_named(&state_dir, name)?;
+            run::may_follow(&state_dir, &run)?;
+            Some(run)
+        }
+        None => newest(&state_dir)?,
     };
     follow::watch(&state_dir, run, args.format)
+}
+
+/// The newest run in progress; a task that calls this means none that waits for it.
+fn newest(state_dir: &Path) -> Result<Option<RunId>, run::WaitsForItself> {
+    let running = run::unfinished(state_dir).into_iter().filter(|run| run.state == RunState::Running);
+    let mut refused = Ok(None);
+    for run in running {
+        match run::may_follow(state_dir, &run.run) {
+            Ok(()) => return Ok(Some(run.run)),
+            Err(error) => refused = refused.and(Err(error)),
+        }
+    }
+    refused
 }

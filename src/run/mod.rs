@@ -16,6 +16,7 @@ mod history;
 mod journal;
 mod kept;
 mod lock;
+mod nesting;
 mod order;
 mod output;
 mod past;
@@ -47,6 +48,7 @@ pub use history::{
     History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished, unreadable,
 };
 pub use journal::{JournalError, read_journal, read_run};
+pub use nesting::{Caller, WaitsForItself, may_follow, may_follow_task};
 pub use order::{Budget, Limits, Order};
 pub use output::{OutputError, OutputFollower, Piece};
 pub use paths::{RunPaths, runs_dir};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Keep, RetryPolicy, RunId};
+use super::{Caller, Keep, RetryPolicy, RunId};
 use crate::agent::{Handling, Usage};
 use crate::plan::Schedule;
 use crate::task::TaskId;
@@ -53,6 +53,9 @@ pub struct Order {
     /// What the run's agents may use together.
     #[serde(default)]
     pub budget: Budget,
+    /// The attempts that the run was started by and that went on then, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<Caller>,
     /// The hash of the configuration that the user trusted when the run was started.
     #[serde(default)]
     pub trusted: String,

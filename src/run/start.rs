@@ -16,7 +16,8 @@ use thiserror::Error;
 use super::estimate::Hint;
 use super::guard::Fed;
 use super::{
-    Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, history, private, random, runs_dir, seal, system,
+    Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, WaitsForItself, history, nesting, private, random,
+    runs_dir, seal, system,
 };
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
@@ -79,6 +80,9 @@ pub enum StartError {
     /// A task of the schedule has no command.
     #[error("starting a run: task {0} has no command")]
     NoCommand(TaskId),
+    /// A task calls this, and the run would wait for that task.
+    #[error("starting a run: {0}")]
+    WaitsForItself(WaitsForItself),
     /// The run's folder cannot be written.
     #[error("starting a run: writing {}{}", .path.display(), what_to_do(.source))]
     Write {
@@ -167,6 +171,8 @@ pub fn start(
     }
     let (root, config) = (trusted.root(), trusted.config());
     let state_dir = state_dir(root, config);
+    let tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| &task.id);
+    let callers = nesting::may_start(&state_dir, tasks).map_err(StartError::WaitsForItself)?;
     let (run, paths) = make_folder(root, &state_dir)?;
     let order = Order {
         run: run.clone(),
@@ -184,6 +190,7 @@ pub fn start(
         retry: retry_policy(config, options),
         estimates: estimates(&state_dir, schedule),
         state_dir,
+        callers,
         trusted: trusted.hash().into(),
     };
     write_order(&paths, &order, commands, trusted)?;
@@ -375,6 +382,9 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<T
         if is_of_an_editor(&name) {
             command.env_remove(name);
         }
+    }
+    if nesting::is_mark_stale() {
+        command.env_remove(system::MARK);
     }
     let helper = command.status().map_err(failed)?;
     // This process's end of the pipe: while it is open, the end of the supervisor's word would never be seen.

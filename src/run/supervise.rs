@@ -45,7 +45,9 @@ use super::record::Recorder;
 use super::request::{Asked, Request};
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
-use super::{Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, read_run, role, seal, system};
+use super::{
+    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, nesting, read_run, role, seal, system,
+};
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
 
@@ -369,7 +371,7 @@ impl Supervisor {
             ("FEATURE_BUILD_WAVE", wave),
             ("FEATURE_BUILD_FILE", file),
             ("FEATURE_BUILD_WORKSPACE", order.root.display().to_string()),
-            ("FEATURE_BUILD_LOG", log.display().to_string()),
+            (nesting::LOG, log.display().to_string()),
             (system::MARK, mark(order, task, attempt)),
         ];
         let handling = order.handling.get(task).cloned().unwrap_or_default();

@@ -6,6 +6,7 @@
 #[path = "../run/bench.rs"]
 mod bench;
 mod chance;
+mod circles;
 mod clocks;
 mod deaths;
 mod family;

@@ -10,6 +10,7 @@ mod ends;
 mod held;
 mod history;
 mod levels;
+mod nesting;
 mod output;
 mod pausing;
 mod retries;

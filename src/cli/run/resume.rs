@@ -21,7 +21,7 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
     }
     let mut going = Vec::new();
     for run in &unfinished {
-        match go_on(state_dir, run) {
+        match go_on(state_dir, run, detach) {
             Ok(()) => going.push(run.clone()),
             // One that cannot be taken over keeps nobody from the others.
             Err(error) if unfinished.len() > 1 => eprintln!("feature-build: {}", shown(&format!("{error:#}"))),
@@ -49,7 +49,10 @@ fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<(Vec<RunId>, 
 }
 
 /// One that lost its supervisor gets a new one; one that was paused goes on.
-fn go_on(state_dir: &Path, run: &RunId) -> anyhow::Result<()> {
+fn go_on(state_dir: &Path, run: &RunId, detach: bool) -> anyhow::Result<()> {
+    if !detach {
+        run::may_follow(state_dir, run)?;
+    }
     let dir = RunPaths::of(state_dir, run).dir().to_path_buf();
     if run::resume(&dir, Takeover::Continue, &Launcher::default())? == Resumed::Owned {
         run::go_on(state_dir, run)?;

@@ -1,9 +1,11 @@
 //! What a supervisor does with a task that another run has.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::watch;
 
 use super::super::guard::{Ending, Wanted};
-use super::super::{Event, Outcome, RunId, RunPaths, journal, system};
+use super::super::{Event, Outcome, RunId, RunPaths, journal, nesting, system};
 use super::Supervisor;
 use super::asked::CANCELLED;
 use super::attachment::{Attachment, Detached};
@@ -20,6 +22,9 @@ impl Supervisor {
             // Nobody can be waited for: the guard that is started next looks again.
             return self.course.again(&task);
         };
+        if let Some(reason) = self.would_wait_for_itself(&task).await {
+            return self.end(&task, Ending::not_started(Outcome::Failed, reason)).await;
+        }
         if self.attached.insert(task.clone(), other.clone()).as_ref() != Some(&other) {
             self.recorder.record(Event::TaskAttached { task: task.clone(), run: other.clone() }).await;
         }
@@ -28,6 +33,18 @@ impl Supervisor {
         let paths = RunPaths::of(&self.order.state_dir, &other);
         let attachment = Attachment { task, other, paths, since: journal::now(), wanted, mail: self.mail.clone() };
         tokio::spawn(attachment.attend());
+    }
+
+    /// Two tasks may each have started a run that wants the other one: whichever comes second sees it here.
+    async fn would_wait_for_itself(&self, task: &TaskId) -> Option<String> {
+        if self.order.callers.is_empty() {
+            return None;
+        }
+        let (state_dir, callers) = (self.order.state_dir.clone(), self.order.callers.clone());
+        let wanted = BTreeSet::from([task.clone()]);
+        let looked = tokio::task::spawn_blocking(move || nesting::may_wait(&state_dir, &callers, &wanted)).await;
+        // A look that failed has found nothing.
+        looked.ok()?.err().map(|error| error.to_string())
     }
 
     /// The newest attempt of this task started nothing: the next one gets its place.
