@@ -4,7 +4,7 @@ use tower_lsp::ls_types::{self as lsp, CodeAction, CodeActionOrCommand, CodeActi
 
 use super::capabilities::{ACTION_KIND, Abilities};
 use super::lenses::Offers;
-use crate::agent::safe;
+use super::plain;
 
 /// The offers of a file as code actions, where the editor asks for their kind.
 pub(super) fn of(
@@ -25,7 +25,7 @@ pub(super) fn of(
     }
     let action = |offer: &super::lenses::Offer| {
         let arguments = serde_json::to_value(offer.target.at(root.to_string())).ok().map(|target| vec![target]);
-        let title = safe::line(offer.action.as_bytes());
+        let title = plain::line(&offer.action);
         let command = lsp::Command { title: title.clone(), command: offer.command.id().to_string(), arguments };
         if !abilities.action_literals {
             return CodeActionOrCommand::Command(command);

@@ -20,6 +20,7 @@ use tower_lsp::{Client, LanguageServer};
 use super::capabilities::{self, Abilities};
 use super::commands::{Command, Target};
 use super::main_loop::{Heard, Request};
+use super::plain;
 use super::waves::{self, Runs, Waves};
 
 /// The protocol's side of the server.
@@ -69,7 +70,7 @@ impl Backend {
     }
 
     async fn command(&self, command: Command, arguments: Vec<Value>, loud: bool) -> Result<Value> {
-        let target = Target::of(arguments).map_err(Error::invalid_params)?;
+        let target = Target::of(arguments).map_err(|wrong| Error::invalid_params(plain::text(&wrong)))?;
         self.ask(|answer| Request::Command { command, target, loud, answer }).await
     }
 }
@@ -135,7 +136,7 @@ impl LanguageServer for Backend {
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
         let Some(command) = Command::of(&params.command) else {
-            return Err(Error::invalid_params(format!("no command \"{}\" here", params.command)));
+            return Err(Error::invalid_params(plain::text(&format!("no command \"{}\" here", params.command))));
         };
         self.command(command, params.arguments, true).await.map(Some)
     }

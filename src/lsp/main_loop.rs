@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{
     CodeActionOrCommand, CodeActionParams, CodeLens, Command as LspCommand, DidChangeTextDocumentParams,
-    DidOpenTextDocumentParams, InitializeParams, MessageActionItem, MessageType, NumberOrString, ProgressToken, Range,
-    Uri, WorkspaceFoldersChangeEvent,
+    DidOpenTextDocumentParams, InitializeParams, MessageType, NumberOrString, ProgressToken, Range, Uri,
+    WorkspaceFoldersChangeEvent,
 };
 
 use super::actions;
@@ -32,6 +32,7 @@ use super::commands::{Command, Started, Target};
 use super::diagnostics::{Outbox, Sources};
 use super::documents::{Document, Documents};
 use super::lenses::{self, Offers};
+use super::plain::{self, Plain};
 use super::progress::{self, Shown};
 use super::proto::{path_of, uri_of};
 use super::root::{self, Done, Lines, Nearest, Rest, Root, Slot, Work, shown_root};

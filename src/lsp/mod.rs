@@ -20,6 +20,7 @@ mod events;
 mod lenses;
 mod main_loop;
 mod pipes;
+mod plain;
 mod progress;
 mod proto;
 mod root;

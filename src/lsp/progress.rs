@@ -9,14 +9,14 @@ use tower_lsp::ls_types::{
     WorkDoneProgressReport, notification,
 };
 
+use super::plain;
 use super::proto::duration;
-use crate::agent::safe;
 use crate::run::{self, Counts, Level, Outcome, TaskState, TaskView, View};
 
 /// At most ten reports a second: more than an editor can draw, and each is a message to it.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 
-/// What the bar shows.
+/// What the bar shows; foreign text in it as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     /// The run in words.
@@ -37,9 +37,7 @@ impl Shown {
         let percentage = u32::try_from(u64::from(done) * 100 / u64::from(total.max(1))).unwrap_or(100);
         let over = view.finished.is_some();
         let message = if over { summary(view) } else { message(view, last, left_ms) };
-        // Both quote task files and output.
-        let (title, message) = (safe::line(title(view).as_bytes()), safe::line(message.as_bytes()));
-        Self { title, message, percentage, over }
+        Self { title: title(view), message, percentage, over }
     }
 }
 
@@ -140,9 +138,9 @@ pub(super) async fn show(client: Client, token: ProgressToken, mut shown: watch:
     }
     let begun = shown.borrow_and_update().clone();
     let begin = WorkDoneProgressBegin {
-        title: begun.title,
+        title: plain::line(&begun.title),
         cancellable: Some(true),
-        message: Some(begun.message),
+        message: Some(plain::line(&begun.message)),
         percentage: Some(begun.percentage),
     };
     tell(&client, &token, WorkDoneProgress::Begin(begin)).await;
@@ -156,13 +154,13 @@ pub(super) async fn show(client: Client, token: ProgressToken, mut shown: watch:
         // Without a percentage in each report VS Code ignores the whole report, once `begin` had one.
         let report = WorkDoneProgressReport {
             cancellable: Some(true),
-            message: Some(now.message),
+            message: Some(plain::line(&now.message)),
             percentage: Some(now.percentage),
         };
         tell(&client, &token, WorkDoneProgress::Report(report)).await;
         tokio::time::sleep(BETWEEN_REPORTS).await;
     }
-    let message = Some(shown.borrow().message.clone());
+    let message = Some(plain::line(&shown.borrow().message));
     tell(&client, &token, WorkDoneProgress::End(WorkDoneProgressEnd { message })).await;
 }
 

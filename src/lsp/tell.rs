@@ -1,20 +1,39 @@
 //! Words for the user and for the editor's log. They may quote a file, an output, the name of a folder: all go through here,
 //! and none of them can steer what shows it.
+#![expect(clippy::disallowed_methods, reason = "this is the place that they are left to")]
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use tower_lsp::Client;
-use tower_lsp::ls_types::{MessageType, ShowDocumentParams};
+use tower_lsp::ls_types::{MessageActionItem, MessageType, ShowDocumentParams};
 
+use super::plain::{self, Plain};
 use super::proto::uri_of;
 use crate::agent::safe;
 
 /// Shows the user a message.
-pub(super) async fn user(client: &Client, kind: MessageType, message: &str) {
-    client.show_message(kind, safe::text(message.as_bytes())).await;
+pub(super) async fn user(client: &Client, kind: MessageType, message: impl Into<Plain>) {
+    client.show_message(kind, message.into().into_string()).await;
 }
 
-/// Tells the editor's log.
+/// Asks the user to choose one of some answers: its place among them; nothing where the user chose none, or the editor
+/// cannot ask.
+pub(super) async fn ask(
+    client: &Client,
+    kind: MessageType,
+    question: impl Into<Plain>,
+    answers: &[&str],
+) -> Option<usize> {
+    let titles: Vec<String> = answers.iter().map(|answer| plain::line(answer)).collect();
+    let action = |title: &String| MessageActionItem { title: title.clone(), properties: HashMap::new() };
+    let actions = titles.iter().map(action).collect();
+    let question = question.into().into_string();
+    let chosen = client.show_message_request(kind, question, Some(actions)).await.ok()??;
+    titles.iter().position(|title| *title == chosen.title)
+}
+
+/// Tells the editor's log, which shows a text as it is.
 pub(super) async fn log(client: &Client, kind: MessageType, message: &str) {
     client.log_message(kind, safe::text(message.as_bytes())).await;
 }

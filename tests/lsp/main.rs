@@ -3,6 +3,7 @@
 
 mod estimates;
 mod failures;
+mod foreign;
 mod harness;
 mod init;
 mod lifecycle;

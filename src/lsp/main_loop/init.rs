@@ -58,16 +58,11 @@ async fn ask(client: &Client, root: PathBuf, name: &str) -> Result<Option<String
             "no agent that feature-build knows is installed ({known}); install one, or write a command of your own into {CONFIG_FILE}"
         ));
     }
-    let action =
-        |agent: &agent::Found| MessageActionItem { title: agent.title.clone(), properties: HashMap::default() };
-    let name = agent::safe::line(name.as_bytes());
+    let name = plain::line(name);
     let question = format!("Who shall do the tasks of {name}? The answer is written into {CONFIG_FILE}.");
-    let actions = here.iter().map(action).collect();
-    // A client that cannot ask, or a user who closes the question, chooses nothing.
-    let Ok(Some(answer)) = client.show_message_request(MessageType::INFO, question, Some(actions)).await else {
-        return Ok(None);
-    };
-    let Some(chosen) = here.into_iter().find(|agent| agent.title == answer.title) else { return Ok(None) };
+    let titles: Vec<&str> = here.iter().map(|agent| agent.title.as_str()).collect();
+    let answer = tell::ask(client, MessageType::INFO, &question, &titles).await;
+    let Some(chosen) = answer.and_then(|answer| here.into_iter().nth(answer)) else { return Ok(None) };
     let written = tokio::task::spawn_blocking(move || {
         let preset = agent::agent(&Config::default(), &chosen.name).unwrap_or_default();
         agent::write_starter(&root, &agent::starter(&chosen.name, &preset)).map(|()| chosen.title)

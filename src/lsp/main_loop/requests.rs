@@ -105,7 +105,7 @@ impl State {
         let root_uri = root.uri();
         let lens = |offer: &lenses::Offer| {
             let arguments = serde_json::to_value(offer.target.at(root_uri.clone())).ok().map(|target| vec![target]);
-            let title = agent::safe::line(offer.lens.as_ref()?.as_bytes());
+            let title = plain::line(offer.lens.as_ref()?);
             let command = LspCommand { title, command: offer.command.id().to_string(), arguments };
             Some(CodeLens { range, command: Some(command), data: None })
         };
@@ -270,7 +270,7 @@ impl State {
     /// Says why nothing was started. Editors do not show the answers of commands: the user is told besides.
     pub(super) fn refuse(&self, reason: &str, loud: bool, answer: oneshot::Sender<Value>) {
         // Some programs show it.
-        let reason = agent::safe::text(reason.as_bytes());
+        let reason = plain::text(reason);
         if loud {
             self.message(MessageType::WARNING, reason.clone());
         }
@@ -298,7 +298,8 @@ impl State {
         tokio::task::spawn_blocking(move || {
             let tasks = task.as_ref().map(std::slice::from_ref);
             let failed = runs.iter().find_map(|(run, level)| run::cancel(&state_dir, run, tasks, *level).err());
-            let reason = reason.or(failed.map(|error| format!("cancelling: {error}")));
+            let reason =
+                reason.or(failed.map(|error| format!("cancelling: {error}"))).map(|reason| plain::text(&reason));
             let _ = answer.send(json!({ "cancelled": runs.keys().collect::<Vec<_>>(), "reason": reason }));
         });
     }
@@ -329,8 +330,8 @@ impl State {
         let log = target.task.as_deref().and_then(|task| self.log_of(path, task));
         let Some(log) = log else {
             let reason = format!("{} has no log yet", target.words());
-            self.message(MessageType::INFO, reason.clone());
-            let _ = answer.send(json!({ "uri": null, "reason": reason }));
+            let _ = answer.send(json!({ "uri": null, "reason": plain::text(&reason) }));
+            self.message(MessageType::INFO, reason);
             return;
         };
         let uri = uri_of(&log);
@@ -444,7 +445,7 @@ pub(super) fn answer_nothing(request: Request) {
         Request::Runs { answer, .. } => drop(answer.send(Runs { runs: Vec::new() })),
         Request::Command { target, answer, .. } => {
             let reason = format!("no workspace at \"{}\"", target.root);
-            drop(answer.send(json!(Started::nothing(reason))));
+            drop(answer.send(json!(Started::nothing(plain::text(&reason)))));
         }
     }
 }

@@ -117,12 +117,10 @@ impl State {
         let Some(first) = first.filter(|_| self.abilities.interactive_messages).map(|task| task.id.clone()) else {
             return self.message(MessageType::ERROR, message);
         };
-        let open = format!("Open log of {first}");
         let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
         tokio::spawn(async move {
-            let action = MessageActionItem { title: open, properties: std::collections::HashMap::default() };
-            let chosen = client.show_message_request(MessageType::ERROR, message, Some(vec![action])).await;
-            if let Ok(Some(_)) = chosen {
+            let open = format!("Open log of {first}");
+            if tell::ask(&client, MessageType::ERROR, &message, &[&open]).await.is_some() {
                 let _ = happenings.send(Happening::LogWanted { root, task: first }).await;
             }
         });

@@ -198,9 +198,9 @@ impl State {
     }
 
     /// Tells the user.
-    pub(super) fn message(&self, kind: MessageType, message: String) {
-        let client = self.client.clone();
-        tokio::spawn(async move { tell::user(&client, kind, &message).await });
+    pub(super) fn message(&self, kind: MessageType, message: impl Into<Plain>) {
+        let (client, message) = (self.client.clone(), message.into());
+        tokio::spawn(async move { tell::user(&client, kind, message).await });
     }
 
     /// Tells the editor's log.

@@ -26,7 +26,7 @@ impl Question {
     fn text(&self) -> String {
         let parts = self.standing.describe(&self.subject, |name| agent::agent(self.subject.config(), name)?.command);
         let lines: Vec<String> = parts.iter().flat_map(|part| shortened(part)).collect();
-        let what = agent::safe::line(self.again.1.words().as_bytes());
+        let what = plain::line(&self.again.1.words());
         let why = match self.standing {
             Standing::Changed { .. } => "This configuration is not the one that you trusted.",
             Standing::Trusted(_) | Standing::New => "You have not trusted this configuration yet.",
@@ -57,7 +57,7 @@ impl State {
         if !self.abilities.message_requests {
             let text = question.text();
             let how = format!("{text}\nTo trust it, call in a terminal: feature-build -C {} trust", path.display());
-            return self.message(MessageType::WARNING, how);
+            return self.message(MessageType::WARNING, Plain::exact(&how));
         }
         root.asking = true;
         let (client, happenings) = (self.client.clone(), self.happenings.clone());
@@ -82,10 +82,9 @@ impl State {
 
 /// Asks; what is to be started where the user said yes.
 async fn ask(client: &Client, question: Question, show_document: bool) -> Option<(Command, Target)> {
-    let action = |title: &str| MessageActionItem { title: title.into(), properties: HashMap::new() };
-    let actions = vec![action(YES), action(SHOW), action(NO)];
-    let chosen = client.show_message_request(MessageType::WARNING, question.text(), Some(actions)).await.ok()??;
-    match chosen.title.as_str() {
+    let answers = [YES, SHOW, NO];
+    let chosen = tell::ask(client, MessageType::WARNING, Plain::exact(&question.text()), &answers).await?;
+    match answers.get(chosen).copied()? {
         YES => trust(client, question).await,
         SHOW => {
             tell::file(client, show_document, "configuration", &question.subject.root().join(CONFIG_FILE)).await;
