@@ -17,6 +17,23 @@ export default tseslint.config(
     },
   },
   {
+    files: ["src/**/*.ts"],
+    ignores: ["src/tell.ts", "src/questions.ts"],
+    rules: {
+      // Foreign text in them may be a link that runs a command: only these two files know the door.
+      "no-restricted-properties": [
+        "error",
+        ...[
+          "showErrorMessage",
+          "showWarningMessage",
+          "showInformationMessage",
+          "setStatusBarMessage",
+          "withProgress",
+        ].map((property) => ({ property, message: "Use tell.ts: foreign text is no markup there." })),
+      ],
+    },
+  },
+  {
     files: ["test/**/*.ts"],
     rules: { "@typescript-eslint/no-floating-promises": "off" },
   },

@@ -19,7 +19,7 @@ impl Plain {
     /// A text that somebody has to judge to its last character: what would begin a link or an icon is written as its number,
     /// as [`safe::exact`] does with what nobody would see. A `$(` that is no icon stays: commands are full of them.
     pub(super) fn exact(shown: &str) -> Self {
-        Self(apart(shown, "\\u{28}", is_icon_name))
+        Self(apart(&safe::text(shown.as_bytes()), "\\u{28}", is_icon_name))
     }
 
     /// The words.

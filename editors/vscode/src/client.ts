@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import {
   CodeLensRequest,
   LanguageClient,
+  ShowMessageNotification,
   ShowMessageRequest,
   type LanguageClientOptions,
   State,
@@ -10,6 +11,7 @@ import {
 } from "vscode-languageclient/node";
 import { Asking } from "./asking";
 import { findServer } from "./findServer";
+import { foreignLine } from "./foreign";
 import {
   EVENT,
   RUNS,
@@ -23,8 +25,9 @@ import {
 } from "./protocol";
 import { saveTaskFiles } from "./saving";
 import { PromptLenses } from "./promptLenses";
-import { ask } from "./questions";
+import { ask, show } from "./questions";
 import type { Store } from "./store";
+import { tellError, tellWarning } from "./tell";
 
 const DOCUMENTS = [
   { scheme: "file", language: "markdown" },
@@ -97,6 +100,7 @@ export class Client implements vscode.Disposable {
       this.#store.takeEvent(event);
     });
     client.onRequest(ShowMessageRequest.type, ask);
+    client.onNotification(ShowMessageNotification.type, show);
     client.onNotification(WAVES_CHANGED, (changed: WavesChanged) => {
       asking.changed(changed);
     });
@@ -152,6 +156,12 @@ export class Client implements vscode.Disposable {
   #middleware(): Middleware {
     return {
       provideCodeLenses: (document, token, next) => this.#lenses.answer(document, token, () => next(document, token)),
+      // The server has made words of them already; an older one, found on PATH, may not.
+      handleWorkDoneProgress: (token, progress, next) => {
+        if ("title" in progress) progress.title = foreignLine(progress.title);
+        if (progress.message !== undefined) progress.message = foreignLine(progress.message);
+        next(token, progress);
+      },
       executeCommand: async (command, args: unknown[], next): Promise<unknown> => {
         if (!STARTING.includes(command)) return (await next(command, args)) as unknown;
         if (!vscode.workspace.isTrusted) return refuseWithoutTrust();
@@ -186,7 +196,7 @@ export class Client implements vscode.Disposable {
 }
 
 async function offerSettings(message: string): Promise<void> {
-  const choice = await vscode.window.showErrorMessage(message, "Open Settings", "Show How to Get It");
+  const choice = await tellError(message, "Open Settings", "Show How to Get It");
   if (choice === "Open Settings") {
     await vscode.commands.executeCommand("workbench.action.openSettings", "featureBuild.server.path");
   } else if (choice === "Show How to Get It") {
@@ -196,13 +206,13 @@ async function offerSettings(message: string): Promise<void> {
 
 function refuseWithoutTrust(): Started {
   const message = "Nothing runs in Restricted Mode: a task is a program that this folder chooses.";
-  void vscode.window.showWarningMessage(message, "Manage Workspace Trust").then((choice) => {
+  void tellWarning(message, "Manage Workspace Trust").then((choice) => {
     if (choice !== undefined) void vscode.commands.executeCommand("workbench.trust.manage");
   });
   return { run: null, reason: "untrusted" };
 }
 
 function nothing(reason: string): Started {
-  void vscode.window.showErrorMessage(`Nothing was started: ${reason}.`);
+  void tellError(`Nothing was started: ${reason}.`);
   return { run: null, reason };
 }

@@ -1,11 +1,13 @@
 import * as vscode from "vscode";
 import type { Client } from "./client";
 import { configure } from "./configure";
+import { errorText, foreignLine } from "./foreign";
 import { followOutput } from "./followOutput";
 import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
 import { harder, isBad, type RunView, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { targetOf, type PlacedTask, type Store } from "./store";
+import { tell, tellError } from "./tell";
 import * as text from "./text";
 import { rowTarget, type Row } from "./wavesView";
 
@@ -29,12 +31,25 @@ export function registerCommands(store: Store, client: Client): vscode.Disposabl
       client.log.show();
     },
   };
-  const registered = Object.entries(all).map(([id, command]) => vscode.commands.registerCommand(id, command));
+  const registered = Object.entries(all).map(([id, command]) =>
+    vscode.commands.registerCommand(id, (row?: Row) => told(() => command(row))),
+  );
   return vscode.Disposable.from(...registered);
 }
 
+/** What fails is told here: VS Code would show the error itself, and with it links that a path or a title brings. */
+async function told(command: () => unknown): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    if (!(error instanceof vscode.CancellationError)) void tellError(errorText(error));
+  }
+}
+
+/** A row of a list. Its texts may be foreign; of an icon it says the name. */
 interface Choice<T> extends vscode.QuickPickItem {
   readonly value?: T;
+  readonly icon?: string;
 }
 
 class Commands {
@@ -61,7 +76,7 @@ class Commands {
   async runFile(what: "wave" | "task"): Promise<void> {
     const placed = await this.#activeTask();
     if (placed === undefined) {
-      void vscode.window.showInformationMessage("This file is no task.");
+      void tell("This file is no task.");
       return;
     }
     const { root, feature, wave } = placed;
@@ -110,7 +125,7 @@ class Commands {
       choices.push(...runs.map((run) => ({ ...runChoice(run), value: { root, run } })));
     }
     if (choices.length === 0) {
-      void vscode.window.showInformationMessage("Nothing has run here yet.");
+      void tell("Nothing has run here yet.");
       return;
     }
     const choice = await pickAlways(choices, "Runs, the newest first");
@@ -124,18 +139,21 @@ class Commands {
     const choices: Choice<() => Promise<unknown>>[] = [
       ...live.flatMap((run) => this.#endsOf(run)),
       ...(live.some((run) => openTasks(run).length > 0)
-        ? [{ label: "$(debug-stop) End a task…", value: () => this.#endTask(live) }]
+        ? [{ icon: "debug-stop", label: "End a task…", value: () => this.#endTask(live) }]
         : []),
       ...failures.map((placed) => ({
-        label: `$(error) Open failed task ${placed.task.id}`,
+        icon: "error",
+        label: `Open failed task ${placed.task.id}`,
         description: placed.task.title,
         value: () => openTask(placed),
       })),
-      ...(failures.length === 0 ? [] : [{ label: "$(debug-restart) Re-run failed", value: () => this.rerunFailed() }]),
-      { label: "$(output) Open a log…", value: () => this.openLog(undefined) },
-      { label: "$(terminal) Follow output…", value: () => this.follow(undefined) },
-      { label: "$(play) Run…", value: () => this.run(undefined) },
-      { label: "$(history) Show runs", value: () => this.showRuns() },
+      ...(failures.length === 0
+        ? []
+        : [{ icon: "debug-restart", label: "Re-run failed", value: () => this.rerunFailed() }]),
+      { icon: "output", label: "Open a log…", value: () => this.openLog(undefined) },
+      { icon: "terminal", label: "Follow output…", value: () => this.follow(undefined) },
+      { icon: "play", label: "Run…", value: () => this.run(undefined) },
+      { icon: "history", label: "Show runs", value: () => this.showRuns() },
     ];
     const choice = await pickAlways(choices, "Feature Build");
     await choice?.();
@@ -145,7 +163,7 @@ class Commands {
   #endsOf(run: RunView): Choice<() => Promise<unknown>>[] {
     const description = text.progress([run], Date.now());
     return usualFirst(harder(run.cancelling)).map((level) => ({
-      label: text.endOf("run", run.title, level),
+      ...text.endOf("run", run.title, level),
       description,
       value: () => execute(ServerCommand.cancel, { root: run.root, run: run.id, level }),
     }));
@@ -165,7 +183,7 @@ class Commands {
     if (chosen === undefined) return;
     const { run, task } = chosen;
     const levels = usualFirst(harder(task.cancelling)).map((level) => ({
-      label: text.endOf("task", task.id, level),
+      ...text.endOf("task", task.id, level),
       value: level,
     }));
     const level = await pickAlways(levels, `End ${task.id}: how?`);
@@ -188,13 +206,15 @@ class Commands {
           const states = ["ready", "waiting", "done", "needs-person", "unrunnable"];
           const described = states.filter((state) => count(state) > 0).map((state) => `${count(state)} ${state}`);
           return {
-            label: `$(play) Wave ${wave.wave ?? ""}`,
+            icon: "play",
+            label: `Wave ${wave.wave ?? ""}`,
             description: described.join(", "),
             value: { ...target, ...(wave.wave === null ? {} : { wave: wave.wave }) },
           };
         });
         const all = {
-          label: "$(run-all) All waves",
+          icon: "run-all",
+          label: "All waves",
           description: text.plural(open.length, "open wave"),
           value: target,
         };
@@ -226,11 +246,11 @@ class Commands {
       .map((placed) => {
         const attempt = this.#store.attempt(placed.root.root, placed.task);
         const state = attempt?.state === "finished" ? text.outcome(attempt) : "running";
-        const sign = isBad(attempt?.outcome) ? "$(error) " : "";
-        return { label: `${sign}${placed.task.id}`, description: state, detail: placed.task.title, value: placed };
+        const icon = isBad(attempt?.outcome) ? { icon: "error" } : {};
+        return { ...icon, label: placed.task.id, description: state, detail: placed.task.title, value: placed };
       });
     if (choices.length === 0) {
-      void vscode.window.showInformationMessage("No task has run here yet: there are no logs.");
+      void tell("No task has run here yet: there are no logs.");
       return undefined;
     }
     return pickAlways(choices, question);
@@ -250,7 +270,7 @@ class Commands {
       (placed) => placed.root.root === root && placed.task.latest?.run === run.run,
     );
     if (tasks.length === 0) {
-      void vscode.window.showInformationMessage("All tasks of this run have newer attempts.");
+      void tell("All tasks of this run have newer attempts.");
       return;
     }
     const choices = tasks.map((placed) => {
@@ -288,23 +308,34 @@ async function execute(command: ServerCommand, target: Target): Promise<void> {
 async function pick<T>(choices: Choice<T>[], title: string): Promise<T | undefined> {
   const real = choices.filter((choice) => choice.value !== undefined);
   if (real.length === 0) {
-    void vscode.window.showInformationMessage("There is nothing to choose: no task is open.");
+    void tell("There is nothing to choose: no task is open.");
     return undefined;
   }
   return real.length === 1 ? real[0]?.value : pickAlways(choices, title);
 }
 
 async function pickAlways<T>(choices: Choice<T>[], title: string): Promise<T | undefined> {
-  const options = { title, matchOnDescription: true, matchOnDetail: true };
-  return (await vscode.window.showQuickPick(choices, options))?.value;
+  const options = { title: foreignLine(title), matchOnDescription: true, matchOnDetail: true };
+  return (await vscode.window.showQuickPick(choices.map(asWords), options))?.value;
 }
 
-function runChoice(run: RunInfo): vscode.QuickPickItem {
+/** A choice whose texts are text and nothing else, behind the icon that we gave it. */
+function asWords<T>(choice: Choice<T>): Choice<T> {
+  const { icon, label, description, detail } = choice;
+  return {
+    ...choice,
+    label: `${icon === undefined ? "" : `$(${icon}) `}${foreignLine(label)}`,
+    ...(description === undefined ? {} : { description: foreignLine(description) }),
+    ...(detail === undefined ? {} : { detail: foreignLine(detail) }),
+  };
+}
+
+function runChoice(run: RunInfo): Choice<never> {
   const state = run.state === "running" ? "running" : text.counts(run.summary);
   const took = run.wall_ms === null ? "" : ` in ${text.duration(run.wall_ms)}`;
-  const sign = run.state === "running" ? "$(sync~spin)" : run.exit_code === 0 ? "$(pass)" : "$(error)";
   return {
-    label: `${sign} ${run.title}`,
+    icon: run.state === "running" ? "sync~spin" : run.exit_code === 0 ? "pass" : "error",
+    label: run.title,
     description: `${state}${took}`,
     detail: new Date(run.started).toLocaleString(),
   };

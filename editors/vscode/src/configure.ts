@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import { ServerCommand } from "./protocol";
 import type { Store } from "./store";
+import { tell } from "./tell";
 
 const TEMPLATE = `# What runs a task: a list of arguments, never a shell.
 # {id} {title} {file} {feature} {wave} {workspace} are filled in for each task.
@@ -16,7 +17,7 @@ const OWN = "A command of my own";
 export async function configure(store: Store): Promise<void> {
   const root = (store.unconfigured() ?? store.roots()[0])?.root ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   if (root === undefined) {
-    void vscode.window.showInformationMessage("Open a folder first.");
+    void tell("Open a folder first.");
     return;
   }
   const uri = vscode.Uri.file(join(root, "feature-build.yaml"));

@@ -2,7 +2,9 @@ import { watch, type FSWatcher } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as vscode from "vscode";
+import { foreignLine } from "./foreign";
 import { logPath, type PlacedTask, type Store } from "./store";
+import { tell } from "./tell";
 import { TerminalText } from "./terminalText";
 import * as text from "./text";
 
@@ -16,11 +18,11 @@ const LOOK_MS = 1000;
 export function followOutput(store: Store, placed: PlacedTask): void {
   const attempt = store.attempt(placed.root.root, placed.task);
   if (attempt?.log === undefined) {
-    void vscode.window.showInformationMessage(`${placed.task.id} has not run yet: there is no output to follow.`);
+    void tell(`${placed.task.id} has not run yet: there is no output to follow.`);
     return;
   }
   const pty = new LogTerminal(store, placed, logPath(placed.root.root, attempt.log));
-  const name = `${placed.task.id} output`;
+  const name = foreignLine(`${placed.task.id} output`);
   vscode.window.createTerminal({ name, pty, iconPath: new vscode.ThemeIcon("output"), isTransient: true }).show(true);
 }
 

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { ServerCommand } from "./protocol";
 import type { RunView } from "./runs";
 import type { Store } from "./store";
+import { tellError } from "./tell";
 import * as text from "./text";
 
 /** Tells when a run has ended and some task of it did not pass, with what one wants to do then. */
@@ -21,7 +22,7 @@ const RERUN = "Re-run failed";
 
 async function tell(run: RunView): Promise<void> {
   const message = `${run.title}: ${text.counts(run.finished?.summary ?? {})}.`;
-  const choice = await vscode.window.showErrorMessage(message, SHOW, RERUN);
+  const choice = await tellError(message, SHOW, RERUN);
   if (choice === SHOW) await vscode.commands.executeCommand("workbench.actions.view.problems");
   if (choice === RERUN) {
     await vscode.commands.executeCommand(ServerCommand.rerunFailed, { root: run.root, run: run.id });

@@ -1,8 +1,19 @@
 import * as vscode from "vscode";
-import { MessageType, type MessageActionItem, type ShowMessageRequestParams } from "vscode-languageclient/node";
+import {
+  MessageType,
+  type MessageActionItem,
+  type ShowMessageParams,
+  type ShowMessageRequestParams,
+} from "vscode-languageclient/node";
+import { exact, foreign } from "./foreign";
 
 /** The server's answer to its own questions that does nothing: what Escape means. */
 const NO = "Not now";
+
+/** Shows what the server tells. */
+export function show({ type, message }: ShowMessageParams): void {
+  void SHOW[type](foreign(message), {});
+}
 
 /**
  * Asks what the server asks. Several lines are asked in a dialog: a notification runs them into one, and what they
@@ -11,10 +22,11 @@ const NO = "Not now";
 export async function ask(question: ShowMessageRequestParams): Promise<MessageActionItem | null> {
   const [message = "", ...lines] = question.message.split("\n");
   const actions = question.actions ?? [];
-  const show = SHOW[question.type];
-  if (lines.length === 0) return (await show(message, {}, ...actions)) ?? null;
+  const ask = SHOW[question.type];
+  if (lines.length === 0) return (await ask(foreign(message), {}, ...actions)) ?? null;
   const items = actions.map((action) => ({ ...action, isCloseAffordance: action.title === NO }));
-  const chosen = await show(message, { modal: true, detail: lines.join("\n") }, ...items);
+  const detail = exact(lines.join("\n"));
+  const chosen = await ask(exact(message), { modal: true, detail }, ...items);
   return actions.find(({ title }) => title === chosen?.title) ?? null;
 }
 

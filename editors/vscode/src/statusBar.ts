@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { foreignLine } from "./foreign";
 import type { RunView, TaskView } from "./runs";
 import type { Store } from "./store";
 import * as text from "./text";
@@ -63,17 +64,15 @@ export class StatusBar implements vscode.Disposable {
 /** More lines than this nobody reads in a tooltip. */
 const TOOLTIP_TASKS = 20;
 
-function tooltip(runs: readonly RunView[]): vscode.MarkdownString {
+/** A text, not Markdown: what tasks and files say is never parsed. */
+function tooltip(runs: readonly RunView[]): string {
   const lines = runs.flatMap((run) => {
     const tasks = [...run.tasks.values()];
     const shown = tasks.slice(0, TOOLTIP_TASKS).map(taskLine);
     const more = tasks.length > shown.length ? [`… and ${text.plural(tasks.length - shown.length, "more task")}`] : [];
     return [`${run.title} (${run.feature})`, ...shown, ...more];
   });
-  const tooltip = new vscode.MarkdownString();
-  // What tasks and files say is text: nothing in it may become a link or a command.
-  for (const line of lines) tooltip.appendText(`${line}\n`);
-  return tooltip;
+  return lines.map(foreignLine).join("\n");
 }
 
 function taskLine(task: TaskView): string {

@@ -82,16 +82,16 @@ export function ending(level: Level | undefined): string | undefined {
 }
 
 /** A level of ending, as a choice. */
-export function endOf(what: "run" | "task", name: string, level: Level): string {
+export function endOf(what: "run" | "task", name: string, level: Level): { icon: string; label: string } {
   switch (level) {
     case "finish-wave":
       return what === "run"
-        ? `$(debug-step-over) Stop ${name} after its present wave`
-        : `$(debug-step-over) Do not start ${name}, nor try it again`;
+        ? { icon: "debug-step-over", label: `Stop ${name} after its present wave` }
+        : { icon: "debug-step-over", label: `Do not start ${name}, nor try it again` };
     case "terminate":
-      return `$(debug-stop) Cancel ${name}`;
+      return { icon: "debug-stop", label: `Cancel ${name}` };
     case "kill":
-      return `$(flame) Kill ${name} now`;
+      return { icon: "flame", label: `Kill ${name} now` };
   }
 }
 

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { foreignLine } from "./foreign";
 import type { FeatureInfo, RootInfo, Target, WaveInfo } from "./protocol";
 import { isActive, isBad, type TaskView } from "./runs";
 import { targetOf, type PlacedTask, type Store } from "./store";
@@ -68,6 +69,10 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   getTreeItem(row: Row): vscode.TreeItem {
+    return asWords(this.#item(row));
+  }
+
+  #item(row: Row): vscode.TreeItem {
     if (row.kind === "feature") return this.#featureItem(row);
     if (row.kind === "wave") return this.#waveItem(row);
     return this.#taskItem(row);
@@ -221,12 +226,25 @@ const STATES: Readonly<Record<PlacedTask["task"]["state"], { icon: vscode.ThemeI
   unrunnable: { icon: icon("warning", "problemsWarningIcon.foreground"), words: "cannot run" },
 };
 
+/** A row whose texts, which tasks and files say, are text and nothing else. */
+function asWords(item: vscode.TreeItem): vscode.TreeItem {
+  if (typeof item.label === "string") item.label = foreignLine(item.label);
+  if (typeof item.description === "string") item.description = foreignLine(item.description);
+  if (typeof item.tooltip === "string") item.tooltip = item.tooltip.split("\n").map(foreignLine).join("\n");
+  if (item.accessibilityInformation !== undefined) {
+    const { label, ...rest } = item.accessibilityInformation;
+    item.accessibilityInformation = { ...rest, label: foreignLine(label) };
+  }
+  return item;
+}
+
 function context(kind: string, flags: Record<string, boolean>): string {
   const set = Object.keys(flags).filter((flag) => flags[flag] === true);
   return `${[kind, ...set].join(";")};`;
 }
 
-function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined): vscode.MarkdownString {
+/** A text, not Markdown: what files and tasks say is never parsed. */
+function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined): string {
   const lines = [
     `${task.id}: ${task.title}`,
     `${feature.title}${wave.wave === null ? "" : `, wave ${wave.wave}`}`,
@@ -237,8 +255,5 @@ function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined
     ...(attempt?.state === "finished" ? [`Last attempt: ${text.outcome(attempt)}`] : []),
     ...(attempt?.reason == null ? [] : [attempt.reason]),
   ];
-  const tooltip = new vscode.MarkdownString();
-  // What files and tasks say is text: nothing in it may become a link or a command.
-  tooltip.appendText(lines.join("\n"));
-  return tooltip;
+  return lines.map(foreignLine).join("\n");
 }

@@ -1,0 +1,100 @@
+// Foreign text in messages and progress: VS Code makes `[text](command:id?arguments)` in them a link, whose click runs the
+// command. Each test writes such a link where a workspace or an agent can, and clicks what is shown. What it would run leaves a
+// file behind.
+import { chmodSync } from "node:fs";
+import test, { after, before } from "node:test";
+import { Code, Workspace, assert, eventually, within } from "./support.mjs";
+
+const FILE = "tasks/backlog/TASK-A-001.md";
+
+let code;
+before(async () => {
+  code = await Code.start();
+});
+after(() => code?.stop());
+
+/** A link that starts a program of the workspace in a terminal of its own. */
+function link(workspace) {
+  const program = workspace.path("evil");
+  workspace.write("evil", `#!/bin/sh\ntouch "${workspace.path("was-run")}"\n`);
+  chmodSync(program, 0o755);
+  const terminal = JSON.stringify({ config: { executable: program } });
+  return `[HERE](command:workbench.action.terminal.new?${encodeURIComponent(terminal)})`;
+}
+
+function writeTask(workspace, id, { title = "A task", feature = "FEAT-A" } = {}) {
+  const keys = { id, title, status: "backlog", feature_id: feature, wave: 1 };
+  const lines = Object.entries(keys).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  workspace.write(`tasks/backlog/${id}.md`, `---\n${lines.join("\n")}\n---\n\n# ${id}\n`);
+}
+
+/** Clicks where the link would be, and proves that it was words: what is shown says it, and nothing was run. */
+async function clickAsAUser(window, workspace, shown) {
+  const message = shown.locator(".notification-list-item-message");
+  await eventually("the foreign text is shown", async () => (await message.innerText()).includes("HERE"));
+  const links = await message.locator("a").allInnerTexts();
+  if (links.length > 0) {
+    await message.locator("a").first().click();
+    await eventually("the link runs its program", () => workspace.has("was-run"));
+  }
+  assert.equal(workspace.has("was-run"), false, "a click on foreign text has run a program");
+  assert.deepEqual(links, [], "foreign text is a link");
+  assert.match(await message.innerText(), /\[HERE\] \(command:workbench\.action\.terminal\.new/, "it reads as what it was");
+}
+
+test("a title in a refused run is no link", async () => {
+  const workspace = new Workspace("exit 0\n");
+  // Read as an option where the command puts it: told with the title, before anything is trusted.
+  workspace.write("feature-build.yaml", 'run:\n  command: [touch, "{title}"]\n');
+  writeTask(workspace, "TASK-A-001", { title: `-${link(workspace)}` });
+  await within(code, workspace, "foreign-title", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    await window.wavesRow("Feature FEAT-A");
+    // There is no lens for what cannot run, but the palette has a command.
+    await window.command("Feature Build: Run Wave of This Task");
+    const told = await window.notification("HERE");
+    await window.screenshot("foreign-title");
+    await clickAsAUser(window, workspace, told);
+  });
+});
+
+test("an agent's last line in the progress is no link", async () => {
+  const workspace = new Workspace("");
+  workspace.write("agent.sh", `echo '${link(workspace)} $(error)'\nwhile [ ! -e go ]; do sleep 0.05; done\n`);
+  writeTask(workspace, "TASK-A-001");
+  await within(code, workspace, "foreign-progress", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.clickLens("▶ Run wave 1 (1 task)");
+    const item = window.page.locator(".statusbar-item").filter({ hasText: "HERE" }).first();
+    await item.waitFor();
+    // A click on the progress in the status bar shows it whole.
+    await item.click();
+    const told = await window.notification("HERE");
+    await window.screenshot("foreign-progress");
+    await clickAsAUser(window, workspace, told);
+    assert.equal(await item.locator(".codicon-error").count(), 0, "a sign in the output is no icon");
+    workspace.write("go", "");
+    await window.statusIs("✓ 1/1");
+  });
+});
+
+test("a feature's name in the message of its failure is no link", async () => {
+  const workspace = new Workspace("exit 3\n");
+  const name = link(workspace);
+  workspace.write(
+    ".guardkit/features/FEAT-A.yaml",
+    `id: FEAT-A\nname: ${JSON.stringify(name)}\ntasks:\n  - id: TASK-A-001\n    file_path: ${FILE}\norchestration:\n  parallel_groups:\n    - [TASK-A-001]\n`,
+  );
+  writeTask(workspace, "TASK-A-001");
+  await within(code, workspace, "foreign-feature", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    const row = await window.wavesRow("HERE");
+    await window.clickLens("▶ Run wave 1 (1 task)");
+    const told = await window.notification("1 failed");
+    await window.screenshot("foreign-feature");
+    await clickAsAUser(window, workspace, told);
+    assert.match(row.text, /\[HERE\] \(command:/, "it reads the same in a row");
+  });
+});
