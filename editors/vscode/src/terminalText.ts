@@ -1,7 +1,10 @@
+import { isUnshown } from "./foreign";
+
 /**
- * Makes a task's output safe for a terminal: colours stay, every other control sequence goes. A log is what some
- * program printed; a terminal would obey it (retitle the window, write to the clipboard, ask questions that come back
- * as typed text).
+ * Makes a task's output safe for a terminal. A log is what some program printed; a terminal would obey it (retitle the
+ * window, write to the clipboard, ask questions that come back as typed text). What is shown is what `agent::safe` shows,
+ * and all of it is seen: no control sequence, no change of reading direction, nothing that is written over (a carriage
+ * return begins a line), and of styles only those that hide nothing.
  *
  * Reads a stream: a sequence that one piece begins and the next one ends is seen whole.
  */
@@ -10,6 +13,8 @@ export class TerminalText {
   #state: State = "text";
   /** The parameters of the sequence that is being read. */
   #parameters = "";
+  /** A carriage return came: the next character begins a line, unless it is a line end itself. */
+  #returned = false;
 
   /** What a terminal may be shown of the next bytes. */
   push(bytes: Uint8Array): string {
@@ -45,9 +50,12 @@ export class TerminalText {
       this.#state = "escape";
       return "";
     }
-    if (char === "\n") return "\r\n";
-    // Backspace and its kind move the cursor; a tab and a carriage return (progress bars) are part of the text.
-    return isControl(code) && char !== "\t" && char !== "\r" ? "" : char;
+    if (char === "\r") this.#returned = true;
+    // Backspace and its kind move the cursor; a tab is part of the text.
+    if (char !== "\t" && char !== "\n" && isUnshown(char)) return "";
+    const line = this.#returned || char === "\n" ? "\r\n" : "";
+    this.#returned = false;
+    return char === "\n" ? line : line + (char === "\u2028" || char === "\u2029" ? " " : char);
   }
 
   #sequence(char: string, code: number): string {
@@ -60,8 +68,25 @@ export class TerminalText {
       return "";
     }
     this.#state = "text";
-    return char === "m" && /^[0-9;:]*$/.test(this.#parameters) ? `\u001b[${this.#parameters}m` : "";
+    const kept = char === "m" ? styles(this.#parameters) : [];
+    return kept.length === 0 ? "" : `\u001b[${kept.join(";")}m`;
   }
+}
+
+/**
+ * What may stay of the parameters of a style (ECMA-48, section 8.3.117): bold, italics, underlines, the six colours, and
+ * their ends. Text that is concealed, or of the background's colour, would be there and not be seen: no background, no black,
+ * white or grey, no colour that is given as a number.
+ */
+function styles(parameters: string): string[] {
+  const all = parameters.split(";");
+  const kept: string[] = [];
+  for (let at = 0; at < all.length; at++) {
+    const parameter = all[at] ?? "";
+    if (parameter === "38" || parameter === "48" || parameter === "58") at += all[at + 1] === "2" ? 4 : 2;
+    else if (/^0*([0134]|2[234]|39|3[1-6]|9[1-6])?$/.test(parameter)) kept.push(parameter);
+  }
+  return kept;
 }
 
 type State = "text" | "escape" | "sequence" | "string" | "string-escape";
@@ -82,9 +107,4 @@ function afterEscape(char: string, code: number): State {
 function inString(code: number): State {
   if (code === BELL) return "text";
   return code === ESCAPE ? "string-escape" : "string";
-}
-
-/** C0, delete, and C1: the latter are control sequences of one character each. */
-function isControl(code: number): boolean {
-  return code < 0x20 || (code >= 0x7f && code <= 0x9f);
 }

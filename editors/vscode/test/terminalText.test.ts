@@ -13,7 +13,25 @@ test("colours stay", () => {
 });
 
 test("line ends become a terminal's", () => {
-  assert.equal(shown("a\nb\r\nc"), "a\r\nb\r\r\nc");
+  assert.equal(shown("a\nb\r\nc"), "a\r\nb\r\nc");
+});
+
+test("nothing is written over: a carriage return begins a line", () => {
+  assert.equal(shown("evil\rgood"), "evil\r\ngood");
+  assert.equal(shown("1 %\r", "\u001b[K2 %\r", "\r\nend"), "1 %\r\n2 %\r\nend");
+  assert.equal(shown("a\r"), "a");
+});
+
+test("no change of reading direction, no line end of another kind", () => {
+  assert.equal(shown("a\u202eb\u2066c\u200fd\u2028e\u061c"), "abcd e");
+});
+
+test("no style hides text", () => {
+  assert.equal(shown("\u001b[8mhidden\u001b[28m"), "hidden");
+  assert.equal(shown("\u001b[30;40mblack\u001b[0m"), "black\u001b[0m");
+  assert.equal(shown("\u001b[37;41;1mx"), "\u001b[1mx");
+  assert.equal(shown("\u001b[38;2;30;30;30;48;5;0;31mx\u001b[38:2:1:1:1my\u001b[97mz"), "\u001b[31mxyz");
+  assert.equal(shown("\u001b[mx"), "\u001b[mx");
 });
 
 test("everything that a terminal would obey goes", () => {
