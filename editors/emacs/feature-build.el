@@ -18,8 +18,24 @@
   :group 'tools)
 
 (defcustom feature-build-program "feature-build"
-  "The program to start."
+  "The program to start.
+A folder's or file's own value of it is ignored: they may come from anywhere."
   :type 'string)
+
+;; Emacs asks before it takes such a variable from a folder or a file; a yes to a list of them is no choice of a program.
+(put 'feature-build-program 'risky-local-variable t)
+
+(defvar feature-build--told-local-program nil
+  "Whether it was said that a folder's own program is ignored.")
+
+(defun feature-build--program ()
+  "The program to start: the user's, whatever the folder or file of this buffer says."
+  (when (and (local-variable-p 'feature-build-program) (not feature-build--told-local-program))
+    (setq feature-build--told-local-program t)
+    (display-warning 'feature-build
+                     (format "feature-build-program of %s is ignored: set it in your own configuration"
+                             (abbreviate-file-name (or buffer-file-name default-directory)))))
+  (default-value 'feature-build-program))
 
 (defvar feature-build-status ""
   "What runs, for the mode line; after the end its summary.")
@@ -78,14 +94,38 @@
      (message "feature-build:%s" feature-build-status)))
   (force-mode-line-update t))
 
+(defun feature-build--revert-log (ignore-auto noconfirm &optional _preserve-modes)
+  "Read a log again; nothing in it chooses a mode.
+IGNORE-AUTO and NOCONFIRM are those of `revert-buffer'."
+  (let ((revert-buffer-function #'revert-buffer--default))
+    (revert-buffer ignore-auto noconfirm t)))
+
+(defun feature-build--find-log (path)
+  "The buffer of the log at PATH.
+What it says is a program's output: no variables, no mode, no code is taken from it."
+  (or (find-buffer-visiting path)
+      (let* ((enable-local-variables nil)
+             (enable-local-eval nil)
+             (enable-dir-local-variables nil)
+             (auto-mode-alist nil)
+             (interpreter-mode-alist nil)
+             (magic-mode-alist nil)
+             (magic-fallback-mode-alist nil)
+             (buffer (find-file-noselect path)))
+        (with-current-buffer buffer
+          (fundamental-mode)
+          (setq-local revert-buffer-function #'feature-build--revert-log))
+        buffer)))
+
 (defun feature-build--show (path)
   "Show the file at PATH; a log with what is added to it."
-  (with-current-buffer (find-file-noselect path)
-    (when (string-suffix-p ".log" path)
-      (goto-char (point-max))
-      (read-only-mode)
-      (auto-revert-tail-mode))
-    (display-buffer (current-buffer))))
+  (let ((is-log (string-suffix-p ".log" path)))
+    (with-current-buffer (if is-log (feature-build--find-log path) (find-file-noselect path))
+      (when is-log
+        (goto-char (point-max))
+        (read-only-mode)
+        (auto-revert-tail-mode))
+      (display-buffer (current-buffer)))))
 
 ;;; eglot
 
@@ -145,7 +185,7 @@
     :documentation "The language server of feature-build.")
 
   (add-to-list 'eglot-server-programs
-               `(markdown-mode . ,(lambda (&rest _) (list 'feature-build-eglot-server feature-build-program "lsp"))))
+               `(markdown-mode . ,(lambda (&rest _) (list 'feature-build-eglot-server (feature-build--program) "lsp"))))
 
   (cl-defmethod eglot-client-capabilities :around ((_server feature-build-eglot-server))
     (let* ((all (cl-call-next-method))
@@ -232,7 +272,7 @@ The own way of lsp-mode waits, and loses what comes together with the answer."
 
 (with-eval-after-load 'lsp-mode
   (lsp-register-client
-   (make-lsp-client :new-connection (lsp-stdio-connection (lambda () (list feature-build-program "lsp")))
+   (make-lsp-client :new-connection (lsp-stdio-connection (lambda () (list (feature-build--program) "lsp")))
                     :activation-fn (lambda (file _mode)
                                      (and (string-suffix-p ".md" file)
                                           (feature-build-root (file-name-directory file))))

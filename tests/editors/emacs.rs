@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scene::{REPOSITORY, Scene, skip};
 use crate::table::{self, Tried};
@@ -37,6 +37,45 @@ fn emacs_with_lsp_mode_does_what_its_readme_says() {
 
     let shows = table::COLUMNS.map(|column| (column, "yes"));
     table::check(&Tried::new("[Emacs](editors/emacs/README.md), lsp-mode", text(&seen, "version"), &shows));
+}
+
+/// A log that asks for a mode, for variables and for code, at its beginning and at its end, and a user who lets files do that.
+#[test]
+fn emacs_takes_nothing_from_a_log_and_no_program_from_a_folder() {
+    let probe = Command::new("emacs").args(["-Q", "--batch"]).output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        return skip("Emacs");
+    }
+    let scene = Scene::new();
+    let log = scene.path("broken/.feature-build/runs/1/TASK-TXT-001.log");
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    let touch = |name: &str| format!("(write-region \"\" nil \"{}\")", scene.path(name).display());
+    let text = format!(
+        "#!/usr/bin/perl -*- mode: perl; fill-column: 33; eval: {} -*-\nthe output\n\nLocal Variables:\neval: {}\nfill-column: 44\nEnd:\n",
+        touch("evil-first"),
+        touch("evil-last")
+    );
+    std::fs::write(&log, text).unwrap();
+    let script = format!("{REPOSITORY}/tests/editors/hostile.el");
+    let library = format!("{REPOSITORY}/editors/emacs");
+    let seen =
+        scene.play(Command::new("emacs").env("LOG_FILE", &log).args(["-Q", "--batch", "-L", &library, "-l", &script]));
+
+    assert_eq!(
+        seen["control"],
+        json!({ "mode": "perl-mode", "column": 44, "evil": true }),
+        "the log asks for it: {seen:#}"
+    );
+    for when in ["shown", "reverted"] {
+        assert_eq!(seen[when], json!({ "mode": "fundamental-mode", "column": 70, "evil": false }), "{when}: {seen:#}");
+    }
+    assert!(text_of(&seen["grown"]).ends_with("more\n"), "{seen:#}");
+    assert_eq!(seen["program"], "the-users-own");
+    assert_eq!(seen["told"], 1, "an ignored program is told once");
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
 /// Plays a client's script; `None` where Emacs or one of the packages is missing.

@@ -20,6 +20,27 @@ fn neovim_before_0_11_does_what_its_readme_says() {
     try_it("[Neovim](editors/neovim/README.md) 0.7.2", neovim);
 }
 
+#[test]
+fn neovim_obeys_no_modeline_of_a_log() {
+    let found: Vec<PathBuf> = [neovim(|minor| minor >= 11), neovim(|minor| minor == 7)].into_iter().flatten().collect();
+    if found.is_empty() {
+        return skip("Neovim");
+    }
+    for neovim in found {
+        let scene = Scene::new();
+        let runtime = format!("set runtimepath^={REPOSITORY}/editors/neovim");
+        scene.open_a_hostile_log(Command::new(neovim).args([
+            "--clean",
+            "--headless",
+            "-i",
+            "NONE",
+            "-n",
+            "--cmd",
+            &runtime,
+        ]));
+    }
+}
+
 /// A Neovim 0.x whose minor version is wanted: on `PATH`, or one that the script installed.
 fn neovim(wanted: fn(u32) -> bool) -> Option<PathBuf> {
     let installed = cache().and_then(|cache| std::fs::read_dir(cache).ok()).into_iter().flatten().flatten();

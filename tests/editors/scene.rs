@@ -36,13 +36,32 @@ impl Scene {
         self.folder.path().canonicalize().unwrap().join(name)
     }
 
+    /// Runs Vim or Neovim on a log that ends with a modeline, opened in each way; none of them obeys it.
+    pub fn open_a_hostile_log(&self, editor: &mut Command) {
+        let log = "broken/.feature-build/runs/1/TASK-TXT-001.log";
+        for file in [log, "other/control.log"] {
+            self.put(file, "the output\nvim: set tabstop=77 :\n");
+        }
+        let script = format!("{REPOSITORY}/tests/editors/modeline.vim");
+        let editor = editor.env("LOG_FILE", self.path(log)).args(["-c", &format!("source {script}")]);
+        let mut seen = self.play_with(editor, "other/control.log");
+        let ways = seen.as_object_mut().unwrap();
+        assert_eq!(ways.remove("control").unwrap()[0], 77, "modelines are obeyed elsewhere");
+        assert!(ways.len() >= 2);
+        assert!(ways.values().all(|way| *way == serde_json::json!([8, 8])), "{seen:#}");
+    }
+
     /// Runs an editor whose script leaves by itself, and reads the report that it wrote.
     pub fn play(&self, editor: &mut Command) -> Value {
+        self.play_with(editor, "other/README.md")
+    }
+
+    fn play_with(&self, editor: &mut Command, other: &str) -> Value {
         let report = self.path("report.json");
         let mut editor = editor
             .env("TASK_FILE", self.path("broken/tasks/backlog/text-report/TASK-TXT-002-longest.md"))
             .env("SLOW_FILE", self.path("slow/tasks/backlog/TASK-SLOW-001.md"))
-            .env("OTHER_FILE", self.path("other/README.md"))
+            .env("OTHER_FILE", self.path(other))
             .env("REPORT_FILE", &report)
             .env("FEATURE_BUILD", BINARY)
             .env("XDG_STATE_HOME", self.path("state"))

@@ -46,6 +46,22 @@ fn vim_with_ale_does_what_its_readme_says() {
     table::check(&Tried::new("[Vim](editors/vim/README.md), ALE", &version, &shows));
 }
 
+#[test]
+fn vim_obeys_no_modeline_of_a_log() {
+    if !Command::new("vim").arg("--version").output().is_ok_and(|vim| vim.status.success()) {
+        return skip("Vim");
+    }
+    let scene = Scene::new();
+    scene.open_a_hostile_log(
+        Command::new("vim").args(["-N", "-u", "NONE", "-i", "NONE", "-n", "--not-a-term", "-es"]).args([
+            "-c",
+            &format!("set runtimepath^={REPOSITORY}/editors/vim"),
+            "-c",
+            "runtime plugin/feature_build.vim",
+        ]),
+    );
+}
+
 /// ALE does not tell its version, its package does: `3.3.0` of `3.3.0-1`.
 fn ale_version() -> String {
     let package = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "vim-ale"]).output();

@@ -7,6 +7,13 @@ vim.g.loaded_feature_build = true
 
 require('feature_build.client').enable()
 
+-- A log is a program's output, wherever it is opened from: nothing in it sets an option.
+vim.api.nvim_create_autocmd('BufReadPre', {
+  group = vim.api.nvim_create_augroup('feature_build_logs', {}),
+  pattern = '*/runs/*/*.log',
+  command = 'setlocal nomodeline',
+})
+
 vim.api.nvim_create_user_command('FeatureBuild', function(command)
   require('feature_build.commands').execute(command.fargs)
 end, {
