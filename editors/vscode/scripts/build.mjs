@@ -5,6 +5,8 @@ import esbuild from "esbuild";
 const common = {
   bundle: true,
   platform: "node",
+  // The other form of jsonc-parser, UMD, cannot be bundled.
+  mainFields: ["module", "main"],
   target: "node20",
   format: "cjs",
   sourcemap: true,

@@ -12,6 +12,7 @@ import {
 import { Asking } from "./asking";
 import { findServer } from "./findServer";
 import { foreignLine } from "./foreign";
+import { serverPath } from "./ignoredSetting";
 import {
   EVENT,
   RUNS,
@@ -175,7 +176,7 @@ export class Client implements vscode.Disposable {
 
   #findProgram(): string | undefined {
     const found = findServer({
-      setting: vscode.workspace.getConfiguration("featureBuild").get("server.path", ""),
+      setting: serverPath(),
       extension: this.#context.extensionPath,
       path: process.env.PATH ?? "",
       home: homedir(),

@@ -23,7 +23,7 @@ export function keepContextKeys(store: Store): vscode.Disposable {
     keep("ran", store.runs.lastFinished() !== undefined);
   };
   update();
-  return store.onDidChange(update);
+  return vscode.Disposable.from(store.onDidChange(update), vscode.workspace.onDidGrantWorkspaceTrust(update));
 }
 
 /** What is missing before a task that is there can run. */

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { Client } from "./client";
 import { registerCommands } from "./commands";
 import { keepContextKeys } from "./contextKeys";
+import { IgnoredSettings, serverPath } from "./ignoredSetting";
 import { refreshLensesAgain } from "./lensRefresh";
 import { tellFailedRuns } from "./messages";
 import { showSetup } from "./setupView";
@@ -16,9 +17,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const store = new Store();
   client = new Client(context, store);
   const started = client;
-  const restart = (): void => {
-    void started.restart();
-  };
+  let path = serverPath();
   context.subscriptions.push(
     store,
     started,
@@ -30,11 +29,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     new TaskFiles(store, context.extensionUri),
     tellFailedRuns(store),
     refreshLensesAgain(store, started),
-    vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration("featureBuild.server.path")) restart();
+    new IgnoredSettings(context.workspaceState),
+    vscode.workspace.onDidChangeConfiguration(() => {
+      // What a workspace says changes nothing.
+      if (serverPath() === path) return;
+      path = serverPath();
+      void started.restart();
     }),
-    // With trust the workspace's own settings count: they may choose another program.
-    vscode.workspace.onDidGrantWorkspaceTrust(restart),
   );
   await started.restart();
 }

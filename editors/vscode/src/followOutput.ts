@@ -139,6 +139,6 @@ class LogTerminal implements vscode.Pseudoterminal {
   }
 
   #say(words: string): void {
-    this.#write.fire(`\r\n\u001b[2m[${words}]\u001b[0m\r\n`);
+    this.#write.fire(`\r\n\u001b[2m[${foreignLine(words)}]\u001b[0m\r\n`);
   }
 }

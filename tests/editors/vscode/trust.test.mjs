@@ -15,12 +15,19 @@ test("5: in Restricted Mode tasks are read, nothing runs, and the workspace cann
   const workspace = Workspace.example();
   workspace.write("server.sh", `#!/bin/sh\ntouch "${workspace.path("was-started")}"\n`);
   chmodSync(workspace.path("server.sh"), 0o755);
-  workspace.write(".vscode/settings.json", JSON.stringify({ "featureBuild.server.path": workspace.path("server.sh") }));
+  const path = workspace.path("server.sh");
+  const settings = { "featureBuild.server.path": path, "featureBuild.server": { path } };
+  workspace.write(".vscode/settings.json", JSON.stringify(settings));
   await within(code, workspace, "trust", async () => {
     const window = await code.open(workspace, FILE);
     await eventually("the window is restricted", async () =>
       (await window.statusBar()).some((item) => item.includes("Restricted Mode")),
     );
+    await eventually(
+      "a server is started",
+      async () => workspace.has("was-started") || (await window.lenses()).length > 0,
+    );
+    assert.equal(workspace.has("was-started"), false, "the workspace's program is the server");
     await window.clickLens("▶ Run wave 1 (3 tasks)");
     const message = await window.notification("Restricted Mode");
     await message.getByRole("button", { name: "Manage Workspace Trust" }).waitFor();
