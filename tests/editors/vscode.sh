@@ -1,6 +1,6 @@
 #!/bin/bash
 # vscode.sh [TEST...]: the extension in the real VS Code, looked at through a browser; each scenario is one test.
-# Without names: the seven scenarios; in the long form everything else, too, and what lenses cost beside their floor.
+# Without names: the seven scenarios, and what a hostile workspace tries; in the long form everything else, too, and what lenses cost beside their floor.
 #
 #   FEATURE_BUILD_TESTS=long   the long form
 #   FEATURE_BUILD_BIN          the program to test (default: a debug build of this repository)
@@ -47,6 +47,6 @@ mkdir -p "$FEATURE_BUILD_SCREENSHOTS"
 if [ $# = 0 ] && [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
   set -- "$here"/vscode/*.test.mjs
 elif [ $# = 0 ]; then
-  set -- "$here"/vscode/{main,survival,trust,large}.test.mjs
+  set -- "$here"/vscode/{main,survival,trust,foreign,settings,large}.test.mjs
 fi
 exec node --test --test-concurrency=1 --test-reporter=spec "$@"

@@ -98,3 +98,26 @@ test("a feature's name in the message of its failure is no link", async () => {
     assert.match(row.text, /\[HERE\] \(command:/, "it reads the same in a row");
   });
 });
+
+test("followed output is shown whole: nothing is written over, hidden, or read in another direction", async () => {
+  const workspace = new Workspace("");
+  const output = "evil\\rgood \\033[8mhidden\\033[30;40mblack\\033[0m \\342\\200\\256abc\\n";
+  workspace.write("agent.sh", `printf '${output}'\nwhile [ ! -e go ]; do sleep 0.05; done\n`);
+  writeTask(workspace, "TASK-A-001");
+  await within(code, workspace, "foreign-output", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    await window.clickLens("▶ Run wave 1 (1 task)");
+    await window.wavesRow(/TASK-A-001, .*good/);
+    await window.pressInRow("TASK-A-001", "Follow Output");
+    const shown = await eventually("the output is shown", async () => {
+      const text = await window.terminalText();
+      return text.includes("abc") && text;
+    });
+    await window.screenshot("foreign-output");
+    assert.match(shown, /^evil\s*$/m);
+    assert.match(shown, /^good hiddenblack abc/m);
+    workspace.write("go", "");
+    await window.statusIs("✓ 1/1");
+  });
+});
