@@ -29,6 +29,11 @@ pub fn agent(config: &Config, name: &str) -> Option<Agent> {
     }
 }
 
+/// Does an agent of this name come with the program?
+pub(super) fn is_one(name: &str) -> bool {
+    READ.contains_key(name)
+}
+
 /// The names of all agents: the presets in the order in which they are offered, then the configuration's own.
 pub fn names(config: &Config) -> Vec<String> {
     let own = config.agents.keys().map(String::as_str).filter(|name| !PRESETS.contains(name));
@@ -56,7 +61,7 @@ mod tests {
 
     #[test]
     fn no_value_can_become_an_option_of_a_preset() {
-        use crate::workspace::placeholder::{Placeholder, fill};
+        use crate::workspace::placeholder::{Author, Placeholder, fill};
         for (name, agent) in READ.iter() {
             for command in [&agent.command, &agent.resume].into_iter().flatten() {
                 let hostile = |placeholder| match placeholder {
@@ -64,7 +69,11 @@ mod tests {
                     Placeholder::Id => "TASK-1".into(),
                     _ => "--$(reboot)".into(),
                 };
-                fill(&command.words().unwrap(), hostile).unwrap_or_else(|refused| panic!("{name}: {refused}"));
+                // Also as if the user had written it: that is what somebody copies who changes a preset.
+                for author in [Author::Preset, Author::User] {
+                    let filled = fill(&command.words().unwrap(), author, hostile);
+                    filled.unwrap_or_else(|refused| panic!("{name}: {refused}"));
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::preset;
 use crate::plan::{Schedule, ScheduledTask, Skipped};
 use crate::task::{self, Code, Extent, OwnCommand, OwnWork, Task, TaskId};
-use crate::workspace::placeholder::{Placeholder, UnsafeValue, fill};
+use crate::workspace::placeholder::{Author, Placeholder, UnsafeValue, fill};
 use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success};
 
 /// The file that says what runs a task.
@@ -157,6 +157,21 @@ struct Source {
     stdin: Stdin,
     origin: String,
     agent: Agent,
+    /// Who wrote the command, and who the one that goes on with a session.
+    authors: (Author, Author),
+}
+
+/// A command, and where it is written.
+struct Written<'a> {
+    command: &'a Configured,
+    origin: &'a str,
+    author: Author,
+}
+
+impl Source {
+    fn of_user(command: Configured, stdin: Stdin, origin: String) -> Self {
+        Self { command, stdin, origin, agent: Agent::default(), authors: (Author::User, Author::User) }
+    }
 }
 
 impl Chooser<'_> {
@@ -166,10 +181,14 @@ impl Chooser<'_> {
             file: self.root.join(CONFIG_FILE),
         })?;
         let model = self.model(&source.agent);
-        let argv = self.argv(&source.command, &source.origin, &source.agent, model.as_deref())?;
+        let (author, author_of_resume) = source.authors;
+        let written = Written { command: &source.command, origin: &source.origin, author };
+        let argv = self.argv(&written, &source.agent, model.as_deref())?;
         let resume = match &source.agent.resume {
-            Some(resume) => {
-                self.argv(resume, &format!("`resume` of {}", source.origin), &source.agent, model.as_deref())?
+            Some(command) => {
+                let origin = format!("`resume` of {}", source.origin);
+                let written = Written { command, origin: &origin, author: author_of_resume };
+                self.argv(&written, &source.agent, model.as_deref())?
             }
             None => Vec::new(),
         };
@@ -188,7 +207,7 @@ impl Chooser<'_> {
         if let Some(own) = self.own().and_then(|file| file.run.as_ref()) {
             let origin = format!("`run:` of {}", self.task.file);
             let command = configured(&own.value);
-            return Ok(Some(Source { command, stdin: self.config.run.stdin, origin, agent: Agent::default() }));
+            return Ok(Some(Source::of_user(command, self.config.run.stdin, origin)));
         }
         if let Some(agent) = self.own().and_then(|file| file.agent.as_ref()) {
             return self.agent(&agent.value).map(Some);
@@ -218,13 +237,7 @@ impl Chooser<'_> {
         if let Some(agent) = &run.agent {
             return self.agent(agent.as_str()).map(Some);
         }
-        let source = |command: &Configured| Source {
-            command: command.clone(),
-            stdin: run.stdin,
-            origin,
-            agent: Agent::default(),
-        };
-        Ok(run.command.as_ref().map(source))
+        Ok(run.command.as_ref().map(|command| Source::of_user(command.clone(), run.stdin, origin)))
     }
 
     fn agent(&self, name: &str) -> Result<Source, Error> {
@@ -233,7 +246,12 @@ impl Chooser<'_> {
         self.config.knows_agent(name).map_err(unknown.clone())?;
         let agent = preset::agent(self.config, name).unwrap_or_default();
         let command = agent.command.clone().ok_or_else(|| unknown(format!("agent `{name}` has no command")))?;
-        Ok(Source { command, stdin: agent.stdin.unwrap_or_default(), origin: format!("agent `{name}`"), agent })
+        let own = self.config.agents.get(name);
+        let author = |is_own: bool| if is_own || !preset::is_one(name) { Author::User } else { Author::Preset };
+        let authors =
+            (author(own.is_some_and(|own| own.command.is_some())), author(own.is_some_and(|own| own.resume.is_some())));
+        let origin = format!("agent `{name}`");
+        Ok(Source { command, stdin: agent.stdin.unwrap_or_default(), origin, agent, authors })
     }
 
     /// The model that was chosen, the nearest to the task first.
@@ -245,20 +263,15 @@ impl Chooser<'_> {
 
     /// The words, with everything but the session filled in. Split before that: a title with a space or quote stays
     /// one argument.
-    fn argv(
-        &self,
-        command: &Configured,
-        origin: &str,
-        agent: &Agent,
-        model: Option<&str>,
-    ) -> Result<Vec<String>, Error> {
+    fn argv(&self, written: &Written<'_>, agent: &Agent, model: Option<&str>) -> Result<Vec<String>, Error> {
+        let &Written { command, origin, author } = written;
         let task = || self.task.id.clone();
         let words = command.words().ok_or_else(|| Error::NotSplittable { task: task(), origin: origin.into() })?;
         if words.first().is_none_or(String::is_empty) {
             return Err(Error::Empty { task: task(), origin: origin.into() });
         }
-        let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: value.to_string() };
-        let mut words = fill(&words, |placeholder| self.values.value(placeholder)).map_err(refused)?;
+        let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: format!("in {origin} {value}") };
+        let mut words = fill(&words, author, |placeholder| self.values.value(placeholder)).map_err(refused)?;
         if let (Some(model), Some(arguments)) = (model, &agent.model_arguments) {
             if model.starts_with('-') || model.contains('\0') {
                 let message = format!("`model` is {model:?} here, which is no model");
@@ -276,7 +289,10 @@ impl Chooser<'_> {
         let own = self.own().and_then(|file| file.verify.as_ref()).into_iter().flat_map(|verify| &verify.value);
         let own = own.map(|command| (configured(command), origin.as_str()));
         let all = self.config.verify.iter().map(|command| (command.clone(), "`verify`")).chain(own);
-        all.map(|(command, origin)| self.argv(&command, origin, &nothing, None)).collect()
+        let argv = |(command, origin): (Configured, &str)| {
+            self.argv(&Written { command: &command, origin, author: Author::User }, &nothing, None)
+        };
+        all.map(argv).collect()
     }
 
     fn stdin(&self, stdin: Stdin) -> Result<Option<Vec<u8>>, Error> {
@@ -364,11 +380,13 @@ mod tests {
 
     #[test]
     fn placeholders_become_whole_arguments() {
-        let config =
-            of(Configured::Line("agent --do {id} {title} '{\"a\": {x}}' {file}:{feature}:{wave}:{workspace}".into()));
+        let config = of(Configured::Line(
+            "agent --do {id} '{\"a\": {x}}' 'see {file} in {workspace}' -- {title} {feature} {wave}".into(),
+        ));
         let argv = argv(&config, &schedule("say \"hi\"; rm -rf {id} $HOME", None)).unwrap();
-        let wanted = ["agent", "--do", "T-1", "say \"hi\"; rm -rf {id} $HOME", "{\"a\": {x}}", "tasks/T-1.md:F:2:/w"];
-        assert_eq!(argv, wanted);
+        let title = "say \"hi\"; rm -rf {id} $HOME";
+        let sentence = "see tasks/T-1.md in /w";
+        assert_eq!(argv, ["agent", "--do", "T-1", "{\"a\": {x}}", sentence, "--", title, "F", "2"]);
     }
 
     #[test]

@@ -360,9 +360,9 @@ impl Supervisor {
         let order = &self.order;
         let scheduled = order.schedule.waves.iter().find_map(|wave| {
             let scheduled = wave.tasks.iter().find(|scheduled| scheduled.id == *task)?;
-            Some((wave.wave.clone().unwrap_or_default(), scheduled.file.clone()))
+            Some((wave.wave.clone().unwrap_or_default(), scheduled.file.clone(), scheduled.title.clone()))
         });
-        let (wave, file) = scheduled.unwrap_or_default();
+        let (wave, file, title) = scheduled.unwrap_or_default();
         let log = self.paths.log(task, attempt);
         let variables = [
             ("FEATURE_BUILD_RUN", order.run.to_string()),
@@ -370,6 +370,7 @@ impl Supervisor {
             ("FEATURE_BUILD_FEATURE", order.schedule.feature.clone()),
             ("FEATURE_BUILD_WAVE", wave),
             ("FEATURE_BUILD_FILE", file),
+            ("FEATURE_BUILD_TITLE", title),
             ("FEATURE_BUILD_WORKSPACE", order.root.display().to_string()),
             (nesting::LOG, log.display().to_string()),
             (system::MARK, mark(order, task, attempt)),
@@ -383,7 +384,8 @@ impl Supervisor {
         Job {
             feedback: session.map(|_| self.paths.log(task, attempt.saturating_sub(1))),
             argv,
-            env: variables.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            // No variable can have a zero byte.
+            env: variables.into_iter().map(|(name, value)| (name.into(), value.replace('\0', "\u{fffd}"))).collect(),
             root: order.root.clone(),
             stdin: order.stdin.get(task).map(|hash| Fed { file: self.paths.stdin(task), hash: hash.clone() }),
             result: self.paths.result(task, attempt),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::config::FILE_NAME;
 use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role, Source};
-use super::placeholder::{Placeholder, UnsafeValue, fill};
+use super::placeholder::{Author, Placeholder, UnsafeValue, fill};
 use super::{Command, Config, ConfigError, private, walk};
 use crate::plan::{Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
 use crate::task::{
@@ -495,23 +495,23 @@ fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
 
 /// A value that a run would refuse is told before anybody asks for the run.
 fn tell_of_unsafe_value(task: &mut Task, config: &Config, root: &Path) {
-    let Some(refused) = unsafe_value(task, config, root) else { return };
+    let Some((origin, refused)) = unsafe_value(task, config, root) else { return };
     let severity = if task.standing == Standing::Open { Severity::Error } else { Severity::Information };
-    let span = match refused.placeholder {
+    let span = match refused.placeholder() {
         Placeholder::Wave => task.wave.as_ref().map(|wave| wave.span),
         _ => task.id.as_ref().map(|id| id.span),
     };
     task.problems.push(Problem {
         code: Code::UnsafeValue,
         severity,
-        message: format!("in the command of this task {refused}").into(),
+        message: format!("in {origin} {refused}").into(),
         span: span.unwrap_or(task.anchor),
         related: Vec::new(),
     });
     task.problems.sort_by_key(|problem| problem.span);
 }
 
-fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<UnsafeValue> {
+fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<(String, UnsafeValue)> {
     let feature = match &task.feature {
         FeatureRef::Named(name) => &*name.value,
         FeatureRef::Folder(name) => name,
@@ -525,33 +525,42 @@ fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<UnsafeValue
         Placeholder::Wave => task.wave.as_ref().map_or("", |wave| wave.value.as_str()).into(),
         Placeholder::Workspace => root.to_string_lossy(),
     };
-    commands_of(task, config).iter().filter_map(Command::words).find_map(|words| fill(&words, value).err())
+    let refused = |(origin, command): (String, Command)| {
+        let refused = fill(&command.words()?, Author::User, value).err()?;
+        Some((origin, refused))
+    };
+    commands_of(task, config).into_iter().find_map(refused)
 }
 
 /// What is called for a task: its command or its agent's, and what verifies it. The presets are none of it: nothing that
 /// they are filled with can become an option there.
-fn commands_of(task: &Task, config: &Config) -> Vec<Command> {
-    let own = |command: &OwnCommand| match command {
-        OwnCommand::Argv(words) => Command::Argv(words.iter().map(ToString::to_string).collect()),
-        OwnCommand::Line(line) => Command::Line(line.to_string()),
+fn commands_of(task: &Task, config: &Config) -> Vec<(String, Command)> {
+    let own = |key: &str, command: &OwnCommand| {
+        let command = match command {
+            OwnCommand::Argv(words) => Command::Argv(words.iter().map(ToString::to_string).collect()),
+            OwnCommand::Line(line) => Command::Line(line.to_string()),
+        };
+        (format!("`{key}` of this task"), command)
     };
     let mode = task.mode.as_ref().map(|mode| &*mode.value);
     let of_task = task.own.as_ref().filter(|_| config.task_commands);
-    let mut commands: Vec<Command> = config.verify.clone();
-    commands
-        .extend(of_task.and_then(|task| task.verify.as_ref()).into_iter().flat_map(|verify| &verify.value).map(own));
+    let own_verify = of_task.and_then(|task| task.verify.as_ref()).into_iter().flat_map(|verify| &verify.value);
+    let verify = config.verify.iter().map(|command| ("`verify`".into(), command.clone()));
+    let mut commands: Vec<(String, Command)> = verify.chain(own_verify.map(|command| own("verify", command))).collect();
     match of_task.map(|task| (&task.run, &task.agent)) {
-        Some((Some(run), _)) => commands.push(own(&run.value)),
+        Some((Some(run), _)) => commands.push(own("run", &run.value)),
         Some((None, Some(agent))) => commands.extend(commands_of_agent(&agent.value, config)),
         _ => {
-            commands.extend(config.command_of(mode).cloned());
+            commands
+                .extend(config.command_of(mode).map(|command| ("the command of this task".into(), command.clone())));
             commands.extend(config.agent_of(mode).into_iter().flat_map(|agent| commands_of_agent(agent, config)));
         }
     }
     commands
 }
 
-fn commands_of_agent(name: &str, config: &Config) -> Vec<Command> {
+fn commands_of_agent(name: &str, config: &Config) -> Vec<(String, Command)> {
     let agent = config.agents.get(name).into_iter();
-    agent.flat_map(|agent| [&agent.command, &agent.resume].into_iter().flatten().cloned()).collect()
+    let commands = agent.flat_map(|agent| [("command", &agent.command), ("resume", &agent.resume)]);
+    commands.filter_map(|(key, command)| Some((format!("`agents.{name}.{key}`"), command.clone()?))).collect()
 }

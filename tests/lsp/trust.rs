@@ -217,7 +217,7 @@ fn a_value_that_would_become_an_option_refuses_the_run_and_says_why() {
     let answer = run_wave(&mut editor, &workspace);
     assert_eq!(answer["run"], Value::Null);
     let reason = answer["reason"].as_str().unwrap();
-    assert!(reason.contains("task TASK-A-002 cannot be started") && reason.ends_with("(unsafe-value)"), "{reason}");
+    assert!(reason.contains("task TASK-A-001 cannot be started") && reason.ends_with("(unsafe-value)"), "{reason}");
     assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
     editor.quit();
 }

@@ -1,0 +1,121 @@
+//! Wrappers whose own arguments are understood: behind these stands the program that is really called.
+
+use super::programs;
+
+/// What a wrapper takes before the command that it starts.
+struct Wrapper {
+    name: &'static str,
+    /// Options without a value.
+    flags: &'static [&'static str],
+    /// Options whose value is the next word.
+    taking: &'static [&'static str],
+    /// Beginnings of options that hold their value.
+    holding: &'static [&'static str],
+    /// How many words that are no options come before the command.
+    operands: usize,
+    /// Does it take `NAME=value` before the command?
+    assigns: bool,
+}
+
+/// Where the program stands that a command really calls; the error names the wrapper whose arguments are not understood.
+pub(super) fn look_through(words: &[&str]) -> Result<usize, usize> {
+    let mut program = 0;
+    loop {
+        let Some(word) = words.get(program) else { return Ok(program) };
+        let name = programs::plain(word);
+        let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else { return Ok(program) };
+        let own = wrapper.own_words(words.get(program + 1..).unwrap_or_default()).ok_or(program)?;
+        program += 1 + own;
+    }
+}
+
+impl Wrapper {
+    /// How many of these words are its own; `None` where one of them is not understood.
+    fn own_words(&self, words: &[&str]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+            at += 1;
+            if *word == "--" {
+                break;
+            }
+            if self.taking.contains(word) {
+                // One that looks like an option may be one to it, whatever it says it takes.
+                words.get(at).filter(|value| !value.starts_with('-'))?;
+                at += 1;
+            } else if !self.flags.contains(word) && !self.holding.iter().any(|option| holds(word, option)) {
+                return None;
+            }
+        }
+        let operands = words.get(at..at + self.operands)?;
+        if operands.iter().any(|word| word.starts_with('-')) {
+            return None;
+        }
+        at += self.operands;
+        if self.assigns {
+            at += words.get(at..)?.iter().take_while(|word| word.contains('=')).count();
+        }
+        // A command that begins like an option is none.
+        words.get(at).filter(|word| !word.starts_with('-')).map(|_| at)
+    }
+}
+
+/// Is this the option with a value of plain characters behind it?
+fn holds(word: &str, option: &str) -> bool {
+    word.strip_prefix(option).is_some_and(|value| {
+        !value.is_empty() && value.chars().all(|char| char.is_ascii_alphanumeric() || "._/+-".contains(char))
+    })
+}
+
+const WRAPPERS: [Wrapper; 9] = [
+    Wrapper {
+        name: "env",
+        flags: &["-", "-i", "--ignore-environment"],
+        taking: &["-u", "--unset", "-C", "--chdir"],
+        holding: &["--unset=", "--chdir="],
+        operands: 0,
+        assigns: true,
+    },
+    Wrapper {
+        name: "nice",
+        flags: &[],
+        taking: &["-n", "--adjustment"],
+        holding: &["-n", "--adjustment="],
+        operands: 0,
+        assigns: false,
+    },
+    Wrapper { name: "nohup", flags: &[], taking: &[], holding: &[], operands: 0, assigns: false },
+    Wrapper {
+        name: "timeout",
+        flags: &["-v", "--verbose", "--foreground", "--preserve-status"],
+        taking: &["-k", "--kill-after", "-s", "--signal"],
+        holding: &["-k", "-s", "--kill-after=", "--signal="],
+        operands: 1,
+        assigns: false,
+    },
+    Wrapper {
+        name: "setsid",
+        flags: &["-c", "--ctty", "-f", "--fork", "-w", "--wait"],
+        taking: &[],
+        holding: &[],
+        operands: 0,
+        assigns: false,
+    },
+    Wrapper {
+        name: "stdbuf",
+        flags: &[],
+        taking: &["-i", "-o", "-e"],
+        holding: &["-i", "-o", "-e", "--input=", "--output=", "--error="],
+        operands: 0,
+        assigns: false,
+    },
+    Wrapper {
+        name: "ionice",
+        flags: &["-t", "--ignore"],
+        taking: &["-c", "--class", "-n", "--classdata"],
+        holding: &["-c", "-n", "--class=", "--classdata="],
+        operands: 0,
+        assigns: false,
+    },
+    Wrapper { name: "time", flags: &["-p", "-v", "--verbose"], taking: &[], holding: &[], operands: 0, assigns: false },
+    Wrapper { name: "busybox", flags: &[], taking: &[], holding: &[], operands: 0, assigns: false },
+];
