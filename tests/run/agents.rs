@@ -123,13 +123,30 @@ fn what_verifies_a_task_decides() {
     let run = bench.run();
     assert_eq!(run.outcome("GOOD"), Passed, "{}", run.reason("GOOD"));
     let log = run.log("GOOD");
-    assert!(log.starts_with("work\n\n[feature-build: verify: true]\n"), "{log}");
+    assert!(log.starts_with("work\n\n[feature-build: verify: `true` (1 of 2)]\n"), "{log}");
     assert!(log.contains(&format!("checked\n{}\n", bench.root().display())), "{log}");
     assert_eq!(run.outcome("BAD"), Failed);
-    assert!(run.reason("BAD").starts_with("verifying by `sh -c echo"), "{}", run.reason("BAD"));
+    assert!(run.reason("BAD").starts_with("verifying by `sh` with 2 arguments (2 of 2)"), "{}", run.reason("BAD"));
     assert!(run.reason("BAD").ends_with("exited with 7"), "{}", run.reason("BAD"));
     assert_eq!(run.exit_code_of("FAILED"), Some(3));
     assert!(!bench.path("verified").exists(), "what failed is not verified");
+}
+
+#[test]
+fn no_argument_of_a_command_is_told_in_a_log_a_reason_or_an_event() {
+    let mut bench = Bench::new();
+    bench.wave("1").task("BAD", "echo work").task("NONE", "echo work");
+    let secrets = ["-u", "me:hidden-1", "--pwd", "hidden-2", "--auth", "hidden-3", "-phidden-4"].map(str::to_owned);
+    let call = |program: &str| vec![[&[program.to_owned()][..], &secrets].concat()];
+    handling(&mut bench, "BAD").verify = call("false");
+    handling(&mut bench, "NONE").verify = call("/no/such/program");
+    let run = bench.run();
+    assert_eq!(run.reason("BAD"), "verifying by `false` with 7 arguments: exited with 1");
+    let none = run.reason("NONE");
+    assert!(none.starts_with("verifying by `/no/such/program` with 7 arguments: "), "{none}");
+    for text in [run.log("BAD"), run.log("NONE"), format!("{:?}", run.records)] {
+        assert!(!text.contains("hidden"), "{text}");
+    }
 }
 
 #[test]
@@ -213,7 +230,7 @@ fn a_secret_of_a_verification_stands_in_no_journal_and_no_header() {
     assert_eq!(run.outcome("A"), Failed);
     let journal = std::fs::read_to_string(run.paths.journal()).unwrap();
     for text in [run.log("A"), journal] {
-        assert!(text.contains("--token=…") && text.contains("--password …"), "{text}");
+        assert!(text.contains("`sh` with 7 arguments"), "{text}");
         assert!(!text.contains("hunter"), "{text}");
     }
 }
