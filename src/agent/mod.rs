@@ -5,6 +5,7 @@ mod found;
 mod limits;
 mod output;
 mod preset;
+pub(crate) mod program;
 mod readers;
 mod resolve;
 pub mod safe;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::workspace::placeholder::Author;
 use crate::workspace::{Agent, Config, PRESETS};
 
 const FILES: [(&str, &str); PRESETS.len()] = [
@@ -29,9 +30,19 @@ pub fn agent(config: &Config, name: &str) -> Option<Agent> {
     }
 }
 
-/// Does an agent of this name come with the program?
-pub(super) fn is_one(name: &str) -> bool {
-    READ.contains_key(name)
+/// Who wrote the command of an agent.
+pub(super) fn author(config: &Config, name: &str) -> Author {
+    written_by(config, name, |own| own.command.is_some())
+}
+
+/// Who wrote the command that goes on with its session.
+pub(super) fn author_of_resume(config: &Config, name: &str) -> Author {
+    written_by(config, name, |own| own.resume.is_some())
+}
+
+fn written_by(config: &Config, name: &str, has_own: impl Fn(&Agent) -> bool) -> Author {
+    let is_own = !READ.contains_key(name) || config.agents.get(name).is_some_and(has_own);
+    if is_own { Author::User } else { Author::Preset }
 }
 
 /// The names of all agents: the presets in the order in which they are offered, then the configuration's own.
@@ -61,7 +72,7 @@ mod tests {
 
     #[test]
     fn no_value_can_become_an_option_of_a_preset() {
-        use crate::workspace::placeholder::{Author, Placeholder, fill};
+        use crate::workspace::placeholder::{Placeholder, fill};
         for (name, agent) in READ.iter() {
             for command in [&agent.command, &agent.resume].into_iter().flatten() {
                 let hostile = |placeholder| match placeholder {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::preset;
+use super::{preset, program};
 use crate::plan::{Schedule, ScheduledTask, Skipped};
 use crate::task::{self, Code, Extent, OwnCommand, OwnWork, Task, TaskId};
 use crate::workspace::placeholder::{Author, Placeholder, UnsafeValue, fill};
@@ -83,6 +83,21 @@ pub enum Error {
         /// Which key holds it.
         origin: String,
     },
+    /// The program of an agent is nowhere.
+    #[error(
+        "task {task} cannot be started: `{program}`, the program of {origin}, is not found on PATH, where folders of the \
+         workspace and relative ones do not count{get}"
+    )]
+    NoProgram {
+        /// The task.
+        task: TaskId,
+        /// The program's name.
+        program: String,
+        /// Whose it is.
+        origin: String,
+        /// How to get it, where somebody says so.
+        get: String,
+    },
     /// A value of the task must not stand where the command puts it.
     #[error("task {task} cannot be started: {message} (unsafe-value)")]
     UnsafeValue {
@@ -115,6 +130,17 @@ pub fn resolve<'a>(
     schedule: &Schedule,
     task_of: impl Fn(&Path) -> Option<&'a Task>,
 ) -> Result<BTreeMap<TaskId, Command>, Error> {
+    resolve_with(config, root, schedule, task_of, &|name| program::of_preset(name, root))
+}
+
+/// The same, where `programs` says where the programs of presets are.
+fn resolve_with<'a>(
+    config: &Config,
+    root: &Path,
+    schedule: &Schedule,
+    task_of: impl Fn(&Path) -> Option<&'a Task>,
+    programs: &dyn Fn(&str) -> Option<PathBuf>,
+) -> Result<BTreeMap<TaskId, Command>, Error> {
     let mut commands = BTreeMap::new();
     for wave in &schedule.waves {
         if let Some(refused) =
@@ -125,7 +151,7 @@ pub fn resolve<'a>(
         for task in &wave.tasks {
             let file = task_of(Path::new(&task.file));
             let values = Values { task, feature: &schedule.feature, wave: wave.wave.as_deref(), root };
-            let command = Chooser { config, root, task, file, values }.command()?;
+            let command = Chooser { config, root, task, file, values, programs }.command()?;
             commands.insert(task.id.clone(), command);
         }
     }
@@ -149,6 +175,7 @@ struct Chooser<'a> {
     /// Its file; `None` where nothing of it counts.
     file: Option<&'a Task>,
     values: Values<'a>,
+    programs: &'a dyn Fn(&str) -> Option<PathBuf>,
 }
 
 /// A command as written, and where.
@@ -246,10 +273,7 @@ impl Chooser<'_> {
         self.config.knows_agent(name).map_err(unknown.clone())?;
         let agent = preset::agent(self.config, name).unwrap_or_default();
         let command = agent.command.clone().ok_or_else(|| unknown(format!("agent `{name}` has no command")))?;
-        let own = self.config.agents.get(name);
-        let author = |is_own: bool| if is_own || !preset::is_one(name) { Author::User } else { Author::Preset };
-        let authors =
-            (author(own.is_some_and(|own| own.command.is_some())), author(own.is_some_and(|own| own.resume.is_some())));
+        let authors = (preset::author(self.config, name), preset::author_of_resume(self.config, name));
         let origin = format!("agent `{name}`");
         Ok(Source { command, stdin: agent.stdin.unwrap_or_default(), origin, agent, authors })
     }
@@ -272,6 +296,9 @@ impl Chooser<'_> {
         }
         let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: format!("in {origin} {value}") };
         let mut words = fill(&words, author, |placeholder| self.values.value(placeholder)).map_err(refused)?;
+        if let (Author::Preset, Some(program)) = (author, words.first_mut()) {
+            *program = self.found(program, origin, agent)?;
+        }
         if let (Some(model), Some(arguments)) = (model, &agent.model_arguments) {
             if model.starts_with('-') || model.contains('\0') {
                 let message = format!("`model` is {model:?} here, which is no model");
@@ -280,6 +307,17 @@ impl Chooser<'_> {
             words.extend(arguments.iter().map(|word| word.replace("{model}", model)));
         }
         Ok(words)
+    }
+
+    /// The whole path of an agent's program: what the order says is what starts, whatever PATH has by then.
+    fn found(&self, program: &str, origin: &str, agent: &Agent) -> Result<String, Error> {
+        let file = (self.programs)(program).and_then(|file| file.into_os_string().into_string().ok());
+        file.ok_or_else(|| Error::NoProgram {
+            task: self.task.id.clone(),
+            program: program.into(),
+            origin: origin.into(),
+            get: agent.get.as_ref().map(|get| format!("; to get it: {get}")).unwrap_or_default(),
+        })
     }
 
     /// The workspace's commands, then the task's own.
@@ -374,7 +412,8 @@ mod tests {
     }
 
     fn argv(config: &Config, schedule: &Schedule) -> Result<Vec<String>, Error> {
-        let commands = resolve(config, Path::new("/w"), schedule, |_| None)?;
+        let commands =
+            resolve_with(config, Path::new("/w"), schedule, |_| None, &|name| Some(Path::new("/p").join(name)))?;
         Ok(commands.into_values().next().unwrap().argv)
     }
 
@@ -400,9 +439,18 @@ mod tests {
     #[test]
     fn an_agent_comes_from_the_mode_else_from_the_top() {
         let config = config("agent: aider\nmodes: {direct: {agent: guardkit, model: sonnet}}");
-        assert_eq!(argv(&config, &schedule("t", Some("other"))).unwrap().first().unwrap(), "aider");
+        assert_eq!(argv(&config, &schedule("t", Some("other"))).unwrap().first().unwrap(), "/p/aider");
         let direct = argv(&config, &schedule("t", Some("direct"))).unwrap();
-        assert_eq!(direct, ["guardkit", "autobuild", "task", "T-1", "--model=sonnet"]);
+        assert_eq!(direct, ["/p/guardkit", "autobuild", "task", "T-1", "--model=sonnet"]);
+    }
+
+    #[test]
+    fn an_agent_whose_program_is_nowhere_is_refused_with_what_to_do() {
+        let of = |yaml: &str| resolve_with(&config(yaml), Path::new("/w"), &schedule("t", None), |_| None, &|_| None);
+        let refused = of("agent: aider").unwrap_err().to_string();
+        assert!(refused.contains("`aider`, the program of agent `aider`, is not found on PATH"), "{refused}");
+        assert!(refused.ends_with("; to get it: python -m pip install aider-chat"), "{refused}");
+        of("agent: aider\nagents: {aider: {command: [aider]}}").unwrap();
     }
 
     #[test]
@@ -430,11 +478,13 @@ mod tests {
         };
         let own = task("agent: guardkit\nmodel: m\nverify: [make check, [test, \"-e\", x y]]");
         let command = |yaml: &str, own: &Task| {
-            let commands = resolve(&config(yaml), root, &schedule("t", None), |_| Some(own)).map(BTreeMap::into_values);
+            let programs = |name: &str| Some(Path::new("/p").join(name));
+            let commands = resolve_with(&config(yaml), root, &schedule("t", None), |_| Some(own), &programs)
+                .map(BTreeMap::into_values);
             commands.map(|mut commands| commands.next().unwrap())
         };
         let ignored = command("agent: aider\nverify: [cargo test]", &own).unwrap();
-        assert_eq!(ignored.argv[0], "aider");
+        assert_eq!(ignored.argv[0], "/p/aider");
         assert_eq!(ignored.handling.verify, [["cargo", "test"]]);
         let counted = command("agent: aider\ntask_commands: true\nverify: [cargo test]", &own).unwrap();
         assert_eq!(counted.argv.last().unwrap(), "--model=m");

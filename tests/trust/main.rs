@@ -9,6 +9,7 @@ mod gate;
 mod hostile;
 mod nasty;
 mod places;
+mod programs;
 #[path = "../cli/pty.rs"]
 mod pty;
 mod values;

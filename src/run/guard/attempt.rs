@@ -17,7 +17,7 @@ use super::log::CappedLog;
 use super::orphan::Orphan;
 use super::output::Output;
 use super::{Control, Ending, Job, Report, Supervisor, verify};
-use crate::agent::Verdict;
+use crate::agent::{self, Verdict};
 use crate::workspace::Success;
 
 /// `task-progress` comes at most this often.
@@ -106,13 +106,17 @@ pub(super) fn start(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family,
     let (output, stdout) = io::pipe().map_err(failed("making a pipe"))?;
     rustix::io::ioctl_fionbio(&output, true).map_err(|errno| failed("making a pipe")(errno.into()))?;
     let stderr = stdout.try_clone().map_err(failed("making a pipe"))?;
-    let mut command = Command::new(program);
+    let named = || failed(&format!("\"{program}\""));
+    // Not left to the system, which would look in folders of the workspace where PATH has relative ones.
+    let file = agent::program::of_user(program).ok_or_else(|| named()(rustix::io::Errno::NOENT.into()))?;
+    let mut command = Command::new(file);
+    command.arg0(program);
     if let Some(allowed) = &job.handling.env {
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_allowed(name, allowed)));
     }
     command.args(arguments).envs(&job.env).stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
     // The command holds the pipe's other end until it is dropped at the end of this function.
-    let child = command.spawn().map_err(failed(&format!("\"{program}\"")))?;
+    let child = command.spawn().map_err(named())?;
     let family =
         Family::of(&child).ok_or_else(|| failed("its process has no number")(io::ErrorKind::InvalidData.into()))?;
     system::limit(family.leader(), &job.limits.resources);
