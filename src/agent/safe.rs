@@ -1,5 +1,9 @@
 //! Output made safe to show: no byte of a task's output may steer a terminal or reorder an editor's line.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// The longest text that leaves a log: what an event may carry.
 const LONGEST: usize = 200;
 
@@ -67,10 +71,18 @@ pub fn json(text: String) -> String {
     shown
 }
 
-/// Characters without a width of their own, and those that end a line for some who read it.
+/// What nobody sees, or takes for something else that cannot be seen: by Unicode's own properties (blanks but the space, what is
+/// to be ignored where it is not known, format characters, private use), and three that it counts as symbols and fonts leave
+/// blank.
+static UNSEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"[\p{Default_Ignorable_Code_Point}\p{White_Space}\p{Cf}\p{Co}\p{Cn}\u{2800}\u{FFFC}\u{1D159}&&[^ ]]")
+        .ok()
+});
+
 fn is_unseen(char: char) -> bool {
-    matches!(char, '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{2029}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+    let is_one = |unseen: &Regex| unseen.is_match(char.encode_utf8(&mut [0; 4]));
+    // Without the properties everything is written as its number.
+    !char.is_ascii() && UNSEEN.as_ref().is_none_or(is_one)
 }
 
 /// Skips the rest of an escape sequence (ECMA-48, section 5.4 and 5.6). One that never ends takes the rest along: a
@@ -124,6 +136,25 @@ mod tests {
     #[test]
     fn what_is_to_be_judged_is_shown_whole() {
         assert_eq!(exact("a\u{1b}]b\r\n\u{202e}c\u{200b} ä"), "a\\u{1b}]b\\u{d}\\u{a}\\u{202e}c\\u{200b} ä");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_written_as_its_number() {
+        // The bounds of <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>, Default_Ignorable_Code_Point,
+        // and of PropList.txt, White_Space.
+        let ignorable = "\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180f}\u{200b}\u{200f}\u{202a}\u{202e}\
+            \u{2060}\u{206f}\u{3164}\u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{fff8}\u{1bca0}\u{1bca3}\u{1d173}\u{1d17a}\u{e0000}\
+            \u{e0001}\u{e0fff}";
+        let blank =
+            "\t\n\u{b}\u{c}\r\u{85}\u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{2800}";
+        let format =
+            "\u{600}\u{6dd}\u{70f}\u{fff9}\u{fffb}\u{fffc}\u{110bd}\u{e000}\u{f8ff}\u{10ffff}\u{0}\u{1b}\u{7f}\u{9b}";
+        for char in [ignorable, blank, format].concat().chars() {
+            assert_eq!(exact(&format!("a{char}b")), format!("a{}b", char.escape_unicode()), "{:x}", u32::from(char));
+        }
+        for text in ["a b 'x' {id} ~", "äöü é 日本語 ελ ру עב العربية ▶ → 🎉"] {
+            assert_eq!(exact(text), text);
+        }
     }
 
     #[test]

@@ -64,12 +64,67 @@ pub(super) fn gate(subject: Subject, says_yes: bool) -> anyhow::Result<Trusted> 
              to trust it: feature-build trust; to trust it and run: feature-build run --trust"
         );
     }
-    eprint!("{description}Trust this and run? [y/N] ");
-    io::stderr().flush()?;
-    if !is_yes(&mut io::stdin().lock())? {
+    let is_trusted = show(&description, size(), &mut io::stdin().lock(), &mut io::stderr())? && {
+        eprint!("Trust this and run? [y/N] ");
+        io::stderr().flush()?;
+        is_yes(&mut io::stdin().lock())?
+    };
+    if !is_trusted {
         bail!("nothing was started: the configuration is not trusted");
     }
     Ok(store.trust(&subject)?)
+}
+
+/// Rows and columns of the terminal that asks; `None` where it does not say.
+fn size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    (size.ws_row > 1 && size.ws_col > 0).then(|| (size.ws_row.into(), size.ws_col.into()))
+}
+
+/// Shows a text screen by screen: none of it may leave the screen before it could be read. False where the user stops.
+fn show(
+    text: &str,
+    size: Option<(usize, usize)>,
+    input: &mut impl io::BufRead,
+    output: &mut impl io::Write,
+) -> io::Result<bool> {
+    let Some((rows, columns)) = size else { return output.write_all(text.as_bytes()).map(|()| true) };
+    let folded: Vec<String> = text.lines().flat_map(|line| folded(line, columns)).collect();
+    // A row for the question.
+    if folded.len() < rows {
+        return output.write_all(text.as_bytes()).map(|()| true);
+    }
+    let pages: Vec<&[String]> = folded.chunks(rows - 1).collect();
+    for (at, page) in pages.iter().enumerate() {
+        writeln!(output, "{}", page.join("\n"))?;
+        if at + 1 < pages.len() {
+            write!(output, "-- Enter: more ({} of {}), q: not now -- ", at + 1, pages.len())?;
+            output.flush()?;
+            let mut answer = String::new();
+            let is_over = input.read_line(&mut answer)? == 0;
+            if is_over || matches!(answer.trim().to_ascii_lowercase().as_str(), "q" | "n" | "no") {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// A line as the rows that a terminal needs for it. What is not ASCII may be two columns wide.
+fn folded(line: &str, columns: usize) -> Vec<String> {
+    let (mut rows, mut width) = (vec![String::new()], 0);
+    for char in line.chars() {
+        let own = if char.is_ascii() { 1 } else { 2 };
+        if width + own > columns && width > 0 {
+            rows.push(String::new());
+            width = 0;
+        }
+        width += own;
+        if let Some(row) = rows.last_mut() {
+            row.push(char);
+        }
+    }
+    rows
 }
 
 fn is_yes(input: &mut impl io::BufRead) -> io::Result<bool> {
@@ -91,6 +146,24 @@ fn describe(subject: &Subject, standing: &Standing) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_text_longer_than_the_screen_is_shown_screen_by_screen() {
+        let text = "0123456789\nb\nc\nd\n";
+        let shown = |typed: &str, rows: usize| {
+            let mut output = Vec::new();
+            let is_shown = show(text, Some((rows, 6)), &mut typed.as_bytes(), &mut output).unwrap();
+            (is_shown, String::from_utf8(output).unwrap())
+        };
+        assert_eq!(shown("", 6), (true, text.to_owned()));
+        let pages =
+            "012345\n6789\n-- Enter: more (1 of 3), q: not now -- b\nc\n-- Enter: more (2 of 3), q: not now -- d\n";
+        assert_eq!(shown("\ny\n", 3), (true, pages.to_owned()));
+        for typed in ["", "q\n", "\nN\n"] {
+            let (is_shown, output) = shown(typed, 3);
+            assert!(!is_shown && !output.contains("-- d"), "{typed:?}: {output}");
+        }
+    }
 
     #[test]
     fn only_a_clear_yes_is_one() {

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{
     CodeActionOrCommand, CodeActionParams, CodeLens, Command as LspCommand, DidChangeTextDocumentParams,
-    DidOpenTextDocumentParams, InitializeParams, MessageType, NumberOrString, ProgressToken, Range, Uri,
-    WorkspaceFoldersChangeEvent,
+    DidOpenTextDocumentParams, InitializeParams, MessageType, NumberOrString, ProgressToken, Range, ShowDocumentParams,
+    Uri, WorkspaceFoldersChangeEvent,
 };
 
 use super::actions;

@@ -13,13 +13,13 @@ mod store;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use similar::algorithms::{Capture, Replace, myers};
 use similar::{DiffOp, DiffTag};
 
 pub use store::{Store, StoreError};
 
-use super::agents::AgentName;
-use super::config::{Command, Config, ConfigError, FILE_NAME, Run};
+use super::config::{Command, Config, ConfigError, FILE_NAME};
 
 /// A workspace's configuration as it stands on disk: what a user trusts or does not.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,12 +52,12 @@ pub struct Trusted {
     store: Store,
 }
 
-/// What a configuration runs, in words: where it is said, and what.
+/// What a configuration says, in words: where it is said, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// The key: `run`, `modes.direct`.
     pub key: String,
-    /// The command, or what else the key allows.
+    /// The command, or what else the key says.
     pub what: String,
 }
 
@@ -95,39 +95,22 @@ impl Subject {
         &self.text
     }
 
-    /// Everything that a run may start, in the configuration's order. `command_of` knows the commands of the agents that
+    /// Everything that the configuration says otherwise than one that says nothing, what runs first. It is taken from the
+    /// configuration as a value, so that no key can be forgotten here. `command_of` knows the commands of the agents that
     /// come with the program: who is asked for trust has to see them, too.
-    pub fn runs(&self, command_of: impl Fn(&str) -> Option<Command>) -> Vec<Said> {
-        let agent = |name: &AgentName| match command_of(name.as_str()) {
-            Some(command) => format!("agent {}, which is {}", name.as_str(), shown(&command)),
-            None => format!("agent {}", name.as_str()),
+    pub fn says(&self, command_of: impl Fn(&str) -> Option<Command>) -> Vec<Said> {
+        let values =
+            serde_json::to_value(&self.config).and_then(|says| Ok((says, serde_json::to_value(Config::default())?)));
+        let Ok((Value::Object(mut says), usual)) = values else {
+            // Never: but then the text itself, rather than nothing of it.
+            return vec![Said { key: "configuration".into(), what: self.text.clone() }];
         };
-        let said = |key: String, run: &Run| {
-            let what = run.command.as_ref().map(shown).or_else(|| run.agent.as_ref().map(agent))?;
-            Some(Said { key, what })
-        };
-        let top = self.config.agent.as_ref().map(|name| Said { key: "agent".into(), what: agent(name) });
-        let agents = self.config.agents.iter().flat_map(|(name, agent)| {
-            let more = agent.model_arguments.clone().map(Command::Argv);
-            let commands = [
-                ("command", &agent.command),
-                ("model_arguments", &more),
-                ("resume", &agent.resume),
-                ("version", &agent.version),
-            ];
-            let said = |(key, command): (&str, &Option<Command>)| {
-                command.as_ref().map(|command| Said { key: format!("agents.{name}.{key}"), what: shown(command) })
-            };
-            commands.into_iter().filter_map(said).collect::<Vec<_>>()
-        });
-        let verify = self.config.verify.iter().map(|command| Said { key: "verify".into(), what: shown(command) });
-        let modes = self.config.modes.iter().filter_map(|(mode, run)| said(format!("modes.{mode}"), run));
-        let tasks = self.config.task_commands.then(|| Said {
-            key: "task_commands".into(),
-            what: "each task file may name its own command, now and whenever it changes".into(),
-        });
-        let run = said("run".into(), &self.config.run);
-        top.into_iter().chain(run).chain(modes).chain(agents).chain(verify).chain(tasks).collect()
+        let first = FIRST.into_iter().filter_map(|key| Some((key.to_owned(), says.remove(key)?))).collect::<Vec<_>>();
+        let mut speaker = Speaker { usual: &usual, command_of: &command_of, said: Vec::new() };
+        for (key, value) in first.into_iter().chain(says) {
+            speaker.say(&key, &value, usual.get(&key));
+        }
+        speaker.said
     }
 
     /// The lines that differ from an earlier text, each with `+` or `-` before it.
@@ -150,12 +133,96 @@ impl Subject {
     }
 }
 
+/// These are shown first, in this order: what is started, and where. All others follow by their names.
+const FIRST: [&str; 9] = ["task_commands", "agent", "run", "verify", "modes", "agents", "state_dir", "keep", "env"];
+
+/// Puts the values of a configuration into words.
+struct Speaker<'a, F> {
+    usual: &'a Value,
+    command_of: &'a F,
+    said: Vec<Said>,
+}
+
+impl<F: Fn(&str) -> Option<Command>> Speaker<'_, F> {
+    fn say(&mut self, key: &str, value: &Value, usual: Option<&Value>) {
+        let is_usual = usual.map_or(value.is_null(), |usual| usual == value);
+        if is_usual {
+            return;
+        }
+        match value {
+            Value::Object(keys) if !keys.is_empty() => {
+                for (name, value) in keys {
+                    let usual = match key {
+                        // One of a user's own has no counterpart: what it leaves out is as in any that says nothing.
+                        "modes" => self.usual.get("run"),
+                        "agents" => None,
+                        _ => usual.and_then(|usual| usual.get(name)),
+                    };
+                    self.say(&format!("{key}.{name}"), value, usual);
+                }
+            }
+            Value::Array(items) if !items.is_empty() && !is_command(key) => {
+                for item in items {
+                    if item.is_object() {
+                        self.say(key, item, None);
+                        continue;
+                    }
+                    // A list in a list is a command.
+                    let what = self.words(key, item);
+                    self.said.push(Said { key: key.to_owned(), what });
+                }
+            }
+            _ => {
+                let what = self.words(key, value);
+                self.said.push(Said { key: without_what_is_clear(key).to_owned(), what });
+            }
+        }
+    }
+
+    fn words(&self, key: &str, value: &Value) -> String {
+        match value {
+            Value::String(name) if is_agent(key) => match (self.command_of)(name) {
+                Some(command) => format!("agent {name}, which is {}", shown(&command)),
+                None => format!("agent {name}"),
+            },
+            Value::String(text) => text.clone(),
+            Value::Array(words) if !words.is_empty() => {
+                let word = |word: &Value| word.as_str().map_or_else(|| word.to_string(), str::to_owned);
+                shown(&Command::Argv(words.iter().map(word).collect()))
+            }
+            Value::Array(_) => "nothing".into(),
+            Value::Object(keys) if keys.is_empty() => "nothing".into(),
+            Value::Bool(true) if key == "task_commands" => {
+                "each task file may name its own command, now and whenever it changes".into()
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The keys whose list is one command; `verify` is a list of them.
+fn is_command(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    matches!(name, "command" | "resume" | "version" | "model_arguments")
+}
+
+fn is_agent(key: &str) -> bool {
+    key == "agent" || key.ends_with(".agent") && !key.starts_with("agents.")
+}
+
+/// `run` for `run.command`: that a command runs is clear.
+fn without_what_is_clear(key: &str) -> &str {
+    let is_run = key.starts_with("run.") || key.starts_with("modes.");
+    let shorter = key.strip_suffix(".command").or_else(|| key.strip_suffix(".agent"));
+    shorter.filter(|_| is_run).unwrap_or(key)
+}
+
 impl Standing {
-    /// What a user has to see before the answer: all that the configuration runs, and in a part of its own what changed
+    /// What a user has to see before the answer: all that the configuration says, and in a part of its own what changed
     /// since the last one. The lines are as the file has them: not safe to show before control characters are taken out.
     pub fn describe(&self, subject: &Subject, command_of: impl Fn(&str) -> Option<Command>) -> Vec<Vec<String>> {
-        let said = subject.runs(command_of);
-        let mut lines = vec![format!("{} runs:", subject.root.join(FILE_NAME).display())];
+        let said = subject.says(command_of);
+        let mut lines = vec![format!("{} says:", subject.root.join(FILE_NAME).display())];
         if said.is_empty() {
             lines.push("  nothing".into());
         }
@@ -216,17 +283,71 @@ mod tests {
         Subject::read(dir.path()).unwrap()
     }
 
+    fn lines(subject: &Subject, command_of: impl Fn(&str) -> Option<Command>) -> Vec<String> {
+        subject.says(command_of).iter().map(|said| format!("{}: {}", said.key, said.what)).collect()
+    }
+
     #[test]
     fn every_command_is_shown_as_it_is_called() {
         let subject = subject(
-            "task_commands: true\nrun: {command: [claude, -p, 'do {file}']}\nmodes: {direct: {command: 'make {id}'}}\n",
+            "task_commands: true\nrun: {command: [claude, -p, 'do {file}'], stdin: body}\nmodes: {direct: {command: \
+             'make {id}'}}\nverify: [cargo test, [sh, -c, 'a b']]\nstate_dir: /x\nkeep: {runs: 1}\nenv: []\n",
         );
-        let said = subject.runs(|_| None);
-        let keys: Vec<_> = said.iter().map(|said| format!("{}: {}", said.key, said.what)).collect();
-        assert_eq!(keys[..2], ["run: claude -p 'do {file}'", "modes.direct: make {id}"]);
-        assert!(keys[2].starts_with("task_commands: each task file"));
-        let agents = self::subject("agent: claude\n").runs(|name| Some(Command::Line(format!("{name} --print"))));
-        assert_eq!(agents[0].what, "agent claude, which is claude --print");
+        let said = lines(&subject, |_| None);
+        assert!(said[0].starts_with("task_commands: each task file"), "{said:?}");
+        let wanted = [
+            "run: claude -p 'do {file}'",
+            "run.stdin: body",
+            "verify: cargo test",
+            "verify: sh -c 'a b'",
+            "modes.direct: make {id}",
+            "state_dir: /x",
+            "keep.runs: 1",
+            "env: nothing",
+        ];
+        assert_eq!(said[1..], wanted);
+        let agents = lines(&self::subject("agent: claude\n"), |name| Some(Command::Line(format!("{name} --print"))));
+        assert_eq!(agents, ["agent: agent claude, which is claude --print"]);
+        assert!(lines(&self::subject("# nothing\n"), |_| None).is_empty());
+    }
+
+    /// The keys of an object of the schema, with those of the objects in it.
+    fn keys(schema: &Value, of: &Value, path: &str, found: &mut Vec<String>) {
+        let referred = of.get("$ref").or_else(|| of.pointer("/anyOf/0/$ref")).and_then(Value::as_str);
+        let of = referred.and_then(|path| schema.pointer(path.trim_start_matches('#'))).unwrap_or(of);
+        let Some(properties) = of.get("properties").and_then(Value::as_object) else {
+            return found.push(path.to_owned());
+        };
+        for (name, property) in properties {
+            keys(schema, property, &[path, name].join("."), found);
+        }
+    }
+
+    #[test]
+    fn whatever_key_a_configuration_has_is_shown() {
+        let text = include_str!("../../tests/fuzz/corpus/config/every-key.yaml");
+        let said: Vec<String> = subject(text).says(|_| None).into_iter().map(|said| format!(".{}", said.key)).collect();
+        let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+        let mut all = Vec::new();
+        keys(&schema, &schema, "", &mut all);
+        assert!(all.len() > 25, "{all:?}");
+        for key in all {
+            // An agent stands in that file instead of a command for all; and the keys of `own` are those of its file.
+            if key.starts_with(".run.") || key.starts_with(".own.keys.") {
+                continue;
+            }
+            let is_shown = said.iter().any(|said| *said == key || said.starts_with(&format!("{key}.")));
+            assert!(is_shown, "{key} is not shown, or not in every-key.yaml: {said:?}");
+        }
+        for key in [".run", ".run.stdin", ".run.model"] {
+            let run = subject("run: {command: [x], stdin: body, model: m}\n");
+            assert!(run.says(|_| None).iter().any(|said| format!(".{}", said.key) == key), "{key}");
+        }
+        for key in
+            ["command", "stdin", "model", "model_arguments", "reader", "success", "resume", "version", "title", "get"]
+        {
+            assert!(said.contains(&format!(".agents.mine.{key}")), "{key}: {said:?}");
+        }
     }
 
     #[test]

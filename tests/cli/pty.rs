@@ -22,13 +22,27 @@ pub enum Shows {
 
 /// Runs a command in a terminal in which this has been typed: its exit code, and all that it showed. What is typed before a
 /// question is asked answers it, too.
-pub fn in_a_terminal(mut command: Command, typed: &str, shows: &Shows) -> (Option<i32>, String) {
+pub fn in_a_terminal(command: Command, typed: &str, shows: &Shows) -> (Option<i32>, String) {
+    in_a_terminal_of(None, command, typed, shows)
+}
+
+/// The same in a terminal with so many rows and columns; `None`: it does not say.
+pub fn in_a_terminal_of(
+    size: Option<(u16, u16)>,
+    mut command: Command,
+    typed: &str,
+    shows: &Shows,
+) -> (Option<i32>, String) {
     let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&user).unwrap();
     unlockpt(&user).unwrap();
     let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
     let terminal = || File::options().read(true).write(true).open(&name).unwrap();
     let mut user = File::from(user);
+    if let Some((ws_row, ws_col)) = size {
+        let size = rustix::termios::Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&user, size).unwrap();
+    }
     user.write_all(typed.as_bytes()).unwrap();
     command.stdin(terminal()).stderr(terminal());
     match shows {

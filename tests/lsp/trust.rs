@@ -78,8 +78,91 @@ fn a_no_starts_nothing_and_a_change_is_asked_about_with_its_difference() {
     editor.quit();
 }
 
+/// A configuration of which no message can show all: its last mode is the one that does harm.
+fn too_long(workspace: &Workspace) {
+    let modes: String = (0..30).map(|number| format!("  m{number}: {{command: [\"true\", \"{number}\"]}}\n")).collect();
+    let last = format!("  z: {{command: [touch, started, {}, \"\u{3164}hidden\"]}}\n", "x".repeat(3000));
+    let config = format!("run:\n  command: [sh, tools/agent.sh, \"{{id}}\"]\nmodes:\n{modes}{last}");
+    std::fs::write(workspace.path("feature-build.yaml"), config).unwrap();
+}
+
+fn titles(question: &Value) -> Vec<String> {
+    let actions = question["actions"].as_array().unwrap().iter();
+    actions.map(|action| action["title"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
-fn a_long_list_of_commands_says_that_there_are_more_and_pushes_no_change_out() {
+fn what_a_question_cannot_show_cannot_be_agreed_to() {
+    let (workspace, _) = untrusted();
+    too_long(&workspace);
+    // Even a client that says yes to what it was not offered.
+    let mut editor = editor_that_says(&workspace, Some("Trust and run"));
+    run_wave(&mut editor, &workspace);
+    let question = editor.next(ASKED);
+    let text = question["message"].as_str().unwrap();
+    // The line above, the command for all, and 31 modes; 20 lines are shown.
+    assert!(text.contains("… 13 more") && text.ends_with("This is not all of it."), "{text}");
+    assert_eq!(titles(&question), ["Show all of it", "Not now"]);
+    eventually("asked again, since nothing was trusted", || {
+        assert_eq!(run_wave(&mut editor, &workspace), untrusted_answer());
+        editor.heard().iter().any(|message| message["method"] == ASKED)
+    });
+    assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
+    editor.quit();
+}
+
+#[test]
+fn the_whole_of_it_is_shown_in_a_document_before_it_can_be_agreed_to() {
+    let (workspace, _) = untrusted();
+    too_long(&workspace);
+    let mut editor = Editor::open(&workspace);
+    editor.answer_with(|method, params| match method {
+        "window/showDocument" => Answer::Result(json!({ "success": true })),
+        ASKED if titles(params).contains(&"Show all of it".to_owned()) => {
+            Answer::Result(json!({ "title": "Show all of it" }))
+        }
+        ASKED => Answer::Result(json!({ "title": "Trust and run" })),
+        _ => Answer::Result(Value::Null),
+    });
+    run_wave(&mut editor, &workspace);
+    assert_eq!(titles(&editor.next(ASKED)), ["Show all of it", "Not now"]);
+    let shown = editor.next("window/showDocument");
+    let document = shown["uri"].as_str().unwrap().strip_prefix("file://").unwrap().to_owned();
+    let document = std::fs::read_to_string(document).unwrap();
+    let whole = document.replace("\n    ↳ ", "");
+    for said in ["run: sh tools/agent.sh '{id}'", "modes.m29: true 29", &"x".repeat(3000), "\\u{3164}hidden"] {
+        assert!(whole.contains(said), "{said}: {document}");
+    }
+    assert!(document.lines().all(|line| line.chars().count() < 200), "{document}");
+    let question = editor.next(ASKED);
+    assert_eq!(titles(&question), ["Trust and run", "Not now"]);
+    assert!(!question["message"].as_str().unwrap().contains('\n'), "beside the document: {question}");
+    eventually("the task was started", || workspace.path("started").exists());
+    editor.progress(|value| value["kind"] == "end");
+    editor.quit();
+}
+
+#[test]
+fn where_no_document_can_be_shown_what_is_too_long_is_left_to_a_terminal() {
+    let (workspace, _) = untrusted();
+    too_long(&workspace);
+    let mut editor = Editor::open(&workspace);
+    editor.answer_with(|method, _| match method {
+        "window/showDocument" => Answer::Result(json!({ "success": false })),
+        ASKED => Answer::Result(json!({ "title": "Show all of it" })),
+        _ => Answer::Result(Value::Null),
+    });
+    run_wave(&mut editor, &workspace);
+    editor.wait("how", |message| {
+        let text = message["params"]["message"].as_str().unwrap_or_default();
+        message["method"] == "window/showMessage" && text.contains("feature-build -C ") && text.ends_with(" trust")
+    });
+    assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
+    editor.quit();
+}
+
+#[test]
+fn a_long_list_of_commands_pushes_no_change_out() {
     let (workspace, _) = untrusted();
     let config = |last: &str| {
         let modes: String =
@@ -92,9 +175,8 @@ fn a_long_list_of_commands_says_that_there_are_more_and_pushes_no_change_out() {
     let mut editor = editor_that_says(&workspace, Some("Not now"));
     run_wave(&mut editor, &workspace);
     let text = editor.next(ASKED)["message"].as_str().unwrap().to_string();
-    // The line above, the command for all, and 31 modes; 20 lines are shown.
-    assert!(text.contains("… 13 more, which are in the file only"), "{text}");
-    assert!(text.ends_with("changed since you trusted it:\n  +   last: {command: [touch, started]}"), "{text}");
+    let changed = "changed since you trusted it:\n  +   last: {command: [touch, started]}\nThis is not all of it.";
+    assert!(text.contains("… 13 more") && text.ends_with(changed), "{text}");
     editor.quit();
 }
 
@@ -217,7 +299,10 @@ fn a_value_that_would_become_an_option_refuses_the_run_and_says_why() {
     let answer = run_wave(&mut editor, &workspace);
     assert_eq!(answer["run"], Value::Null);
     let reason = answer["reason"].as_str().unwrap();
-    assert!(reason.contains("task TASK-A-001 cannot be started") && reason.ends_with("(unsafe-value)"), "{reason}");
+    // It is the command that is wrong: the harmless title is refused, too.
+    for said in ["TASK-A-001", "`{title}` is in argument 1", "$FEATURE_BUILD_TITLE", "--title={title}"] {
+        assert!(reason.contains(said), "{said}: {reason}");
+    }
     assert!(!workspace.path("started").exists() && !workspace.path(".feature-build").exists());
     editor.quit();
 }

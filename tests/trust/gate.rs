@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::hostile::{BINARY, Hostile, code, text, wait_until};
-use crate::pty::{Shows, in_a_terminal};
+use crate::pty::{Shows, in_a_terminal, in_a_terminal_of};
 
 #[test]
 fn without_trust_nothing_starts_whichever_way_it_is_asked_for() {
@@ -246,6 +246,52 @@ fn a_terminal_is_asked_and_its_answer_counts() {
     assert_eq!(code, Some(0), "{shown}");
     assert!(workspace.has_started());
     assert_eq!(text(&workspace.call(&["trust"]).stdout).lines().last(), Some("trusted already"));
+}
+
+#[test]
+fn a_question_that_is_longer_than_the_terminal_is_shown_screen_by_screen() {
+    let workspace = Hostile::new();
+    let modes: String = (0..40).map(|number| format!("  m{number}: {{command: [\"true\"]}}\n")).collect();
+    let config = format!("run:\n  command: [touch, \"started-{{id}}\"]\nmodes:\n{modes}state_dir: ../elsewhere\n");
+    workspace.write("feature-build.yaml", &config);
+    let run = |typed: &str| {
+        let command = workspace.command(&workspace.root(), &["run"]);
+        in_a_terminal_of(Some((20, 80)), command, typed, &Shows::Errors)
+    };
+    // Two answers are for what has not been seen yet.
+    let (code, shown) = run("y\ny\nn\n");
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("more (2 of 3)") && shown.contains("state_dir: ../elsewhere"), "{shown}");
+    assert!(!workspace.has_started());
+    let (code, shown) = run("\nq\n");
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(!shown.contains("state_dir") && !shown.contains("Trust this"), "{shown}");
+    let (code, shown) = run("\n\ny\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(workspace.has_started());
+}
+
+#[test]
+fn all_that_a_configuration_says_is_shown_and_nothing_of_it_unseen() {
+    let workspace = Hostile::new();
+    let unseen = ['\u{3164}', '\u{115f}', '\u{2800}', '\u{180b}', '\u{fffb}', '\u{a0}'];
+    let argument: String = unseen.iter().collect();
+    workspace.write(
+        "feature-build.yaml",
+        &format!(
+            "keep: {{runs: 1}}\nstate_dir: ../state dir\nretry_on: ['x']\nmodes: {{m: {{command: [a, \"b{argument}c\"]}}}}\n\
+             verify: [[check, \"{argument}\"]]\ntask_commands: true\nrun: {{command: [\"true\"]}}\n"
+        ),
+    );
+    let shown = text(&workspace.call(&["trust", "--show"]).stdout);
+    let keys: Vec<&str> =
+        shown.lines().skip(1).filter_map(|line| line.trim().split_once(": ")).map(|(key, _)| key).collect();
+    assert_eq!(keys, ["task_commands", "run", "verify", "modes.m", "state_dir", "keep.runs", "retry_on"], "{shown}");
+    assert!(shown.contains("state_dir: ../state dir") && shown.contains("keep.runs: 1"), "{shown}");
+    for char in unseen {
+        assert!(!shown.contains(char), "{shown}");
+        assert_eq!(shown.matches(&char.escape_unicode().to_string()).count(), 2, "{shown}");
+    }
 }
 
 #[test]

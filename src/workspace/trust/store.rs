@@ -114,6 +114,23 @@ impl Store {
         Ok(Trusted { subject: Box::new(now), store: self.clone() })
     }
 
+    /// Writes down what the user shall read before an answer, where no workspace can change it. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn write_down(&self, root: &Path, text: &str) -> Result<PathBuf, StoreError> {
+        self.refuse_inside(root)?;
+        self.claim()?;
+        let path = self.path_of(root).with_extension("shown.txt");
+        let written = || -> io::Result<()> {
+            let unfinished = self.unfinished()?;
+            private::create(&unfinished)?.write_all(text.as_bytes())?;
+            fs::rename(&unfinished, &path)
+        };
+        written().map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        Ok(path)
+    }
+
     /// Forgets that a workspace was trusted; false where it was not. Blocking.
     ///
     /// # Errors
