@@ -106,7 +106,7 @@ pub(super) fn start(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family,
     let (output, stdout) = io::pipe().map_err(failed("making a pipe"))?;
     rustix::io::ioctl_fionbio(&output, true).map_err(|errno| failed("making a pipe")(errno.into()))?;
     let stderr = stdout.try_clone().map_err(failed("making a pipe"))?;
-    let named = || failed(&format!("\"{program}\""));
+    let named = || failed(&format!("\"{}\"", verify::program_name(program)));
     // Not left to the system, which would look in folders of the workspace where PATH has relative ones.
     let file = agent::program::of_user(program).ok_or_else(|| named()(rustix::io::Errno::NOENT.into()))?;
     let mut command = Command::new(file);

@@ -52,16 +52,19 @@ fn run(job: &Job, argv: &[String], name: &str, control: &mut Control, supervisor
 /// be a secret (`-u me:secret`, `-px`), and no name says so.
 fn named(argv: &[String]) -> String {
     let [program, arguments @ ..] = argv else { return "nothing".into() };
-    // A variable that somebody wrote where the program stands is none, and its value may be one, too.
-    let program = match program.split_once('=') {
-        Some((name, _)) => format!("{name}=…"),
-        None => program.clone(),
-    };
-    let program = safe::line(program.as_bytes());
+    let program = program_name(program);
     match arguments.len() {
         0 => format!("`{program}`"),
         1 => format!("`{program}` with 1 argument"),
         many => format!("`{program}` with {many} arguments"),
+    }
+}
+
+/// A program as it may stand there. A variable that somebody wrote in its place is none, and its value may be a secret, too.
+pub(super) fn program_name(program: &str) -> String {
+    match program.split_once('=') {
+        Some((name, _)) => safe::line(format!("{name}=…").as_bytes()),
+        None => safe::line(program.as_bytes()),
     }
 }
 

@@ -76,7 +76,9 @@ impl Place {
 /// May this value stand in this word of the command, whatever it is?
 pub(super) fn check(words: &[&str], at: usize, placeholder: Placeholder) -> Result<(), Place> {
     let place = |program: usize, why: Why| {
-        let program = words.get(program).map(|word| programs::plain(word)).unwrap_or_default();
+        // What stands behind a `=` in the program's place is no name, and may be a secret.
+        let name = words.get(program).and_then(|word| word.split('=').next()).unwrap_or_default();
+        let program = programs::plain(name);
         Err(Place { argument: at, program, why })
     };
     let word = words.get(at).copied().unwrap_or_default();
