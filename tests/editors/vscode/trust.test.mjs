@@ -78,5 +78,24 @@ test("5: a trusted folder's commands are shown and asked about before the first 
     await window.screenshot("5-question-again");
     await again.getByRole("button", { name: "Not now" }).click();
     assert.equal(workspace.events("run-started").length, 1);
+
+    // What the dialog cannot show whole has no yes in it: that comes beside a document which shows all.
+    const hidden = `unused: {command: [echo, ${"x".repeat(3000)}, the-end]}`;
+    workspace.write("feature-build.yaml", `${changed.replace("other.sh", "agent.sh")}\nmodes:\n  ${hidden}\n`);
+    await window.pressInRow("Wave 2", "Run");
+    const cut = await window.question("Run wave 2");
+    assert.match(await cut.innerText(), /This is not all of it/);
+    assert.equal(await cut.getByRole("button", { name: "Trust and run" }).count(), 0);
+    await cut.getByRole("button", { name: "Show all of it" }).click();
+    const beside = await window.notification("Do you trust all that the document says");
+    await eventually("the document is there", async () =>
+      (await window.editorText()).includes("What you are asked to trust, whole"),
+    );
+    await window.screenshot("5-question-whole");
+    assert.equal(workspace.events("run-started").length, 1, "nothing runs while it is asked");
+    await beside.getByRole("button", { name: "Trust and run" }).click();
+    await eventually("it runs", () => workspace.events("run-started").length === 2);
+    workspace.release("TASK-TXT-004");
+    await eventually("it has ended", () => workspace.events("run-finished").length === 2);
   });
 });
