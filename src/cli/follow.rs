@@ -98,22 +98,23 @@ pub(super) fn follow_all(state_dir: &Path, runs: &[RunId], format: Format) -> an
 }
 
 /// Follows a run that somebody else started (`None`: the next one that starts) to its end: the exit code is the run's.
-pub(super) fn watch(state_dir: &Path, run: Option<RunId>, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn watch(root: &Path, state_dir: &Path, run: Option<RunId>, format: Format) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("listening to signals")?;
-        let run = match run {
-            Some(run) => run,
+        let (state_dir, run) = match run {
+            Some(run) => (state_dir.to_path_buf(), run),
             None => {
-                let mut next = NewRuns::after_now(state_dir);
+                let mut next = NewRuns::after_now(root);
                 eprintln!("feature-build: no run is in progress; waiting for the next one");
-                tokio::select! {
+                let run = tokio::select! {
                     run = next.next() => run,
                     () = signals.end() => return Ok(ExitCode::from(INTERRUPTED)),
-                }
+                };
+                (next.state_dir().to_path_buf(), run)
             }
         };
-        Ok(ExitCode::from(follow(state_dir, &run, format, Interrupt::EndsView, &mut signals).await?))
+        Ok(ExitCode::from(follow(&state_dir, &run, format, Interrupt::EndsView, &mut signals).await?))
     })
 }
 

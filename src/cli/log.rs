@@ -36,7 +36,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let (root, state_dir) = (context.root()?, context.state_dir()?);
+    let (root, state_dir) = (context.root()?, context.state_dir_of(args.run.as_deref())?);
     if args.follow
         && let Some((run, task)) = live(&state_dir, args)?
     {

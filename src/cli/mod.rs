@@ -28,10 +28,10 @@ use clap::{Parser, Subcommand};
 use crate::agent::safe;
 use crate::run::{
     History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, read_run, runs_dir,
-    unreadable,
+    state_dir as run_state_dir, state_dir_of as run_state_dir_of, unreadable,
 };
 use crate::task::TaskId;
-use crate::workspace::{Config, Index, state_dir};
+use crate::workspace::{Config, Index};
 
 /// Exit code: some task did not pass, or `check` found an error.
 const NOT_PASSED: u8 = 1;
@@ -90,17 +90,25 @@ impl Context {
         self.state().map(|(state_dir, _)| state_dir)
     }
 
-    /// Where the state of its runs lies, and which of them stay there.
+    /// Where the state of the run with this name lies: an earlier `state_dir` may have it.
+    fn state_dir_of(&self, run: Option<&str>) -> anyhow::Result<PathBuf> {
+        match run.map(TaskId::new) {
+            Some(Ok(run)) => self.state().map(|_| ()).and_then(|()| Ok(run_state_dir_of(&self.root()?, &RunId(run)))),
+            Some(Err(_)) | None => self.state_dir(),
+        }
+    }
+
+    /// Where the state of its runs lies, and which of them stay there. A configuration that is not trusted names no folder.
     fn state(&self) -> anyhow::Result<(PathBuf, Keep)> {
         let root = self.root()?;
-        let usual = state_dir(&root, &Config::default());
+        let present = run_state_dir(&root);
         match Config::load(&root) {
-            Ok(config) => Ok((state_dir(&root, &config), Keep::of(&config))),
+            Ok(config) => Ok((present, Keep::of(&config))),
             // A run in progress has to be seen and cancelled, whatever somebody does to the configuration meanwhile.
-            Err(error) if usual.is_dir() => {
-                let said = format!("{error}; looking in {}", usual.display());
+            Err(error) if present.is_dir() => {
+                let said = format!("{error}; looking in {}", present.display());
                 eprintln!("feature-build: {}", safe::text(said.as_bytes()));
-                Ok((usual, Keep::default()))
+                Ok((present, Keep::default()))
             }
             Err(error) => Err(error.into()),
         }
@@ -114,7 +122,7 @@ impl Context {
     /// The same, and what earlier runs left.
     fn index_with_history(&self) -> anyhow::Result<(Index, History)> {
         let mut index = Index::build(&self.root()?);
-        let history = run_history(&state_dir(index.root(), index.config()));
+        let history = run_history(&run_state_dir(index.root()));
         let passed = history.latest.iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
         index.set_passed(passed.map(|(id, _)| id.clone()).collect());
         Ok((index, history))

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::ensure;
 
 use super::{Context, print, say_unreadable, words};
-use crate::run::{self, Keep, Pruned};
+use crate::run::{self, Keep, Pruned, RunState};
 use crate::workspace::Size;
 use crate::workspace::trust::{Standing, Store, StoreError, Subject};
 
@@ -48,6 +48,15 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         bytes: args.max_bytes.map_or(configured.bytes, |size| size.0),
         days: args.older_than.unwrap_or(configured.days),
     };
+    if !args.dry_run {
+        let root = context.root()?;
+        for run in run::unfinished(&state_dir).iter().filter(|run| run.state == RunState::Died) {
+            // Else what was moved or copied with its workspace would stay for ever.
+            if run::is_closed(&state_dir, &run.run) {
+                run::close(&root, &state_dir, &run.run)?;
+            }
+        }
+    }
     let pruned = run::prune(&state_dir, &keep, args.dry_run)?;
     print(&text(&pruned, args.dry_run))?;
     // What is not the user's own is left to the user.

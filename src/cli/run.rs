@@ -15,7 +15,6 @@ use super::trust::gate;
 use crate::agent;
 use crate::plan::{Asked, Feature, Schedule, SelectError, Selection, select};
 use crate::run::{self, Options};
-use crate::workspace::state_dir;
 use crate::workspace::trust::Subject;
 
 /// Run the waves of a feature: the tasks of a wave at the same time.
@@ -87,7 +86,7 @@ impl Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(run) = &args.resume {
-        return resume::main(&context.state_dir()?, run.as_deref(), args.format, args.detach);
+        return resume::main(&context.state_dir_of(run.as_deref())?, run.as_deref(), args.format, args.detach);
     }
     let index = context.index()?;
     if let Some(error) = index.config_error() {
@@ -101,7 +100,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let selection = match &args.rerun {
         None => args.selection(),
-        Some(run) => match rerun::selection(&state_dir(root, index.config()), &features, run.as_deref())? {
+        Some(run) => match rerun::selection(&context.state_dir_of(run.as_deref())?, &features, run.as_deref())? {
             Some(selection) => selection,
             None => return Ok(ExitCode::SUCCESS),
         },
@@ -125,14 +124,20 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         ..Options::default()
     };
     let trusted = gate(subject, args.trust)?;
-    let start = || run::start(&trusted, &schedule, &commands, &options);
+    let start = || {
+        let started = run::start(&trusted, &schedule, &commands, &options);
+        if let Some(said) = run::shared_state(root) {
+            eprintln!("feature-build: {}", shown(&said));
+        }
+        started
+    };
     if args.detach {
         let run = start()?;
         // The run is on; a reader that is gone changes nothing.
         let _ = writeln!(std::io::stdout(), "{run}");
         return Ok(ExitCode::SUCCESS);
     }
-    start_and_follow(&state_dir(root, trusted.config()), args.format, start)
+    start_and_follow(&run::state_dir(root), args.format, start)
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

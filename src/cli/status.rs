@@ -118,10 +118,12 @@ struct Shown {
     view: View,
     remaining_ms: Option<u64>,
     degraded: Option<String>,
+    /// No supervisor may have it any more.
+    is_closed: bool,
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let state_dir = context.state_dir()?;
+    let state_dir = context.state_dir_of(args.run.as_deref())?;
     let (chosen, is_any_unread) = match &args.run {
         Some(name) => (vec![named(&state_dir, name)?], false),
         None => chosen(&state_dir),
@@ -166,6 +168,7 @@ impl Shown {
         Self {
             remaining_ms: is_running.then(|| run::remaining_ms(&view, Timestamp::now())).flatten(),
             degraded: is_running.then(|| run::degraded(paths.dir())).flatten().map(|degraded| degraded.reason),
+            is_closed: summary.state == RunState::Died && run::is_closed(state_dir, &summary.run),
             summary,
             view,
         }
@@ -191,7 +194,7 @@ impl Shown {
 }
 
 fn describe(run: &Shown) -> Run {
-    let Shown { summary, view, remaining_ms, degraded } = run;
+    let Shown { summary, view, remaining_ms, degraded, .. } = run;
     let waves = view.waves.iter();
     Run {
         run: summary.run.to_string(),
@@ -258,11 +261,17 @@ fn describe_task(view: &View, task: &TaskView) -> Task {
 }
 
 fn lines(run: &Shown) -> Vec<String> {
-    let Shown { summary, view, remaining_ms, .. } = run;
+    let Shown { summary, view, remaining_ms, is_closed, .. } = run;
     let feature = words::feature_name(&summary.feature, &summary.title);
     let left = remaining_ms.map(|left| format!(", {} left", run::about(left))).unwrap_or_default();
     let how = match (summary.state, summary.wall_ms) {
         (RunState::Running, _) => format!("running, {}/{} done{left}", view.done(), view.tasks().count()),
+        (RunState::Died, _) if *is_closed => {
+            format!(
+                "it cannot go on, its workspace was moved or copied; `feature-build cancel {}` ends it",
+                summary.run
+            )
+        }
         (RunState::Died, _) => "its supervisor died; `feature-build run --resume` goes on with it".into(),
         (RunState::Finished, wall_ms) => {
             let took = words::duration(wall_ms.unwrap_or_default());

@@ -21,7 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let state_dir = context.state_dir()?;
+    let state_dir = context.state_dir_of(args.run.as_deref())?;
     let run = match &args.run {
         Some(name) => {
             let run = run_named(&state_dir, name)?;
@@ -30,7 +30,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         }
         None => newest(&state_dir)?,
     };
-    follow::watch(&state_dir, run, args.format)
+    follow::watch(&context.root()?, &state_dir, run, args.format)
 }
 
 /// The newest run in progress; a task that calls this means none that waits for it.

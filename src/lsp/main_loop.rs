@@ -45,7 +45,7 @@ use crate::plan::{self, Asked, Schedule, Selection};
 use crate::run::{self, Level, Outcome, Rerun, RunId, View};
 use crate::task::{RelPath, Task, TaskId, WaveLabel};
 use crate::workspace::trust::{Standing, Store, Subject};
-use crate::workspace::{Changed, Index, find_root, state_dir};
+use crate::workspace::{Changed, Index, find_root};
 use requests::{Refusal, answer_nothing, fingerprint};
 use rerun::Asking;
 use texts::is_on_disk;

@@ -13,9 +13,9 @@ use super::runs::{Ended, RunBook};
 use super::watch::FileWatch;
 use crate::agent::{self, Excerpt};
 use crate::plan::{KnownIds, UnknownId};
-use crate::run::{self, Durations, NewRuns, Outcome, RunId, RunState};
+use crate::run::{self, Durations, NewRuns, Outcome, RunId, RunState, RunSummary};
 use crate::task::{self, Problem, RelPath, TaskId};
-use crate::workspace::{Changed, Index, private, state_dir};
+use crate::workspace::{Changed, Index, private};
 
 /// A file longer than this is cut before its lines are counted: all that has a range stands in the frontmatter.
 const READ_FOR_LINES: u64 = 4 * 1024 * 1024;
@@ -100,6 +100,8 @@ pub(super) struct Done {
     pub(super) began: SystemTime,
     /// The index.
     pub(super) index: Box<Index>,
+    /// Where the runs lie.
+    pub(super) state_dir: PathBuf,
     /// Files and features that may be different now; `None`: all.
     pub(super) changed: Option<Changed>,
     /// Files that were read again: their old lines are wrong.
@@ -181,7 +183,7 @@ impl Root {
     /// A root whose index is still to be built.
     pub(super) fn new(path: PathBuf, shown: PathBuf) -> Self {
         Self {
-            state_dir: path.join(".feature-build"),
+            state_dir: path.join(crate::workspace::USUAL_STATE_DIR),
             path,
             shown,
             index: Slot::Away,
@@ -281,7 +283,15 @@ pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
             }
             let reread: BTreeSet<RelPath> = open.into_iter().chain(closed).collect();
             touched.files.extend(reread.iter().cloned());
-            Done { began, index, changed: Some(touched), reread, rest: None, history: None }
+            Done {
+                began,
+                index,
+                state_dir: run::state_dir(root),
+                changed: Some(touched),
+                reread,
+                rest: None,
+                history: None,
+            }
         }
         (work, _) => build(root, matches!(work, Work::Build), began),
     }
@@ -289,7 +299,8 @@ pub(super) fn work(root: &Path, index: Option<Box<Index>>, work: Work) -> Done {
 
 fn build(root: &Path, first: bool, began: SystemTime) -> Done {
     let mut index = Box::new(Index::build(root));
-    let history = first.then(|| Box::new(history(root, &state_dir(root, index.config()))));
+    let state_dir = run::state_dir(root);
+    let history = first.then(|| Box::new(history(root, &state_dir)));
     if let Some(history) = &history {
         let passed = |(task, ended): (&TaskId, &Ended)| (ended.outcome == Outcome::Passed).then(|| task.clone());
         index.set_passed(history.ended.iter().filter_map(passed).collect());
@@ -303,15 +314,23 @@ fn build(root: &Path, first: bool, began: SystemTime) -> Done {
     files.extend(not_passed.filter_map(|(task, _)| index.file_of(task.as_str()).cloned()));
     let unknown = problems.iter().flat_map(|of| unknown_ids(&index, &of.file, &of.problems)).collect();
     let rest = Some(Rest { files, known: index.known_ids(), unknown });
-    Done { began, index, changed: None, reread: BTreeSet::new(), rest, history }
+    Done { began, index, state_dir, changed: None, reread: BTreeSet::new(), rest, history }
+}
+
+/// Those that cannot go on, and only be ended, are none that run.
+fn goes_on(state_dir: &Path, run: &RunSummary) -> bool {
+    match run.state {
+        RunState::Running => true,
+        RunState::Died => !run::is_closed(state_dir, &run.run),
+        RunState::Finished => false,
+    }
 }
 
 fn history(root: &Path, state_dir: &Path) -> History {
-    let new_runs = NewRuns::after_now(state_dir);
+    let new_runs = NewRuns::after_now(root);
     let run::History { runs, latest, durations } = run::history(state_dir);
     // Those that lost their supervisor, too: who follows them gives them a new one.
-    let live: Vec<RunId> =
-        runs.into_iter().filter(|run| run.state != RunState::Finished).map(|summary| summary.run).collect();
+    let live: Vec<RunId> = runs.into_iter().filter(|run| goes_on(state_dir, run)).map(|summary| summary.run).collect();
     let mut ended = BTreeMap::new();
     for (task, attempt) in latest {
         // Its attempt may be alive, or have a result: the supervisor that takes the run over tells which.

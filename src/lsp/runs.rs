@@ -265,8 +265,6 @@ pub(super) struct Following {
     pub(super) client: Client,
     /// The canonical root.
     pub(super) root: PathBuf,
-    /// The state folder.
-    pub(super) state_dir: PathBuf,
     /// The run.
     pub(super) run: RunId,
     /// A fresh token, where the editor shows progress.
@@ -281,7 +279,9 @@ impl Following {
     /// Follows the run to its end: folds its journal, feeds the progress bar, passes events on, and tells the loop
     /// when a task has started or ended.
     pub(super) async fn follow(self) {
-        let paths = RunPaths::of(&self.state_dir, &self.run);
+        let (root, run) = (self.root.clone(), self.run.clone());
+        let found = tokio::task::spawn_blocking(move || RunPaths::of(&run::state_dir_of(&root, &run), &run));
+        let Ok(paths) = found.await else { return };
         let mut follower = Follower::recovering(paths.dir(), Launcher::default());
         let mut checkups = Checkups::new(paths.dir());
         let mut view = View::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::history::run_ids;
 use super::watch::Watched;
-use super::{RunId, runs_dir};
+use super::{RunId, runs_dir, state_dir, unfinished};
 
 /// How often the folder of runs is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -14,6 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The runs of a workspace that are started from now on, whoever starts them.
 #[derive(Debug)]
 pub struct NewRuns {
+    root: PathBuf,
+    /// Where they are looked for: another folder as soon as the user trusts a configuration that says so.
     state_dir: PathBuf,
     known: HashSet<RunId>,
     found: VecDeque<RunId>,
@@ -23,9 +25,15 @@ pub struct NewRuns {
 
 impl NewRuns {
     /// Every run that there is by now is none that is told. Blocking.
-    pub fn after_now(state_dir: &Path) -> Self {
-        let known = run_ids(state_dir).into_iter().collect();
-        Self { state_dir: state_dir.to_path_buf(), known, found: VecDeque::new(), watched: None }
+    pub fn after_now(root: &Path) -> Self {
+        let state_dir = state_dir(root);
+        let known = run_ids(&state_dir).into_iter().collect();
+        Self { root: root.to_path_buf(), state_dir, known, found: VecDeque::new(), watched: None }
+    }
+
+    /// Where the runs lie that were told last.
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 
     /// The next one, the older of two first; waits for it, for as long as it takes. Not cancel safe.
@@ -47,10 +55,20 @@ impl NewRuns {
 
     /// Watches before it looks: what comes in between is told once more, and known by then.
     async fn look(&mut self) {
-        let (state_dir, watched) = (self.state_dir.clone(), self.watched.take());
-        let looked = tokio::task::spawn_blocking(move || (watch(&state_dir, watched), run_ids(&state_dir)));
-        let Ok((watched, runs)) = looked.await else { return std::future::pending().await };
+        let (root, before, watched) = (self.root.clone(), self.state_dir.clone(), self.watched.take());
+        let looked = tokio::task::spawn_blocking(move || {
+            let state_dir = state_dir(&root);
+            // Of what lies in another folder only that is news which has not ended.
+            let open = (state_dir != before).then(|| unfinished(&state_dir));
+            (watch(&state_dir, watched), run_ids(&state_dir), open, state_dir)
+        });
+        let Ok((watched, runs, open, state_dir)) = looked.await else { return std::future::pending().await };
         self.watched = watched;
+        self.state_dir = state_dir;
+        if let Some(open) = open {
+            let over = runs.iter().filter(|run| open.iter().all(|open| open.run != **run));
+            self.known.extend(over.cloned());
+        }
         let there: HashSet<RunId> = runs.iter().cloned().collect();
         self.known.retain(|run| there.contains(run)); // pruned runs are not remembered for ever
         self.found.extend(runs.into_iter().rev().filter(|run| self.known.insert(run.clone())));
@@ -80,10 +98,10 @@ mod tests {
     fn each_new_run_is_told_once_and_the_old_ones_are_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let root = tempfile::tempdir().unwrap();
-        let state_dir = root.path().join("state");
+        let state_dir = root.path().join(crate::workspace::USUAL_STATE_DIR);
         let run = |name: &str| std::fs::create_dir_all(runs_dir(&state_dir).join(name)).unwrap();
         runtime.block_on(async {
-            let mut new = NewRuns::after_now(&state_dir);
+            let mut new = NewRuns::after_now(root.path());
             let mut next =
                 async || tokio::time::timeout(Duration::from_secs(60), new.next()).await.unwrap().to_string();
             let (first, ()) = tokio::join!(next(), async { run("20200101-000000-aaaa") });
@@ -93,7 +111,7 @@ mod tests {
             assert_eq!([next().await, next().await], ["20200101-000001-bbbb", "20200101-000002-cccc"]);
         });
         runtime.block_on(async {
-            let mut new = NewRuns::after_now(&state_dir);
+            let mut new = NewRuns::after_now(root.path());
             let next = tokio::join!(new.next(), async { run("20200101-000004-eeee") }).0;
             assert_eq!(next.to_string(), "20200101-000004-eeee", "those that were there are not told");
         });

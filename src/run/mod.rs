@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod claim;
+mod close;
 mod course;
 mod estimate;
 mod event;
@@ -13,10 +14,12 @@ mod follow;
 mod guard;
 mod health;
 mod history;
+mod identity;
 mod journal;
 mod kept;
 mod lock;
 mod nesting;
+mod open;
 mod order;
 mod output;
 mod past;
@@ -40,6 +43,7 @@ use crate::workspace::private;
 
 pub use arrivals::NewRuns;
 pub use claim::{Fate, fate};
+pub use close::{CloseError, close, is_closed};
 pub use estimate::{Durations, Hint, Passed, about, expected_ms, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
@@ -47,6 +51,7 @@ pub use health::{Checkups, Degraded, degraded};
 pub use history::{
     History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished, unreadable,
 };
+pub use identity::{shared_state, state_dir, state_dir_of, state_dirs};
 pub use journal::{JournalError, read_journal, read_run};
 pub use nesting::{Caller, WaitsForItself, may_follow, may_follow_task};
 pub use order::{Budget, Limits, Order};

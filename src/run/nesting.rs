@@ -105,7 +105,7 @@ fn caller() -> Option<Caller> {
     let log = PathBuf::from(std::env::var_os(LOG)?);
     let mark = std::env::var(system::MARK).ok()?;
     let mut words = mark.rsplit('/');
-    let attempt = words.next()?.parse().ok()?;
+    let attempt = system::attempt_of(words.next()?)?;
     let task = TaskId::new(words.next()?).ok()?;
     let run_dir = log.parent().filter(|dir| dir.is_absolute())?.to_path_buf();
     (run_dir.file_name()?.to_str() == words.next()).then_some(Caller { run_dir, task, attempt })

@@ -56,6 +56,9 @@ pub struct Order {
     /// The attempts that the run was started by and that went on then, the outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<Caller>,
+    /// What names the workspace, whatever becomes of its path; empty in an order of an earlier version.
+    #[serde(default)]
+    pub workspace: String,
     /// The hash of the configuration that the user trusted when the run was started.
     #[serde(default)]
     pub trusted: String,

@@ -36,6 +36,12 @@ pub(super) fn read_order(paths: &RunPaths) -> io::Result<Vec<u8>> {
     )))
 }
 
+/// The order's seal, as a name. Blocking.
+pub(super) fn name(paths: &RunPaths) -> Option<String> {
+    let seal = String::from_utf8(line(paths, 0)).ok()?;
+    blake3::Hash::from_hex(seal.trim()).ok().map(|seal| seal.to_hex().to_string())
+}
+
 /// Whether this user started the run on this machine. Blocking.
 pub(super) fn is_own(paths: &RunPaths) -> bool {
     let store = Store::of_user().ok();

@@ -15,15 +15,16 @@ use thiserror::Error;
 
 use super::estimate::Hint;
 use super::guard::Fed;
+use super::identity::Identity;
 use super::{
-    Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, WaitsForItself, history, nesting, private, random,
-    runs_dir, seal, system,
+    Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, WaitsForItself, history, identity, nesting, open,
+    private, random, runs_dir, seal, system,
 };
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
 use crate::workspace::trust::Trusted;
-use crate::workspace::{Config, state_dir};
+use crate::workspace::{self, Config};
 
 /// As much of a supervisor's last words as is passed on.
 const LONGEST_WORD: u64 = 64 << 10;
@@ -170,10 +171,13 @@ pub fn start(
         return Err(StartError::NoCommand(task.clone()));
     }
     let (root, config) = (trusted.root(), trusted.config());
-    let state_dir = state_dir(root, config);
+    let configured = workspace::state_dir(root, config);
+    let failed = |source| StartError::Write { path: configured.clone(), source };
+    let identity = identity::of(root, &configured).map_err(failed)?;
     let tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| &task.id);
-    let callers = nesting::may_start(&state_dir, tasks).map_err(StartError::WaitsForItself)?;
-    let (run, paths) = make_folder(root, &state_dir)?;
+    let callers = nesting::may_start(&identity.state_dir, tasks).map_err(StartError::WaitsForItself)?;
+    let (run, paths) = make_folder(root, &configured, &identity)?;
+    let state_dir = identity.state_dir;
     let order = Order {
         run: run.clone(),
         asked_ms: system::now_ms(),
@@ -192,12 +196,14 @@ pub fn start(
         state_dir,
         callers,
         trusted: trusted.hash().into(),
+        workspace: identity.nonce,
     };
     write_order(&paths, &order, commands, trusted)?;
     match launch(&run, &paths, &options.launcher, None) {
         Ok(Word::Ready | Word::Owned | Word::Finished) => Ok(run),
         Err(error) => {
             // Nothing runs and nothing was recorded: a folder would only look like a run that died.
+            open::shut(&paths);
             let _ = std::fs::remove_dir_all(paths.dir());
             Err(error)
         }
@@ -271,17 +277,19 @@ fn milliseconds(seconds: f64) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn make_folder(root: &Path, state_dir: &Path) -> Result<(RunId, RunPaths), StartError> {
+fn make_folder(root: &Path, configured: &Path, identity: &Identity) -> Result<(RunId, RunPaths), StartError> {
+    let state_dir = &identity.state_dir;
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source| StartError::Write { path, source }
     };
     // A `state_dir` outside was named by a trusted configuration: the links on the way to it are the user's own.
-    let above = if state_dir.starts_with(root) { root } else { state_dir };
+    let above = if configured.starts_with(root) { root } else { configured };
     for dir in [state_dir.to_path_buf(), runs_dir(state_dir), state_dir.join("locks")] {
         private::claim(above, &dir).map_err(failed(&dir))?;
     }
     ignore_itself(state_dir).map_err(failed(state_dir))?;
+    identity::claim(identity).map_err(failed(state_dir))?;
     loop {
         let run = new_id();
         let paths = RunPaths::of(state_dir, &run);
@@ -335,7 +343,8 @@ fn write_order(
     }
     let bytes = serde_json::to_vec(order).map_err(io::Error::from).map_err(failed(paths.order()))?;
     private::write_whole(&paths.order(), &bytes).map_err(failed(paths.order()))?;
-    seal::write(paths, &bytes, trusted).map_err(failed(paths.seal()))
+    seal::write(paths, &bytes, trusted).map_err(failed(paths.seal()))?;
+    open::open(paths).map_err(failed(paths.seal()))
 }
 
 /// What a supervisor says to whoever started it, before it goes about its work or ends.

@@ -46,7 +46,7 @@ use super::request::{Asked, Request};
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
 use super::{
-    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, nesting, read_run, role, seal, system,
+    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, nesting, open, read_run, role, system,
 };
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
@@ -87,7 +87,10 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
         None => None,
         // Under the lock: nobody else writes any more.
         Some(takeover) => match read_past(&paths)? {
-            None => return Word::Finished.say(),
+            None => {
+                open::shut(&paths);
+                return Word::Finished.say();
+            }
             Some(past) => Some(Taken { past, takeover, interrupted: pulse::was_felt(&lock) }),
         },
     };
@@ -126,7 +129,7 @@ struct Taken {
 }
 
 fn prepare(paths: RunPaths, lock: Lock, past: Option<Taken>) -> io::Result<Prepared> {
-    let order: Order = serde_json::from_slice(&seal::read_order(&paths)?)?;
+    let order = open::read_order(&paths, past.is_none())?;
     // Descendants of a guard that is killed come to this process.
     system::become_subreaper()?;
     let journal = Journal::open(&paths.journal())?;
@@ -250,7 +253,11 @@ impl Supervisor {
         let journal = supervisor.finish().await;
         // Held to the very end: whoever sees it free finds a finished journal.
         drop(lock);
-        let _ = tokio::task::spawn_blocking(move || prune_some(&state_dir, &keep)).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            prune_some(&state_dir, &keep);
+            open::forget_some();
+        })
+        .await;
         journal
     }
 
@@ -371,7 +378,7 @@ impl Supervisor {
             ("FEATURE_BUILD_WAVE", wave),
             ("FEATURE_BUILD_FILE", file),
             ("FEATURE_BUILD_TITLE", title),
-            ("FEATURE_BUILD_WORKSPACE", order.root.display().to_string()),
+            (system::WORKSPACE, order.root.display().to_string()),
             (nesting::LOG, log.display().to_string()),
             (system::MARK, mark(order, task, attempt)),
         ];
@@ -539,7 +546,11 @@ impl Supervisor {
         self.recorder.record(event).await;
         let paths = self.paths.clone();
         let journal = self.recorder.close().await?;
-        tokio::task::spawn_blocking(move || history::write_summary(&paths, journal.length())).await?;
+        let done = move || {
+            open::shut(&paths);
+            history::write_summary(&paths, journal.length());
+        };
+        tokio::task::spawn_blocking(done).await?;
         Ok(())
     }
 
@@ -574,7 +585,10 @@ impl Supervisor {
 
 /// What every process of an attempt carries in its environment.
 fn mark(order: &Order, task: &TaskId, attempt: u32) -> String {
-    format!("{}/{task}/{attempt}", order.run)
+    match order.workspace.as_str() {
+        "" => format!("{}/{task}/{attempt}", order.run),
+        nonce => format!("{}/{task}/{attempt}@{nonce}", order.run),
+    }
 }
 
 /// Every task of a wave, those included that are skipped.

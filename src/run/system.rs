@@ -13,6 +13,18 @@ use crate::workspace::ResourceLimits;
 /// The variable that marks every process of an attempt.
 pub(super) const MARK: &str = "FEATURE_BUILD_ATTEMPT";
 
+/// The variable that tells a task the root of its workspace.
+pub(super) const WORKSPACE: &str = "FEATURE_BUILD_WORKSPACE";
+
+/// How often, and in which distance, what changes is looked at again before it is given up.
+const ROUNDS: u32 = 100;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// The number of an attempt, which is the last word of its mark: behind it stands the workspace's nonce.
+pub(super) fn attempt_of(mark: &str) -> Option<u32> {
+    mark.rsplit('/').next()?.split('@').next()?.parse().ok()
+}
+
 /// Makes this process the parent of descendants that lose theirs, so that none can hide by forking away.
 pub(super) fn become_subreaper() -> io::Result<()> {
     #[cfg(target_os = "linux")]
@@ -101,6 +113,69 @@ enum Carries {
     No,
     /// It has none at this moment: it is being replaced by another program, or dies and may still hold its files open.
     NotSettled,
+}
+
+/// A process of an attempt, as its environment tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marked {
+    pub(super) pid: Pid,
+    /// The attempt's mark.
+    pub(super) mark: String,
+    /// The root of its workspace.
+    pub(super) workspace: Option<Vec<u8>>,
+}
+
+/// The processes of attempts that fit; those between two programs are looked at until they have settled. Blocking.
+pub(super) fn marked(fits: impl Fn(&Marked) -> bool) -> Vec<Marked> {
+    let own = rustix::process::getpid();
+    let mut found = Vec::new();
+    let mut left: Vec<Pid> = processes().filter(|pid| *pid != own).collect();
+    for _ in 0..ROUNDS {
+        let mut unsettled = Vec::new();
+        for pid in left {
+            match read_mark(pid) {
+                Ok(marked) => found.extend(marked.filter(|marked| fits(marked))),
+                Err(NotSettled) => unsettled.push(pid),
+            }
+        }
+        if unsettled.is_empty() {
+            break;
+        }
+        left = unsettled;
+        std::thread::sleep(PAUSE);
+    }
+    found
+}
+
+/// Whether a process of the workspace with this nonce is alive, of an attempt of this task (`None`: of any). Blocking.
+pub(super) fn lives(nonce: &str, task: Option<&str>) -> bool {
+    let ending = format!("@{nonce}");
+    let is_of = |mark: &str| task.is_none_or(|task| mark.split('/').nth(1) == Some(task));
+    !marked(|marked| marked.mark.ends_with(&ending) && is_of(&marked.mark)).is_empty()
+}
+
+/// Its environment is not to be read for a moment.
+struct NotSettled;
+
+fn read_mark(pid: Pid) -> Result<Option<Marked>, NotSettled> {
+    let Ok(environment) = fs::read(proc_file(pid, "environ")) else { return Ok(None) };
+    if environment.is_empty() {
+        return if is_settled(pid) { Ok(None) } else { Err(NotSettled) };
+    }
+    let variable = |name: &str| {
+        let mut variables = environment.split(|&byte| byte == 0);
+        variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).map(<[u8]>::to_vec)
+    };
+    let mark = variable(MARK).map(|mark| String::from_utf8_lossy(&mark).into_owned());
+    Ok(mark.map(|mark| Marked { pid, mark, workspace: variable(WORKSPACE) }))
+}
+
+/// Kills every process of an attempt whose mark fits, until none is left or none could be killed for a while. Blocking.
+pub(super) fn kill_all(fits: impl Fn(&str) -> bool) {
+    until_none_is_left(|| {
+        let found = marked(|marked| fits(&marked.mark));
+        found.iter().fold(false, |more, marked| more | kill_if_marked(marked.pid, &format!("{MARK}={}", marked.mark)))
+    });
 }
 
 /// Kills every process whose environment carries this mark; says whether there may be more.
@@ -268,11 +343,10 @@ pub(super) fn kill_strays() {
 }
 
 fn until_none_is_left(kill: impl Fn() -> bool) {
-    const ROUNDS: u32 = 100;
     for _ in 0..ROUNDS {
         if !kill() {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(PAUSE);
     }
 }

@@ -17,6 +17,7 @@ use serde_json::Value;
 use similar::algorithms::{Capture, Replace, myers};
 use similar::{DiffOp, DiffTag};
 
+pub(crate) use store::read_private;
 pub use store::{Store, StoreError};
 
 use super::config::{Command, Config, ConfigError, FILE_NAME};

@@ -8,6 +8,7 @@ mod bench;
 mod chance;
 mod circles;
 mod clocks;
+mod copies;
 mod deaths;
 mod family;
 mod floods;

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::bench::{kill, seal_run, wait_until};
+use crate::bench::{kill, kill_whole, processes_where, seal_run, wait_until};
 use crate::terminal::{Workspace, code, text};
 
 /// The journal of a run that is over, some hours old, in which each of these tasks had its outcome.
@@ -422,15 +422,21 @@ fn a_task_is_cancelled_whatever_the_case_of_its_name() {
 #[test]
 fn a_run_that_has_not_finished_is_never_removed() {
     let workspace = Workspace::new();
-    old_run(&workspace.state(), "20200101-000000-aaaa", 900, &[("T", "passed")]);
-    let journal = workspace.state().join("runs/20200101-000000-aaaa/journal.jsonl");
-    let lines = fs::read_to_string(&journal).unwrap();
-    let (unfinished, _) = lines.trim_end().rsplit_once('\n').unwrap();
-    fs::write(&journal, format!("{unfinished}\n")).unwrap();
-    assert_eq!(run::runs(&workspace.state())[0].state, RunState::Died);
+    workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done");
+    let run = text(&workspace.call(&["run", "--detach"]).stdout).trim().to_owned();
+    workspace.wait_for_file("on");
+    let dir = workspace.state().join("runs").join(&run).display().to_string();
+    let is_supervisor = |pid: i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|&byte| byte == 0).skip(1).take(2).eq([b"__supervise".as_slice(), dir.as_bytes()])
+    };
+    processes_where(is_supervisor).into_iter().for_each(kill_whole);
+    wait_until("it died", || run::runs(&workspace.state())[0].state == RunState::Died);
     let pruned = workspace.call(&["prune", "--keep", "0", "--max-bytes", "0", "--older-than", "0"]);
     assert!(text(&pruned.stdout).contains("removed 0 runs"), "{pruned:?}");
     assert_eq!(names(&workspace).len(), 1);
+    workspace.write("go", "");
+    assert_eq!(code(&workspace.call(&["run", "--resume"])), Some(0));
 }
 
 #[test]

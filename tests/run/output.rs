@@ -21,8 +21,9 @@ fn a_task_is_told_who_it_is() {
     let run = bench.run();
     let log = run.log("A");
     let root = bench.root().display().to_string();
+    let workspace = std::fs::read_to_string(bench.state().join("workspace")).unwrap();
     let wanted = [
-        format!("FEATURE_BUILD_ATTEMPT={}/A/1", run.id),
+        format!("FEATURE_BUILD_ATTEMPT={}/A/1@{}", run.id, workspace.trim()),
         "FEATURE_BUILD_FEATURE=FEAT-1".into(),
         "FEATURE_BUILD_FILE=tasks/A.md".into(),
         format!("FEATURE_BUILD_LOG={}", run.paths.log(&id("A"), 1).display()),

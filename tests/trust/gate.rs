@@ -117,6 +117,11 @@ fn a_run_that_came_with_the_workspace_is_never_carried_out() {
             fs::remove_file(file).unwrap();
         }
     }
+    // Nothing of what is outside the workspace says then that it has ended.
+    let seal = fs::read_to_string(run.join("run.seal")).unwrap();
+    let mark = workspace.state_home().join("feature-build/open").join(seal.lines().next().unwrap());
+    wait_until("it is said that the run has ended", || !mark.exists());
+    fs::write(mark, run.to_str().unwrap()).unwrap();
     let again = supervise(&workspace, &run);
     assert!(again.status.success(), "{}", text(&again.stderr));
     wait_until("the sealed order is carried out", || workspace.has_started());

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 mod commands;
+mod ended;
 mod foreign;
 mod gate;
 mod hostile;

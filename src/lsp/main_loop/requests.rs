@@ -79,9 +79,9 @@ impl State {
         let Some(root) = self.roots.values().find(named_so) else {
             return drop(answer.send(Runs { runs: Vec::new() }));
         };
-        let state_dir = root.state_dir.clone();
+        let path = root.path.clone();
         tokio::task::spawn_blocking(move || {
-            let _ = answer.send(Runs::read(&state_dir));
+            let _ = answer.send(Runs::read(&run::state_dir(&path)));
         });
     }
 
@@ -264,7 +264,18 @@ impl State {
             }
         }
         self.follow(path, run.clone());
+        self.tell_shared_state(path);
         let _ = answer.send(json!(Started::run(run)));
+    }
+
+    /// Says once that another workspace has the state folder.
+    fn tell_shared_state(&self, path: &Path) {
+        let (client, path) = (self.client.clone(), path.to_path_buf());
+        tokio::spawn(async move {
+            if let Ok(Some(said)) = tokio::task::spawn_blocking(move || run::shared_state(&path)).await {
+                tell::user(&client, MessageType::INFO, &agent::safe::line(said.as_bytes())).await;
+            }
+        });
     }
 
     /// Says why nothing was started. Editors do not show the answers of commands: the user is told besides.
@@ -292,12 +303,13 @@ impl State {
         runs.extend(just_started(root, target));
         let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
         let reason = runs.is_empty().then(|| format!("nothing of {} runs", target.words()));
-        let state_dir = root.state_dir.clone();
+        let path = path.to_path_buf();
         let level_of = |run: &RunId| target.level.unwrap_or_else(|| root.runs.next_level(run, task.as_ref()));
         let runs: HashMap<RunId, Level> = runs.into_iter().map(|run| (run.clone(), level_of(&run))).collect();
         tokio::task::spawn_blocking(move || {
             let tasks = task.as_ref().map(std::slice::from_ref);
-            let failed = runs.iter().find_map(|(run, level)| run::cancel(&state_dir, run, tasks, *level).err());
+            let cancel = |run, level| run::cancel(&run::state_dir_of(&path, run), run, tasks, level);
+            let failed = runs.iter().find_map(|(run, level)| cancel(run, *level).err());
             let reason =
                 reason.or(failed.map(|error| format!("cancelling: {error}"))).map(|reason| plain::text(&reason));
             let _ = answer.send(json!({ "cancelled": runs.keys().collect::<Vec<_>>(), "reason": reason }));
@@ -310,9 +322,10 @@ impl State {
         let Some(root) = self.roots.get(&bar.root) else { return };
         let before = std::mem::replace(&mut bar.cancelled, true);
         let level = if before { Level::Kill } else { root.runs.next_level(&bar.run, None) };
-        let (state_dir, run, client) = (root.state_dir.clone(), bar.run.clone(), self.client.clone());
+        let (path, run, client) = (root.path.clone(), bar.run.clone(), self.client.clone());
         tokio::spawn(async move {
-            let cancelled = tokio::task::spawn_blocking(move || run::cancel(&state_dir, &run, None, level));
+            let cancel = move || run::cancel(&run::state_dir_of(&path, &run), &run, None, level);
+            let cancelled = tokio::task::spawn_blocking(cancel);
             if let Ok(Err(error)) = cancelled.await {
                 tell::user(&client, MessageType::ERROR, &format!("cancelling: {error}")).await;
             }

@@ -20,10 +20,10 @@ impl State {
             let reason = format!("run {run} goes on: cancel it, or wait for its end");
             return self.refuse(&reason, asking.loud, asking.answer);
         }
-        let (path, state_dir) = (path.to_path_buf(), root.state_dir.clone());
+        let path = path.to_path_buf();
         let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
-            let rerun = Rerun::read(&state_dir, &run).map_err(|error| chain(&error));
+            let rerun = Rerun::read(&run::state_dir_of(&path, &run), &run).map_err(|error| chain(&error));
             let _ = happenings.blocking_send(Happening::RerunRead { root: path, rerun, asking });
         });
     }

@@ -144,7 +144,7 @@ impl State {
             self.log(MessageType::ERROR, format!("reading the workspace {} failed", path.display()));
             return;
         };
-        root.state_dir = state_dir(path, done.index.config());
+        root.state_dir = done.state_dir;
         root.index = Slot::Here(done.index);
         let everything = done.changed.is_none();
         let configuration = done.reread.iter().any(|file| **file == *Path::new(CONFIG_FILE));

@@ -17,7 +17,6 @@ impl State {
         if !root.followed.insert(run.clone()) {
             return;
         }
-        let state_dir = root.state_dir.clone();
         let token = self.abilities.progress.then(|| self.fresh_token(run.0.as_str()));
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), Bar { root: path.to_path_buf(), run: run.clone(), cancelled: false });
@@ -25,7 +24,6 @@ impl State {
         let following = Following {
             client: self.client.clone(),
             root: path.to_path_buf(),
-            state_dir,
             run,
             token,
             events: self.abilities.events,

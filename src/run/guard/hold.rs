@@ -6,11 +6,14 @@
 //! whose mark never stood there has started nothing.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::lock::Lock;
 use super::super::private;
+use super::super::seal;
 use super::super::system::{self, now_ms};
+use super::super::{RunId, RunPaths};
+use crate::task::TaskId;
 
 const ENDED: &str = "ended";
 /// No lock's text is longer: a line for each attempt in a row that did not come to a proper end.
@@ -23,6 +26,8 @@ pub(super) struct Hold {
     mark: String,
     /// What stood in the lock.
     before: String,
+    /// The state folder that the lock lies in.
+    state_dir: Option<PathBuf>,
 }
 
 /// Whether the attempt with this mark holds this lock of its task, or held it and came to no proper end. Where that
@@ -56,7 +61,8 @@ impl Hold {
                 return Ok(Taken::ByAnother(holder.to_string()));
             }
         };
-        let mut hold = Self { lock, mark: mark.to_string(), before: String::new() };
+        let state_dir = path.parent().and_then(Path::parent).map(Path::to_path_buf);
+        let mut hold = Self { lock, mark: mark.to_string(), before: String::new(), state_dir };
         hold.before = hold.read()?;
         if let Some(ended) = ended_since(&hold.before, asked_ms).filter(|ended| run_of(ended) != run_of(mark)) {
             return Ok(Taken::ByAnother(ended.to_string()));
@@ -69,13 +75,25 @@ impl Hold {
     pub(super) fn begin(&mut self) -> io::Result<()> {
         let own = format!("{}\n", self.mark);
         let before = std::mem::take(&mut self.before);
-        let left: Vec<&str> = before.lines().filter(|line| is_mark(line)).collect();
+        let left: Vec<&str> = before.lines().filter(|line| is_mark(line) && self.is_ours(line)).collect();
         self.write(&left.iter().fold(own.clone(), |text, mark| text + mark + "\n"))?;
         if left.is_empty() {
             return Ok(());
         }
         left.iter().for_each(|mark| system::kill_all_marked(mark));
         self.write(&own)
+    }
+
+    /// Whether a mark is of an attempt of this workspace. In a copy of one the lock names attempts of the original, and a
+    /// lock that came with a workspace names whatever it likes: what carries that must not be killed.
+    fn is_ours(&self, mark: &str) -> bool {
+        match mark.split_once('@') {
+            Some((_, nonce)) => nonce_of(&self.mark) == Some(nonce),
+            // Of an earlier version: then its run's order lies here, sealed at this place.
+            None => run_of_mark(mark)
+                .zip(self.state_dir.as_deref())
+                .is_some_and(|(run, state_dir)| seal::read_order(&RunPaths::of(state_dir, &run)).is_ok()),
+        }
     }
 
     /// The task is free and nothing of the attempt is left. `counts`: the attempt ended by itself, so that who asked
@@ -103,7 +121,15 @@ impl Hold {
     }
 }
 
-/// `run/task/attempt`: ids have no slash.
+fn nonce_of(mark: &str) -> Option<&str> {
+    mark.split_once('@').map(|(_, nonce)| nonce)
+}
+
+fn run_of_mark(mark: &str) -> Option<RunId> {
+    TaskId::new(run_of(mark)).ok().map(RunId)
+}
+
+/// `run/task/attempt@workspace`, in earlier versions without the workspace: ids have no slash.
 fn is_mark(line: &str) -> bool {
     !line.starts_with(ENDED) && line.matches('/').count() == 2
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::super::{Event, RunPaths, read_journal};
+use super::super::{Event, RunPaths, read_journal, system};
 use super::log::CappedLog;
 use super::{Ending, Job, write_result};
 
@@ -58,7 +58,7 @@ impl<'a> Rest<'a> {
 
     fn is_in_journal(&self) -> bool {
         let mut words = self.job.mark.split('/').skip(1);
-        let (id, number) = (words.next().unwrap_or_default(), words.next().and_then(|number| number.parse().ok()));
+        let (id, number) = (words.next().unwrap_or_default(), words.next().and_then(system::attempt_of));
         let ends = |event: &Event| match event {
             Event::TaskFinished { task, .. } => task.as_str() == id,
             Event::TaskRetrying { task, attempt, .. } => task.as_str() == id && Some(*attempt) == number,

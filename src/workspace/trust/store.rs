@@ -131,6 +131,22 @@ impl Store {
         Ok(path)
     }
 
+    /// The configuration that the user trusted last in this root, whatever stands there now. Blocking.
+    pub(crate) fn trusted_before(&self, root: &Path) -> Option<Config> {
+        self.refuse_inside(root).ok()?;
+        Config::parse(&self.record(root).ok()??.text).ok()
+    }
+
+    /// Whether a workspace could not have brought what is kept here.
+    pub(crate) fn is_outside(&self, root: &Path) -> bool {
+        self.refuse_inside(root).is_ok()
+    }
+
+    /// A folder for what else is kept of workspaces, outside of them. It need not be there.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.dir.with_file_name(name)
+    }
+
     /// Forgets that a workspace was trusted; false where it was not. Blocking.
     ///
     /// # Errors
@@ -251,7 +267,7 @@ fn is_state_dir_of(state_dir: &Path, root: &Path) -> bool {
 }
 
 /// What a repository or an archive brings can be read by others, where nobody takes care that it cannot.
-fn read_private(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_private(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = private::open(path)?;
     if file.metadata()?.mode() & 0o077 != 0 {
         return Err(io::Error::other(
