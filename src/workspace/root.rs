@@ -3,21 +3,25 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::config::FILE_NAME;
+use super::{Config, private};
 
 /// The root of the workspace that a file or folder lies in: the nearest ancestor with `feature-build.yaml`, else with a
 /// dialect's folder, else with `.git`, else the folder itself. Canonical. The path itself need not exist yet (a file that
 /// an editor has not saved).
 ///
+/// No ancestor above the repository that the path lies in is looked at: what lies there is another project's. One that a
+/// GSD project claims by its `sub_repos` is a part of that project.
+///
 /// # Errors
 /// Where no part of the path can be resolved.
 pub fn find_root(path: &Path) -> io::Result<PathBuf> {
     let folder = existing_folder(path)?;
-    let nearest = |has: fn(&Path) -> bool| folder.ancestors().find(|ancestor| has(ancestor));
-    let root = nearest(|dir| dir.join(FILE_NAME).is_file())
-        .or_else(|| nearest(has_dialect_folder))
-        .or_else(|| nearest(|dir| dir.join(".git").exists()));
+    let repository = folder.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok());
+    let end = repository.map(|repository| gsd_project_of(repository).unwrap_or(repository));
+    let within = || folder.ancestors().take_while(|dir| end.is_none_or(|end| dir.starts_with(end)));
+    let nearest = |has: fn(&Path) -> bool| within().find(|ancestor| has(ancestor));
+    let root = nearest(|dir| dir.join(FILE_NAME).is_file()).or_else(|| nearest(has_dialect_folder)).or(repository);
     Ok(root.unwrap_or(&folder).to_path_buf())
 }
 
@@ -41,6 +45,24 @@ fn existing_folder(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(failed)
+}
+
+/// The folder above a repository whose GSD configuration names it as one of its `sub_repos`.
+fn gsd_project_of(repository: &Path) -> Option<&Path> {
+    /// As far as GSD itself looks upwards.
+    const HIGHEST: usize = 10;
+    /// No configuration of GSD's is longer.
+    const LONGEST: u64 = 1 << 20;
+    let claims = |project: &&Path| {
+        let first = repository.strip_prefix(project).ok().and_then(|inside| inside.iter().next()?.to_str());
+        let file = project.join(".planning/config.json");
+        let config = private::read_plain(&file, LONGEST).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let config: serde_json::Value = config.unwrap_or_default();
+        let sub_repos = config.get("sub_repos").or_else(|| config.get("planning")?.get("sub_repos"));
+        let mut names = sub_repos.and_then(serde_json::Value::as_array).into_iter().flatten();
+        first.is_some_and(|first| names.any(|name| name.as_str() == Some(first)))
+    };
+    repository.ancestors().skip(1).take(HIGHEST).find(claims)
 }
 
 fn has_dialect_folder(dir: &Path) -> bool {
@@ -104,6 +126,23 @@ mod tests {
         fs::create_dir_all(root.join("z/y")).unwrap();
         assert_eq!(find_root(&root.join("z/y")).unwrap(), root);
         assert_eq!(find_root(&root.join("z/y/not/there.md")).unwrap(), root);
+    }
+
+    #[test]
+    fn the_search_ends_at_the_repository_unless_a_gsd_project_claims_it() {
+        let dir = workspace(&["tasks/backlog/T.md", "api/.git", "api/src/a.rs", "web/.git/HEAD", "feature-build.yaml"]);
+        let root = dir.path().canonicalize().unwrap();
+        assert_eq!(find_root(&root.join("api/src")).unwrap(), root.join("api"));
+        assert_eq!(find_root(&root.join("web")).unwrap(), root.join("web"));
+
+        fs::create_dir(root.join(".planning")).unwrap();
+        for config in [r#"{"sub_repos": ["api"]}"#, r#"{"planning": {"sub_repos": ["api"]}}"#] {
+            fs::write(root.join(".planning/config.json"), config).unwrap();
+            assert_eq!(find_root(&root.join("api/src")).unwrap(), root, "{config}");
+            assert_eq!(find_root(&root.join("web")).unwrap(), root.join("web"), "{config}");
+        }
+        fs::create_dir(root.join("api/.planning")).unwrap();
+        assert_eq!(find_root(&root.join("api/.planning")).unwrap(), root, "the configuration above still wins");
     }
 
     #[test]
