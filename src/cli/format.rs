@@ -91,7 +91,11 @@ pub(super) struct Task {
     pub(super) file: String,
     /// As written.
     pub(super) status: String,
-    /// Whether it can run.
+    /// In what its id is unique: a GSD phase, with its workstream; `null`: in the workspace.
+    pub(super) scope: Option<String>,
+    /// It lies in an archive: history, which is never started.
+    pub(super) archived: bool,
+    /// Whether it can run; a state that a program does not know means that it does not start.
     pub(super) state: StateName,
     /// Why it cannot, for people; `null` where there is nothing to say.
     pub(super) reason: Option<String>,
@@ -117,8 +121,14 @@ pub(super) enum StateName {
     Waiting,
     /// Somebody has to do it.
     NeedsPerson,
+    /// Its status says that somebody works on it: it starts only when it is named or included.
+    Claimed,
+    /// Its status says that something stands in the way: it starts only when it is named or included.
+    Blocked,
     /// A problem stops it.
     Unrunnable,
+    /// Stopped by design, with a record of it.
+    Halted,
 }
 
 impl StateName {
@@ -131,7 +141,10 @@ impl StateName {
             Self::Ready => "ready",
             Self::Waiting => "waiting",
             Self::NeedsPerson => "needs-person",
+            Self::Claimed => "claimed",
+            Self::Blocked => "blocked",
             Self::Unrunnable => "unrunnable",
+            Self::Halted => "halted",
         }
     }
 }

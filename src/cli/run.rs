@@ -13,7 +13,7 @@ use super::format::Format;
 use super::terminal::shown;
 use super::trust::gate;
 use crate::agent;
-use crate::plan::{Asked, Feature, Schedule, SelectError, Selection, select};
+use crate::plan::{Asked, Feature, Include, Schedule, SelectError, Selection, select};
 use crate::run::{self, Options};
 use crate::workspace::trust::Subject;
 
@@ -49,6 +49,10 @@ pub(super) struct Args {
     /// Run tasks that are done, too.
     #[arg(long)]
     redo: bool,
+    /// Start tasks, too, whose status says that somebody works on them, or that something stands in their way; may be
+    /// given several times.
+    #[arg(long, value_enum, value_name = "STATE")]
+    include: Vec<Held>,
     /// How many tasks run at the same time at the most [default: the whole wave, at most 16].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_parallel: Option<NonZeroU32>,
@@ -72,7 +76,20 @@ pub(super) struct Args {
     detach: bool,
 }
 
+/// What is not started unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Held {
+    /// Somebody works on it.
+    Claimed,
+    /// Something stands in the way.
+    Blocked,
+}
+
 impl Args {
+    fn include(&self) -> Include {
+        Include { claimed: self.include.contains(&Held::Claimed), blocked: self.include.contains(&Held::Blocked) }
+    }
+
     fn selection(&self) -> Selection {
         let asked = match (&self.wave, self.next, self.task.as_slice()) {
             (Some(wave), ..) => Asked::Wave(wave.clone()),
@@ -80,7 +97,7 @@ impl Args {
             (None, false, []) => Asked::Everything,
             (None, false, tasks) => Asked::Tasks(tasks.to_vec()),
         };
-        Selection { feature: self.feature.clone(), asked, redo: self.redo }
+        Selection { feature: self.feature.clone(), asked, redo: self.redo, include: self.include() }
     }
 }
 

@@ -10,6 +10,7 @@ use super::format::{self, Format, StateName, slashed};
 use super::terminal::{Look, Paint, print_json, shown};
 use super::words::count;
 use super::{Context, print};
+use crate::agent::safe;
 use crate::plan::{Feature, PlannedTask, State, Wave};
 use crate::run::{Durations, about, max_parallel};
 use crate::task::TaskId;
@@ -37,6 +38,12 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         durations: history.durations,
         max_parallel: max_parallel(index.config()).get(),
     };
+    if let Some(left_out) = index.left_out().filter(|_| args.feature.is_none()) {
+        // Beside what was asked for, in every format: nobody shall believe that there is nothing else.
+        for problem in &left_out.problems {
+            eprintln!("feature-build: {}", safe::text(problem.message.as_bytes()));
+        }
+    }
     let all: Vec<&Feature> = index.features().collect();
     let features = match &args.feature {
         Some(name) => vec![crate::plan::feature_named(&all, name)?],
@@ -77,6 +84,9 @@ impl Runs {
             State::Ready => StateName::Ready,
             State::Waiting(_) => StateName::Waiting,
             State::NeedsPerson(_) => StateName::NeedsPerson,
+            State::Claimed(_) => StateName::Claimed,
+            State::Blocked(_) => StateName::Blocked,
+            State::Halted => StateName::Halted,
             State::Unrunnable(_) => StateName::Unrunnable,
         }
     }
@@ -85,7 +95,7 @@ impl Runs {
         match self.state(task) {
             StateName::Running => None,
             StateName::Ready if wave.label.is_none() => Some("no wave: runs only by --task".into()),
-            _ => task.state.reason(),
+            _ => task.state.reason().or_else(|| task.remark().map(ToString::to_string)),
         }
     }
 
@@ -97,7 +107,7 @@ impl Runs {
 }
 
 fn is_left(feature: &Feature) -> bool {
-    feature.tasks().any(|task| !matches!(task.state, State::Done | State::Dropped))
+    feature.tasks().any(|task| !matches!(task.state, State::Done | State::Dropped | State::Halted))
 }
 
 fn feature_json(feature: &Feature, runs: &Runs) -> format::Feature {
@@ -123,6 +133,8 @@ fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) ->
         title: task.title().to_string(),
         file: slashed(&task.file),
         status: task.status().to_owned(),
+        scope: task.scope().map(ToString::to_string),
+        archived: task.is_archived(),
         state: runs.state(task),
         reason: runs.reason(wave, task),
         estimate_ms: runs.durations.of_task(&feature.id, task),
@@ -187,7 +199,8 @@ fn mark(state: StateName) -> (&'static str, Look) {
         StateName::Running => ("▶", Look::Green),
         StateName::Ready => ("▶", Look::Blue),
         StateName::Waiting => ("…", Look::Yellow),
-        StateName::NeedsPerson => ("?", Look::Yellow),
+        StateName::NeedsPerson | StateName::Claimed | StateName::Blocked => ("?", Look::Yellow),
+        StateName::Halted => ("-", Look::Yellow),
         StateName::Unrunnable => ("✗", Look::Red),
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::plan::{Asked, Selection};
+use crate::plan::{Asked, Include, Selection};
 use crate::run::{Level, RunId};
 use crate::task::TaskId;
 
@@ -109,7 +109,7 @@ impl Target {
             Command::RunFeature => Asked::Everything,
             Command::RerunFailed | Command::Cancel | Command::OpenLog | Command::Init => return None,
         };
-        Some(Selection { feature: self.feature.clone(), asked, redo: false })
+        Some(Selection { feature: self.feature.clone(), asked, redo: false, include: Include::default() })
     }
 
     /// The target in words: `wave 1 of FEAT-1`.

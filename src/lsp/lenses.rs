@@ -234,7 +234,7 @@ fn of_workspace(index: &Index) -> Option<Offer> {
 /// Did its latest attempt not pass, and may it run again?
 pub(super) fn can_rerun(task: &PlannedTask, runs: &RunBook) -> bool {
     let failed = runs.ended(&task.id).is_some_and(|ended| ended.outcome != Outcome::Passed);
-    let stands = matches!(task.state, State::Dropped | State::NeedsPerson(_) | State::Unrunnable(_));
+    let stands = matches!(task.state, State::Dropped | State::Halted | State::NeedsPerson(_) | State::Unrunnable(_));
     failed && !stands && task.runnable_id().is_some() && runs.live_task(&task.id).is_none()
 }
 

@@ -90,6 +90,11 @@ impl Catalog {
         self.tables.set_passed(passed);
     }
 
+    /// Tells which tasks a run has started before: one of them that its status calls claimed was claimed by that run.
+    pub fn set_tried(&mut self, tried: BTreeSet<TaskId>) {
+        self.tables.set_tried(tried);
+    }
+
     /// Plans again what the changes since the last call touched.
     pub fn replan(&mut self) -> Replanned {
         let mut changes = Changes::default();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::graph::Graph;
 use super::names::natural;
 use super::tables::{Entry, GroupKey, Statement, Tables, plain_path};
-use super::{Feature, Map, PlannedTask, Set, State, Wave};
+use super::{Feature, Held, Map, PlannedTask, Set, State, Wave};
 use crate::task::{
     Code, Dialect, FeatureFile, FeatureRef, Place, Problem, RelPath, Severity, Span, Spanned, Standing, Task, TaskId,
     Text, WaveLabel,
@@ -96,7 +96,9 @@ enum Met {
     Yes,
     NotYet,
     /// It was dropped: nobody will ever do it.
-    Never,
+    Dropped,
+    /// It was halted: somebody has to decide how it goes on.
+    Halted,
     /// No task has this id.
     Unknown,
 }
@@ -104,7 +106,7 @@ enum Met {
 impl<'a> Member<'a> {
     fn new(tables: &'a Tables, entry: &'a Entry, waves: Option<&'a Arc<FeatureFile>>) -> Self {
         let task = &*entry.task;
-        let statement = (task.dialect == Dialect::GuardKit).then(|| tables.statement(entry.id())).flatten();
+        let statement = tables.statement_of(task);
         let wave = match waves {
             Some(_) => statement.and_then(|statement| statement.wave).map(|(at, _)| WaveLabel::numbered(at + 1)),
             None => task.wave.as_ref().map(|wave| wave.value.clone()),
@@ -120,7 +122,7 @@ impl<'a> Member<'a> {
     }
 
     fn is_open(&self) -> bool {
-        self.standing == Standing::Open
+        self.standing.is_open()
     }
 
     fn unmet(&self) -> impl Iterator<Item = &Dependency<'a>> {
@@ -159,9 +161,8 @@ impl<'a> Member<'a> {
 /// What a task depends on: by its own file, else by the feature file.
 fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>> {
     let task = &*entry.task;
-    let stated = || {
-        tables.statement(entry.id()).and_then(|statement| Some((statement.file, statement.task?.depends_on.as_ref()?)))
-    };
+    let stated =
+        || tables.statement_of(task).and_then(|statement| Some((statement.file, statement.task?.depends_on.as_ref()?)));
     let may_be_stated = task.depends_on.is_empty() && task.dialect == Dialect::GuardKit;
     let (file, texts) = match may_be_stated.then(stated).flatten() {
         Some((file, texts)) => (&file.file, texts.as_slice()),
@@ -171,18 +172,23 @@ fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>>
 }
 
 fn dependency<'a>(tables: &'a Tables, entry: &Entry, file: &RelPath, text: &'a Spanned<Text>) -> Dependency<'a> {
-    let targets = tables.resolve(entry, &text.value);
+    let mut targets = tables.resolve(entry, &text.value);
+    if entry.task.dialect == Dialect::Gsd {
+        // A dropped plan is none to GSD, and a dependency on it is one that no plan of the phase meets.
+        targets.retain(|target| tables.standing(target) != Standing::Dropped);
+    }
     let met = if targets.is_empty() { met_without_file(tables, entry, &text.value) } else { met_by(tables, &targets) };
     Dependency { text: &text.value, place: Place { file: Arc::clone(file), span: text.span }, targets, met }
 }
 
 fn met_by(tables: &Tables, targets: &[&Entry]) -> Met {
-    let mut met = Met::Never;
+    let mut met = Met::Dropped;
     for target in targets {
         match tables.standing(target) {
-            Standing::Done => return Met::Yes,
-            Standing::Open => met = Met::NotYet,
-            Standing::Dropped => {}
+            Standing::Done | Standing::Deferred => return Met::Yes,
+            Standing::Open | Standing::Claimed | Standing::Blocked => met = Met::NotYet,
+            Standing::Halted if met == Met::Dropped => met = Met::Halted,
+            Standing::Halted | Standing::Dropped => {}
         }
     }
     met
@@ -190,7 +196,7 @@ fn met_by(tables: &Tables, targets: &[&Entry]) -> Met {
 
 /// A feature file may call a task completed whose file is gone.
 fn met_without_file(tables: &Tables, entry: &Entry, text: &str) -> Met {
-    let is_done = |task: &crate::task::FeatureTask| task.standing == Standing::Done;
+    let is_done = |task: &crate::task::FeatureTask| matches!(task.standing, Standing::Done | Standing::Deferred);
     let completed = tables.statement(text).and_then(|statement| statement.task).is_some_and(is_done);
     if completed && entry.task.dialect == Dialect::GuardKit { Met::Yes } else { Met::Unknown }
 }
@@ -236,11 +242,15 @@ struct Waves {
 
 impl Waves {
     fn new(members: &[Member], links: &Links) -> Self {
+        if members.first().is_some_and(|member| member.task.dialect == Dialect::Gsd) {
+            return Self { declared: false, labels: computed(members, links, &Numbering::of_gsd(members)) };
+        }
         let declared = members.iter().any(|member| member.wave.is_some());
         let labels = if declared {
             members.iter().map(|member| member.wave.clone()).collect()
         } else {
-            computed(members, links)
+            let only_open = members.first().is_some_and(|member| member.task.dialect == Dialect::BacklogMd);
+            computed(members, links, &Numbering { only_open, ..Numbering::default() })
         };
         Self { declared, labels }
     }
@@ -250,19 +260,51 @@ impl Waves {
     }
 }
 
+/// How computed waves are numbered.
+#[derive(Default)]
+struct Numbering {
+    /// The first wave is 0 where a plan of the feature declares that one.
+    from_zero: bool,
+    /// The least wave of each member, counted from 1; none where it is empty.
+    least: Vec<usize>,
+    /// Finished tasks count for no wave: the first one holds what can start.
+    only_open: bool,
+}
+
+impl Numbering {
+    /// As gsd-core numbers waves (`computeDependencyLevels`), but that a larger one that a plan declares counts.
+    fn of_gsd(members: &[Member]) -> Self {
+        let declared: Vec<Option<usize>> = members.iter().map(declared_number).collect();
+        let from_zero = declared.contains(&Some(0));
+        let from_one = |wave: &Option<usize>| wave.map_or(1, |wave| wave.saturating_add(usize::from(from_zero)));
+        Self { from_zero, least: declared.iter().map(from_one).collect(), only_open: false }
+    }
+}
+
+/// The number that a plan's declared wave begins with.
+fn declared_number(member: &Member) -> Option<usize> {
+    let label = member.task.wave.as_ref()?.value.as_str();
+    let end = label.find(|c: char| !c.is_ascii_digit()).unwrap_or(label.len());
+    label.get(..end)?.parse().ok()
+}
+
 /// One more than the largest wave of what a task depends on; tasks of a cycle share one.
-fn computed(members: &[Member], links: &Links) -> Vec<Option<WaveLabel>> {
+fn computed(members: &[Member], links: &Links, numbering: &Numbering) -> Vec<Option<WaveLabel>> {
     let mut numbers = vec![0_usize; members.len()];
+    let counts = |member: usize| !numbering.only_open || members.get(member).is_some_and(Member::is_open);
     for component in links.graph.components() {
         let targets = component.iter().flat_map(|&node| links.graph.targets(node));
-        let latest = targets.filter_map(|&target| numbers.get(target)).max().copied().unwrap_or(0);
+        let counting = targets.filter(|target| counts(**target));
+        let latest = counting.filter_map(|&target| numbers.get(target)).max().copied().unwrap_or(0);
+        let least = component.iter().filter_map(|&node| numbering.least.get(node)).max().copied().unwrap_or(1);
         for node in component {
             if let Some(number) = numbers.get_mut(node) {
-                *number = latest + 1;
+                *number = latest.saturating_add(1).max(least);
             }
         }
     }
-    numbers.into_iter().map(|number| Some(WaveLabel::numbered(number))).collect()
+    let shown = |number: usize| WaveLabel::numbered(number.saturating_sub(usize::from(numbering.from_zero)));
+    numbers.into_iter().map(|number| Some(shown(number))).collect()
 }
 
 /// The cycles that members of a feature stand in.
@@ -444,7 +486,7 @@ fn open_targets<'a>(tables: &'a Tables) -> impl Fn(Dependency<'a>) -> Vec<&'a En
         if dependency.met != Met::NotYet {
             return Vec::new();
         }
-        dependency.targets.into_iter().filter(|target| tables.standing(target) == Standing::Open).collect()
+        dependency.targets.into_iter().filter(|target| tables.standing(target).is_open()).collect()
     }
 }
 
@@ -479,7 +521,7 @@ impl Report {
     /// What the files were read with; as information where nothing of it can stop a task.
     fn own_problems(&mut self, tables: &Tables, entries: &[&Entry]) {
         for entry in entries.iter().filter(|entry| !entry.task.problems.is_empty()) {
-            let matters = tables.counts(entry) && tables.standing(entry) == Standing::Open;
+            let matters = tables.counts(entry) && tables.standing(entry).is_open();
             for problem in &entry.task.problems {
                 let severity = if matters { problem.severity } else { Severity::Information };
                 let problems = self.problems.entry(Arc::clone(&entry.task.file)).or_default();
@@ -520,8 +562,10 @@ impl Report {
 
     fn unknown_dependencies(&mut self, tables: &Tables, member: &Member) {
         for dependency in member.dependencies.iter().filter(|dependency| dependency.met == Met::Unknown) {
-            let severity = member.severity(Severity::Error);
+            let is_gsd = member.task.dialect == Dialect::Gsd;
+            let severity = member.severity(if is_gsd { Severity::Warning } else { Severity::Error });
             let why = match tables.statement(dependency.text) {
+                _ if is_gsd => "no plan of this phase has this id, and GSD runs the plan without it".into(),
                 Some(statement) => format!("{} lists it, but no task file has this id", name_of(&statement.file.file)),
                 None => "no task of this workspace has this id".into(),
             };
@@ -672,6 +716,8 @@ impl Report {
     fn feature_file(&mut self, tables: &Tables, group: &GroupKey, file: &FeatureFile) {
         self.problems.entry(Arc::clone(&file.file)).or_default().extend(file.problems.iter().cloned());
         let mut told = Set::default();
+        self.unfinished_by_feature_file(tables, file);
+        self.missing_files(tables, file);
         let listed = file.tasks.iter().map(|task| (&task.id, task.standing));
         let in_waves = file.waves.iter().flatten().map(|id| (id, Standing::Open));
         for (id, standing) in listed.chain(in_waves).filter(|(id, _)| told.insert(id.value.clone())) {
@@ -679,6 +725,38 @@ impl Report {
         }
         if self.problems.get(&file.file).is_some_and(Vec::is_empty) {
             self.problems.remove(&file.file);
+        }
+    }
+
+    /// The feature file says that tasks are still to be done whose own files say done: one fact of the feature.
+    fn unfinished_by_feature_file(&mut self, tables: &Tables, file: &FeatureFile) {
+        let is_done = |id: &str| tables.find_listed(id).is_some_and(|entry| entry.task.standing == Standing::Done);
+        let behind = file.tasks.iter().filter(|task| task.status.is_some() && task.standing.is_open());
+        let behind: Vec<&Spanned<Text>> = behind.map(|task| &task.id).filter(|id| is_done(&id.value)).collect();
+        let Some(first) = behind.first() else { return };
+        let named: Vec<&str> = behind.iter().take(LONGEST_LIST).map(|id| &*id.value).collect();
+        let more = behind.len().saturating_sub(named.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let message =
+            format!("{} calls tasks open whose own files say done: {}{more}", name_of(&file.file), named.join(", "));
+        let place = Place { file: Arc::clone(&file.file), span: first.span };
+        self.add(place, Code::StatusMismatch, Severity::Information, message, Vec::new());
+    }
+
+    /// GuardKit copies each task's file from where the feature file says that it is.
+    fn missing_files(&mut self, tables: &Tables, file: &FeatureFile) {
+        for task in file.tasks.iter().filter(|task| task.standing.is_open()) {
+            let Some(path) = &task.file_path else { continue };
+            let Some(entry) = tables.find_listed(&task.id.value).filter(|entry| tables.standing(entry).is_open())
+            else {
+                continue;
+            };
+            if tables.entry(&plain_path(&path.value)).is_some() {
+                continue;
+            }
+            let message = format!("{} is not there; {} has this task", path.value, entry.task.file.display());
+            let place = Place { file: Arc::clone(&file.file), span: path.span };
+            self.add(place, Code::MissingFile, Severity::Warning, message, Vec::new());
         }
     }
 
@@ -694,7 +772,7 @@ impl Report {
         let severity = |open| if open { Severity::Warning } else { Severity::Information };
         let Some(entry) = tables.find_listed(&id.value) else {
             let message = format!("{} is listed here, but no task file has this id", id.value);
-            self.add(place(), Code::WaveMismatch, severity(standing == Standing::Open), message, Vec::new());
+            self.add(place(), Code::WaveMismatch, severity(standing.is_open()), message, Vec::new());
             return;
         };
         let counts = tables.statement(&id.value).map(|statement| &statement.file.file);
@@ -702,7 +780,7 @@ impl Report {
             let message = format!("{} is listed here, but {} counts for it", id.value, name_of(other));
             let related =
                 vec![(Place { file: Arc::clone(other), span: Span::default() }, "this feature file counts".into())];
-            let open = tables.standing(entry) == Standing::Open && *entry.home != *group;
+            let open = tables.standing(entry).is_open() && *entry.home != *group;
             self.add(place(), Code::WaveMismatch, severity(open), message, related);
         }
     }
@@ -711,9 +789,9 @@ impl Report {
 fn severity_of_duplicate(tables: &Tables, entry: &Entry, stops: bool) -> Severity {
     let counting = tables.counting_for(entry);
     match tables.standing(counting) {
-        Standing::Open if stops => Severity::Error,
-        Standing::Open => Severity::Warning,
-        Standing::Done | Standing::Dropped => Severity::Information,
+        standing if !standing.is_open() => Severity::Information,
+        _ if stops => Severity::Error,
+        _ => Severity::Warning,
     }
 }
 
@@ -789,8 +867,9 @@ fn ids_of<'a>(tasks: impl Iterator<Item = &'a &'a Entry>) -> Vec<Text> {
 fn state(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> State {
     match member.standing {
         Standing::Done => return State::Done,
-        Standing::Dropped => return State::Dropped,
-        Standing::Open => {}
+        Standing::Dropped | Standing::Deferred => return State::Dropped,
+        Standing::Halted => return State::Halted,
+        Standing::Open | Standing::Claimed | Standing::Blocked => {}
     }
     if let Some(why) = member.needs_person() {
         return State::NeedsPerson(why);
@@ -799,7 +878,13 @@ fn state(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> State {
         return State::Unrunnable(why);
     }
     let waits_for = ids_of(member.unmet().flat_map(|dependency| &dependency.targets));
-    if waits_for.is_empty() { State::Ready } else { State::Waiting(waits_for) }
+    let status = || member.task.status.as_ref().map(|status| Arc::clone(&status.value)).unwrap_or_default();
+    match member.standing {
+        Standing::Claimed => State::Claimed(Held { status: status(), waits_for }),
+        Standing::Blocked => State::Blocked(Held { status: status(), waits_for }),
+        _ if waits_for.is_empty() => State::Ready,
+        _ => State::Waiting(waits_for),
+    }
 }
 
 /// The first problem that stops a task.
@@ -824,8 +909,11 @@ fn obstacle(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> Option
         return Some(format!("dependency cycle: {}", cycle.text).into());
     }
     member.dependencies.iter().find_map(|dependency| match dependency.met {
+        // GSD drops it, and runs the plan.
+        Met::Unknown if member.task.dialect == Dialect::Gsd => None,
         Met::Unknown => Some(format!("unknown dependency \"{}\"", dependency.text).into()),
-        Met::Never => Some(format!("it depends on {}, which is dropped", dependency.text).into()),
+        Met::Dropped => Some(format!("it depends on {}, which is dropped", dependency.text).into()),
+        Met::Halted => Some(format!("it depends on {}, which was halted", dependency.text).into()),
         Met::Yes | Met::NotYet => None,
     })
 }

@@ -19,7 +19,7 @@ pub use catalog::{Catalog, Replanned};
 pub use nearest::{KnownIds, UnknownId};
 pub use planned::PlannedTask;
 pub use select::{
-    Asked, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
+    Asked, Include, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
 };
 
 use crate::task::{Dialect, Text, WaveLabel};
@@ -86,11 +86,35 @@ pub enum State {
     Waiting(Vec<Text>),
     /// Somebody has to do it (why).
     NeedsPerson(Text),
+    /// Its status says that somebody works on it (which); starts only when it is named, or such tasks are included.
+    Claimed(Held),
+    /// Its status says that something stands in the way (which); starts only when it is named, or such tasks are included.
+    Blocked(Held),
+    /// It was stopped by design; not run again.
+    Halted,
     /// A problem stops it (which).
     Unrunnable(Text),
 }
 
+/// A task that is not started unasked, because of what its status says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The status, as written.
+    pub status: Text,
+    /// The tasks that it waits for all the same (their ids).
+    pub waits_for: Vec<Text>,
+}
+
 impl State {
+    /// The tasks that it waits for (their ids), started unasked or not.
+    pub fn waits_for(&self) -> &[Text] {
+        match self {
+            Self::Waiting(ids) => ids,
+            Self::Claimed(held) | Self::Blocked(held) => &held.waits_for,
+            _ => &[],
+        }
+    }
+
     /// The name that the machine formats use.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -99,6 +123,9 @@ impl State {
             Self::Ready => "ready",
             Self::Waiting(_) => "waiting",
             Self::NeedsPerson(_) => "needs-person",
+            Self::Claimed(_) => "claimed",
+            Self::Blocked(_) => "blocked",
+            Self::Halted => "halted",
             Self::Unrunnable(_) => "unrunnable",
         }
     }
@@ -107,8 +134,11 @@ impl State {
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Done | Self::Dropped | Self::Ready => None,
+            Self::Halted => Some("its summary says that it was halted".into()),
             Self::Waiting(ids) => Some(format!("waits for {}", ids.join(", "))),
             Self::NeedsPerson(why) | Self::Unrunnable(why) => Some(why.to_string()),
+            Self::Claimed(held) => Some(format!("somebody works on it (status {})", held.status)),
+            Self::Blocked(held) => Some(format!("something stands in its way (status {})", held.status)),
         }
     }
 }

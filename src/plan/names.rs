@@ -20,13 +20,28 @@ pub(super) enum Key {
     /// The plan of a GSD id inside its phase: `05` and `5` mean `09.1-05` there. The phase's folder and, behind a NUL
     /// (no folder's name has one), the plan without leading zeros: one text, because that halves the tables of keys.
     InPhase(Arc<str>),
+    /// What a GuardKit id or file name begins with, as far as its first number: `TASK-A-001` of `TASK-A-001-FIX`. GuardKit
+    /// finds `TASK-X` as `TASK-X*.md`.
+    Continued(Arc<str>),
+    /// A GSD id in its phase to the letter, but for case: the phase's folder, a NUL, and the id. No table has it: it is
+    /// found under [`Key::Exact`].
+    Scoped(Arc<str>),
 }
 
 /// The key under which two files claim to be the same task.
-pub(super) fn identity(dialect: Dialect, id: &Text) -> Key {
-    match dialect {
-        Dialect::BacklogMd => Key::Folded(id.to_lowercase().into()),
-        Dialect::GuardKit | Dialect::Gsd | Dialect::Own => Key::Exact(Arc::clone(id)),
+pub(super) fn identity(dialect: Dialect, feature: &FeatureRef, id: &Text) -> Key {
+    match (dialect, feature) {
+        (Dialect::BacklogMd, _) => Key::Folded(folded(id)),
+        (Dialect::Gsd, FeatureRef::Folder(phase)) => Key::Scoped(format!("{phase}\0{id}").into()),
+        (Dialect::GuardKit | Dialect::Gsd | Dialect::Own, _) => Key::Exact(Arc::clone(id)),
+    }
+}
+
+/// The key that the files with this identity are found under in the tables.
+pub(super) fn place_of_identity(identity: &Key) -> Key {
+    match identity {
+        Key::Scoped(text) => Key::Exact(text.split_once('\0').map_or(&**text, |(_, id)| id).into()),
+        other => other.clone(),
     }
 }
 
@@ -34,21 +49,49 @@ pub(super) fn identity(dialect: Dialect, id: &Text) -> Key {
 /// kept anywhere.
 pub(super) type Keys = std::iter::Flatten<std::array::IntoIter<Option<Key>, 3>>;
 
-/// Every key that a task with this id is found under.
-pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &Text) -> Keys {
+/// Every key that a task with this id, in a file of this stem, is found under.
+pub(super) fn keys_of_id(dialect: Dialect, feature: &FeatureRef, id: &Text, stem: &str) -> Keys {
     let [exact, other] = keys(dialect, id);
-    let third = match dialect {
-        Dialect::BacklogMd => number(id).map(Key::Number),
-        Dialect::Gsd => short(feature, &phase_and_plan(id).map_or_else(|| plain(id), |(_, plan)| plan)),
-        Dialect::GuardKit | Dialect::Own => None,
+    let (second, third) = match dialect {
+        Dialect::BacklogMd => (other, number(id).map(Key::Number)),
+        Dialect::Gsd => (other, short(feature, &phase_and_plan(id).map_or_else(|| plain(id), |(_, plan)| plan))),
+        Dialect::GuardKit => continued(id, stem),
+        Dialect::Own => (other, None),
     };
-    [exact, other, third].into_iter().flatten()
+    [exact, second, third].into_iter().flatten()
+}
+
+/// The beginnings that a GuardKit task is found under beside its id; none for nearly all, whose file is called as they are.
+fn continued(id: &str, stem: &str) -> (Option<Key>, Option<Key>) {
+    let (of_id, of_stem) = (head(id), head(stem));
+    let by_id = of_id.filter(|head| *head != id);
+    let by_stem = of_stem.filter(|head| *head != id && Some(*head) != by_id);
+    (by_id.map(|head| Key::Continued(head.into())), by_stem.map(|head| Key::Continued(head.into())))
+}
+
+/// An id as far as its first segment with a number; `None` where it has none.
+fn head(id: &str) -> Option<&str> {
+    let number = id.bytes().position(|byte| byte.is_ascii_digit())?;
+    let end = id.get(number..)?.find('-').map_or(id.len(), |end| number + end);
+    id.get(..end)
+}
+
+/// The key under which what continues an id is found.
+pub(super) fn continuing(id: &str) -> Option<Key> {
+    head(id).map(|head| Key::Continued(head.into()))
+}
+
+/// Does this id or name go on at a `-` behind another one?
+pub(super) fn continues(name: &str, id: &str) -> bool {
+    name.strip_prefix(id).is_some_and(|behind| behind.starts_with('-'))
 }
 
 /// The keys that a reference means, the best first.
 pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &Text) -> Keys {
-    if dialect != Dialect::Gsd {
-        return keys_of_id(dialect, feature, text);
+    match dialect {
+        Dialect::Gsd => {}
+        Dialect::GuardKit => return [Some(Key::Exact(Arc::clone(text))), continuing(text), None].into_iter().flatten(),
+        Dialect::BacklogMd | Dialect::Own => return keys_of_id(dialect, feature, text, ""),
     }
     let text = without_plan(text);
     let in_phase = (!text.contains('-')).then(|| short(feature, &plain(&text))).flatten();
@@ -59,7 +102,7 @@ pub(super) fn keys_of_reference(dialect: Dialect, feature: &FeatureRef, text: &T
 /// The id as written, and the way that its dialect writes it otherwise.
 fn keys(dialect: Dialect, text: &Text) -> [Option<Key>; 2] {
     let other = match dialect {
-        Dialect::BacklogMd => Some(identity(dialect, text)),
+        Dialect::BacklogMd => Some(Key::Folded(folded(text))),
         Dialect::Gsd => phase_and_plan(text).map(|(phase, plan)| Key::Plan(format!("{phase}-{plan}").into())),
         Dialect::GuardKit | Dialect::Own => None,
     };
@@ -87,6 +130,14 @@ fn phase_and_plan(id: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
     let phase = segments.next().filter(|phase| phase.starts_with(|first: char| first.is_ascii_digit()))?;
     let plan = segments.next().filter(|plan| !plan.is_empty())?;
     Some((plain(phase), plain(plan)))
+}
+
+/// A Backlog.md id as the tool compares ids: without case and without leading zeros of its numbers.
+pub(super) fn folded(id: &str) -> Arc<str> {
+    match (id.rsplit_once('-'), number(id)) {
+        (Some((prefix, _)), Some(number)) => format!("{}-{number}", prefix.to_lowercase()).into(),
+        _ => id.to_lowercase().into(),
+    }
 }
 
 /// The number of `TASK-007.2`: `7.2`.
@@ -188,7 +239,7 @@ mod tests {
     }
 
     fn meets_from(dialect: Dialect, here: &str, reference: &str, there: &str, id: &str) -> bool {
-        let found_under: Vec<Key> = keys_of_id(dialect, &FeatureRef::Folder(there.into()), &id.into()).collect();
+        let found_under: Vec<Key> = keys_of_id(dialect, &FeatureRef::Folder(there.into()), &id.into(), "").collect();
         let mut looked_for = keys_of_reference(dialect, &FeatureRef::Folder(here.into()), &reference.into());
         looked_for.any(|key| found_under.contains(&key))
     }
@@ -201,6 +252,15 @@ mod tests {
         assert!(meets(Dialect::BacklogMd, "task-5.1", "back-5.01"));
         assert!(!meets(Dialect::BacklogMd, "task-20", "BACK-200"));
         assert!(!meets(Dialect::BacklogMd, "task-", "BACK-200"));
+    }
+
+    #[test]
+    fn backlog_ids_that_differ_in_case_and_zeros_are_one() {
+        let key = |id: &str| identity(Dialect::BacklogMd, &FeatureRef::WholeBacklog, &id.into());
+        assert_eq!(key("task-1"), key("TASK-001"));
+        assert_eq!(key("task-1.02"), key("TASK-001.2"));
+        assert_ne!(key("task-1"), key("back-1"));
+        assert_ne!(key("task-1"), key("task-10"));
     }
 
     #[test]

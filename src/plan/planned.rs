@@ -97,6 +97,26 @@ impl PlannedTask {
         self.task.complexity.as_deref()
     }
 
+    /// What a person should know of its state, beside why it does not start.
+    pub fn remark(&self) -> Option<&Text> {
+        self.task.remark.as_ref()
+    }
+
+    /// In what its id is unique; `None`: in the workspace.
+    pub fn scope(&self) -> Option<&Text> {
+        self.task.scope.as_ref()
+    }
+
+    /// It lies in an archive: history.
+    pub fn is_archived(&self) -> bool {
+        self.task.is_archived
+    }
+
+    /// Is it up to a person how it goes on?
+    pub(crate) fn awaits_somebody(&self) -> bool {
+        matches!(self.state, State::NeedsPerson(_) | State::Claimed(_) | State::Blocked(_))
+    }
+
     /// Would a run have something to do for it, or to say about it, that is not up to a person?
     pub(crate) fn is_left(&self) -> bool {
         matches!(self.state, State::Ready | State::Waiting(_) | State::Unrunnable(_))
@@ -110,7 +130,7 @@ impl PlannedTask {
     fn seen(&self) -> impl PartialEq + fmt::Debug {
         let places = (&self.id, &self.file, self.id_span(), self.anchor());
         let words = (self.title(), self.status(), self.needs_person(), self.mode(), self.complexity());
-        (places, words, self.estimated_minutes(), &self.state, &self.depends_on)
+        (places, words, self.estimated_minutes(), &self.state, &self.depends_on, self.remark(), self.is_archived())
     }
 }
 

@@ -33,6 +33,17 @@ pub struct Selection {
     pub asked: Asked,
     /// Run done tasks too.
     pub redo: bool,
+    /// Which tasks start, too, that are not started unasked. Those that are named by their ids are.
+    pub include: Include,
+}
+
+/// Tasks whose status says that they should not be started unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Include {
+    /// Those that somebody works on.
+    pub claimed: bool,
+    /// Those that something stands in the way of.
+    pub blocked: bool,
 }
 
 /// What a run will do: which tasks start, in which wave, after which others, and which do not start and why.
@@ -258,6 +269,7 @@ fn the_open_feature<'a>(features: &[&'a Feature], redo: bool) -> Result<&'a Feat
 /// The tasks that were asked for, by wave.
 struct Chosen<'a> {
     feature: &'a Feature,
+    include: Include,
     /// With the place of each wave in the feature.
     waves: Vec<(usize, &'a Wave, Vec<&'a PlannedTask>)>,
 }
@@ -281,7 +293,9 @@ impl<'a> Chosen<'a> {
         if waves.is_empty() {
             return Err(nothing_left(feature, &selection.asked));
         }
-        Ok(Self { feature, waves })
+        let named = matches!(selection.asked, Asked::Tasks(_));
+        let include = if named { Include { claimed: true, blocked: true } } else { selection.include };
+        Ok(Self { feature, include, waves })
     }
 
     fn schedule(&self, features: &[&'a Feature]) -> Schedule {
@@ -319,7 +333,7 @@ impl<'a> Chosen<'a> {
 /// Of files that share an id, only those count that are still open, where there are any: a run has one outcome for an id,
 /// and what is done or dropped must not stand for what there is left to do.
 fn open_before_settled<'a>(waves: &mut [(usize, &'a Wave, Vec<&'a PlannedTask>)]) {
-    let is_settled = |task: &PlannedTask| matches!(task.state, State::Done | State::Dropped);
+    let is_settled = |task: &PlannedTask| matches!(task.state, State::Done | State::Dropped | State::Halted);
     let chosen = waves.iter().flat_map(|(_, _, tasks)| tasks).copied();
     let open: HashSet<&str> = chosen.filter(|task| !is_settled(task)).map(|task: &'a PlannedTask| &*task.id).collect();
     for (_, _, tasks) in waves {
@@ -347,9 +361,14 @@ impl Wanted<'_> {
 /// Is a task one of those that a wave would run? Dropped ones never are.
 fn is_due(task: &PlannedTask, redo: bool) -> bool {
     match task.state {
-        State::Dropped => false,
+        State::Dropped | State::Halted => false,
         State::Done => redo,
-        State::Ready | State::Waiting(_) | State::NeedsPerson(_) | State::Unrunnable(_) => true,
+        State::Ready
+        | State::Waiting(_)
+        | State::NeedsPerson(_)
+        | State::Claimed(_)
+        | State::Blocked(_)
+        | State::Unrunnable(_) => true,
     }
 }
 
@@ -358,7 +377,9 @@ fn is_due(task: &PlannedTask, redo: bool) -> bool {
 fn next_wave(feature: &Feature, redo: bool) -> Option<usize> {
     let waves = || feature.waves.iter().enumerate().filter(|(_, wave)| wave.label.is_some());
     let has_due = |wave: &Wave| wave.tasks.iter().any(|task| is_due(task, redo));
-    let has_work = |wave: &Wave| wave.tasks.iter().any(|task| is_due(task, redo) && task.needs_person().is_none());
+    let has_work = |wave: &Wave| {
+        wave.tasks.iter().any(|task| is_due(task, redo) && task.needs_person().is_none() && !task.awaits_somebody())
+    };
     let first = |fits: &dyn Fn(&Wave) -> bool| waves().find(|(_, wave)| fits(wave)).map(|(at, _)| at);
     first(&has_work).or_else(|| first(&has_due))
 }
@@ -432,7 +453,7 @@ impl<'a> Decisions<'a> {
             chosen.waves.iter().flat_map(|(at, _, tasks)| tasks.iter().map(|task| (&*task.id, *at))).collect();
         let by_id: HashMap<&str, &PlannedTask> =
             chosen.waves.iter().flat_map(|(_, _, tasks)| tasks.iter().map(|task| (&*task.id, *task))).collect();
-        let ways = Ways { place, by_id, persons };
+        let ways = Ways { include: chosen.include, place, by_id, persons };
         for (at, _, tasks) in &chosen.waves {
             decisions.decide_wave(*at, tasks, &ways);
         }
@@ -475,7 +496,7 @@ impl<'a> Decisions<'a> {
     }
 
     fn decide(&self, at: usize, task: &PlannedTask, ways: &Ways) -> Decision {
-        if let Some(why) = own_obstacle(task) {
+        if let Some(why) = own_obstacle(task, ways.include) {
             return Decision::Skip(why);
         }
         let mut after = Vec::new();
@@ -497,7 +518,7 @@ impl<'a> Decisions<'a> {
 
     /// What a dependency means for the start of a task.
     fn way(&self, at: usize, task: &PlannedTask, id: &str, ways: &Ways) -> Way {
-        let waits = matches!(&task.state, State::Waiting(ids) if ids.iter().any(|waited| **waited == *id));
+        let waits = task.state.waits_for().iter().any(|waited| **waited == *id);
         let Some((target, &place)) = ways.by_id.get(id).zip(ways.place.get(id)) else {
             if !waits {
                 return Way::Free;
@@ -523,6 +544,7 @@ impl<'a> Decisions<'a> {
 
 /// Where the chosen tasks stand, and whom the others wait for.
 struct Ways<'a> {
+    include: Include,
     place: HashMap<&'a str, usize>,
     by_id: HashMap<&'a str, &'a PlannedTask>,
     persons: Persons<'a>,
@@ -549,11 +571,14 @@ fn first_cause(reason: String) -> String {
 }
 
 /// What stops a task whatever becomes of others.
-fn own_obstacle(task: &PlannedTask) -> Option<Why> {
+fn own_obstacle(task: &PlannedTask, include: Include) -> Option<Why> {
     if let Some(why) = task.needs_person() {
         return Some(Why { reason: format!("it needs a person ({why})"), awaits_person: true });
     }
     match &task.state {
+        State::Claimed(_) if !include.claimed => held(task),
+        State::Blocked(_) if !include.blocked => held(task),
+        State::Halted => Some(Why::stopped("its summary says that it was halted")),
         State::Unrunnable(why) => Some(Why::stopped(why.to_string())),
         State::Dropped => Some(Why::stopped(match task.status() {
             "" => "it was dropped".into(),
@@ -562,6 +587,12 @@ fn own_obstacle(task: &PlannedTask) -> Option<Why> {
         _ if task.runnable_id().is_none() => Some(Why::stopped("it has no id that could name a log or an argument")),
         _ => None,
     }
+}
+
+/// Somebody decides whether it starts: no failure of the run.
+fn held(task: &PlannedTask) -> Option<Why> {
+    let reason = format!("{}; --task {} starts it", task.state.reason()?, task.id);
+    Some(Why { reason, awaits_person: true })
 }
 
 /// What a task depends on: known tasks, and itself never (a run must not wait for that).
@@ -578,7 +609,7 @@ impl<'a> Persons<'a> {
     fn new(feature: &'a Feature, features: &[&'a Feature]) -> Self {
         let others = features.iter().copied().filter(|other| other.id != feature.id);
         let all = others.flat_map(Feature::tasks).chain(feature.tasks());
-        let persons = all.filter(|task| matches!(task.state, State::NeedsPerson(_)));
+        let persons = all.filter(|task| task.awaits_somebody());
         let mut persons = Self { awaiting: persons.map(|task| &*task.id).collect() };
         let mut waiting: Vec<&PlannedTask> = feature.tasks().collect();
         // Each round settles at least one link of every chain; a round without a change ends it.

@@ -43,7 +43,7 @@ impl Entry {
     /// memory than their task.
     fn identity(&self) -> Option<Key> {
         let id = self.task.id.as_ref()?;
-        Some(names::identity(self.task.dialect, &id.value))
+        Some(names::identity(self.task.dialect, &self.task.feature, &id.value))
     }
 
     /// The id as written; empty where there is none.
@@ -150,6 +150,8 @@ pub(super) struct Tables {
     feature_files_by_id: Map<Text, BTreeSet<RelPath>>,
     listings: Map<Box<str>, Vec<Listing>>,
     passed: BTreeSet<TaskId>,
+    /// Those that a run of ours has started before.
+    tried: BTreeSet<TaskId>,
     /// Ids whose verdict and home have to be looked at again.
     stale: Set<Key>,
     /// Groups that are not as they were planned.
@@ -186,6 +188,14 @@ impl Tables {
     pub(super) fn set_passed(&mut self, passed: BTreeSet<TaskId>) {
         let before = std::mem::replace(&mut self.passed, passed);
         let changed: Vec<TaskId> = before.symmetric_difference(&self.passed).cloned().collect();
+        for id in changed {
+            self.touch_id(id.as_str());
+        }
+    }
+
+    pub(super) fn set_tried(&mut self, tried: BTreeSet<TaskId>) {
+        let before = std::mem::replace(&mut self.tried, tried);
+        let changed: Vec<TaskId> = before.symmetric_difference(&self.tried).cloned().collect();
         for id in changed {
             self.touch_id(id.as_str());
         }
@@ -276,7 +286,10 @@ impl Tables {
     /// Whether a task of this id is done, or where it stands, is not as before.
     fn touch_id(&mut self, id: &str) {
         let exact = Key::Exact(id.into());
-        let files: Vec<RelPath> = self.under(&exact).map(|entry| Arc::clone(&entry.task.file)).collect();
+        let continuing = names::continuing(id);
+        let keys = [Some(&exact), continuing.as_ref()].into_iter().flatten();
+        let files: Vec<RelPath> =
+            keys.flat_map(|key| self.under(key)).map(|entry| Arc::clone(&entry.task.file)).collect();
         for file in &files {
             let Some(entry) = self.entries.get(file.as_os_str()) else { continue };
             self.dirty.insert(GroupKey::clone(&entry.home));
@@ -431,7 +444,11 @@ impl Tables {
         let claims = self.claims.values().filter(|files| files.as_slice().len() > 1).flatten();
         let claimants = claims.filter_map(|file| self.entries.get(file.as_os_str())?.identity());
         let listed = self.listings.iter().filter(|(_, listings)| listings.len() > 1).map(|(id, _)| &**id);
-        self.stale.extend(claimants.chain(listed.map(|id| Key::Exact(id.into()))));
+        // What a feature file lists by the beginning of its id has no home before all ids are known.
+        let continued = self.listings.keys().filter_map(|id| names::continuing(id));
+        let continuing: Vec<Key> =
+            continued.flat_map(|key| self.under(&key).filter_map(Entry::identity).collect::<Vec<_>>()).collect();
+        self.stale.extend(claimants.chain(listed.map(|id| Key::Exact(id.into()))).chain(continuing));
     }
 }
 
@@ -540,11 +557,22 @@ impl Tables {
 
     /// What the task's file, its copies, the feature file and earlier runs mean together.
     pub(super) fn standing(&self, entry: &Entry) -> Standing {
-        if entry.task.standing == Standing::Done {
+        let task = &*entry.task;
+        if task.standing == Standing::Done {
             return Standing::Done;
         }
         let completed = self.verdict(entry).is_some_and(|verdict| verdict.completed);
-        if completed || self.is_done_elsewhere(&entry.task) { Standing::Done } else { entry.task.standing }
+        if completed || self.is_done_elsewhere(task) {
+            return Standing::Done;
+        }
+        match task.standing {
+            standing if standing.is_open() && self.stated_standing(task) == Some(Standing::Deferred) => {
+                Standing::Deferred
+            }
+            // An agent of ours wrote the status: nobody else works on it.
+            Standing::Claimed if self.tried.contains(id_of(task)) => Standing::Open,
+            standing => standing,
+        }
     }
 
     /// What a feature file says of an id: of several the one that names an existing file, or that a task names.
@@ -563,9 +591,19 @@ impl Tables {
     /// The tasks that a reference of this one means: those of its own feature where it has some of that name.
     pub(super) fn resolve<'a>(&'a self, from: &Entry, text: &Text) -> Vec<&'a Entry> {
         let keys = names::keys_of_reference(from.task.dialect, &from.task.feature, text);
-        let found = keys.into_iter().map(|key| self.counting(&key)).find(|found| !found.is_empty());
-        let mut found = found.unwrap_or_default();
         let is_near = |entry: &&Entry| entry.home == from.home;
+        // To GSD a plan of another phase is none.
+        let only_near = from.task.dialect == Dialect::Gsd;
+        let mut found = keys.into_iter().map(|key| {
+            let mut found = self.counting(&key);
+            found.retain(|entry| !only_near || is_near(entry));
+            if matches!(key, Key::Continued(_)) {
+                found.retain(|entry| continues(entry, text) && entry.task.file != from.task.file);
+                found.truncate(if found.len() == 1 { 1 } else { 0 });
+            }
+            found
+        });
+        let mut found = found.find(|found| !found.is_empty()).unwrap_or_default();
         if found.len() > 1 && found.iter().any(is_near) {
             found.retain(is_near);
         }
@@ -574,14 +612,36 @@ impl Tables {
 
     /// The task that an id means, without a place that it is referred to from.
     pub(super) fn find(&self, id: &str) -> Option<&Entry> {
-        let folded = Key::Folded(id.to_lowercase().into());
+        let folded = Key::Folded(names::folded(id));
         let mut found = [Key::Exact(id.into()), folded].into_iter().flat_map(|key| self.counting(&key));
         found.next()
     }
 
-    /// The GuardKit task of an id.
+    /// The GuardKit task of an id; else the one whose id or file continues it, where that is one.
     pub(super) fn find_listed(&self, id: &str) -> Option<&Entry> {
-        self.counting(&Key::Exact(id.into())).into_iter().find(|entry| entry.task.dialect == Dialect::GuardKit)
+        let exact = self.counting(&Key::Exact(id.into()));
+        let of_guardkit = |entry: &&Entry| entry.task.dialect == Dialect::GuardKit;
+        exact.into_iter().find(of_guardkit).or_else(|| {
+            let mut found = self.counting(&names::continuing(id)?);
+            found.retain(|entry| continues(entry, id));
+            found.pop().filter(|_| found.is_empty())
+        })
+    }
+
+    /// What a feature file says of a task: by its id, else by the one that its id or file continues.
+    pub(super) fn statement_of(&self, task: &Task) -> Option<Statement<'_>> {
+        if task.dialect != Dialect::GuardKit || self.listings.is_empty() {
+            return None;
+        }
+        let id = id_of(task);
+        self.statement(id).or_else(|| {
+            let names = [id, stem_of(&task.file)].into_iter();
+            let mut shorter = names.flat_map(|name| name.rmatch_indices('-').filter_map(|(at, _)| name.get(..at)));
+            let listed = shorter.find(|name| self.listings.contains_key(*name))?;
+            // Not what another file is to the letter, nor what several continue.
+            let is_this = self.find_listed(listed).is_some_and(|entry| entry.task.file == task.file);
+            is_this.then(|| self.statement(listed)).flatten()
+        })
     }
 
     fn counting(&self, key: &Key) -> Vec<&Entry> {
@@ -589,7 +649,9 @@ impl Tables {
     }
 
     fn claimants<'a>(&'a self, identity: &Key) -> impl Iterator<Item = &'a Entry> {
-        self.under(identity).filter(move |entry| entry.identity().as_ref() == Some(identity))
+        let place = names::place_of_identity(identity);
+        let entries: Vec<&Entry> = self.under(&place).collect();
+        entries.into_iter().filter(move |entry| entry.identity().as_ref() == Some(identity))
     }
 
     /// The tasks that are found under a key.
@@ -599,9 +661,7 @@ impl Tables {
     }
 
     fn home_of(&self, task: &Task) -> GroupKey {
-        if task.dialect == Dialect::GuardKit
-            && let Some(statement) = task.id.as_ref().and_then(|id| self.statement(&id.value))
-        {
+        if let Some(statement) = self.statement_of(task) {
             return named(Dialect::GuardKit, &statement.file.id.value);
         }
         match &task.feature {
@@ -613,9 +673,12 @@ impl Tables {
     }
 
     fn is_done_elsewhere(&self, task: &Task) -> bool {
-        let id = id_of(task);
-        let completed = || self.statement(id).and_then(|statement| statement.task).map(|task| task.standing);
-        self.passed.contains(id) || (task.dialect == Dialect::GuardKit && completed() == Some(Standing::Done))
+        self.passed.contains(id_of(task)) || self.stated_standing(task) == Some(Standing::Done)
+    }
+
+    /// What the feature file says of a GuardKit task.
+    fn stated_standing(&self, task: &Task) -> Option<Standing> {
+        Some(self.statement_of(task)?.task?.standing)
     }
 
     fn read(&self, listing: &Listing) -> Option<Statement<'_>> {
@@ -642,7 +705,7 @@ impl Tables {
         let completed = copies.iter().any(|copy| copy.task.folder.as_deref() == Some("completed"));
         let is_open = |entry: &&Entry| {
             let done = (completed && entry.task.dialect == Dialect::GuardKit) || self.is_done_elsewhere(&entry.task);
-            !done && entry.task.standing == Standing::Open
+            !done && entry.task.standing.is_open()
         };
         let place = self.deciding_place(&copies);
         let counting = pick(&place, is_open).into_iter().chain(others);
@@ -697,9 +760,9 @@ fn rank(entry: &Entry) -> usize {
         return rank;
     }
     let by_standing = match entry.task.standing {
-        Standing::Open => 1,
+        Standing::Open | Standing::Claimed | Standing::Blocked => 1,
         Standing::Done => 2,
-        Standing::Dropped => 3,
+        Standing::Dropped | Standing::Halted | Standing::Deferred => 3,
     };
     LAST_OPEN_RANK + by_standing
 }
@@ -737,9 +800,14 @@ fn references_of(feature_file: &FeatureFile) -> impl Iterator<Item = (Key, Group
     texts.map(move |text| (Key::Exact(Arc::clone(&text.value)), group.clone()))
 }
 
+fn stem_of(file: &Path) -> &str {
+    file.file_stem().and_then(OsStr::to_str).unwrap_or_default()
+}
+
 /// Every key that a task is found under.
 fn keys_of(task: &Task) -> impl Iterator<Item = Key> + use<> {
-    let keys: Option<Keys> = task.id.as_ref().map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value));
+    let stem = stem_of(&task.file);
+    let keys: Option<Keys> = task.id.as_ref().map(|id| names::keys_of_id(task.dialect, &task.feature, &id.value, stem));
     keys.into_iter().flatten()
 }
 
@@ -763,6 +831,11 @@ fn shared_home<T>(groups: &Map<Arc<GroupKey>, T>, home: GroupKey) -> Arc<GroupKe
         Some((known, _)) => Arc::clone(known),
         None => Arc::new(home),
     }
+}
+
+/// Does a task's id, or the name of its file, go on behind this id?
+fn continues(entry: &Entry, id: &str) -> bool {
+    names::continues(entry.id(), id) || names::continues(stem_of(&entry.task.file), id)
 }
 
 /// Would a task that refers to this one, or shares its id, be planned the same?

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{Event, JournalError, Outcome, Record, RunId, RunPaths, latest_attempts, read_run};
-use crate::plan::{Asked, Selection};
+use crate::plan::{Asked, Include, Selection};
 use crate::task::TaskId;
 
 /// What running a run's failures again comes to.
@@ -39,7 +39,12 @@ impl Rerun {
             return None;
         }
         // Also where a task's file says that it is done: that is what was asked for.
-        Some(Selection { feature: Some(self.feature), asked: Asked::Tasks(tasks), redo: true })
+        Some(Selection {
+            feature: Some(self.feature),
+            asked: Asked::Tasks(tasks),
+            redo: true,
+            include: Include::default(),
+        })
     }
 }
 

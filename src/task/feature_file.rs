@@ -1,6 +1,6 @@
 //! GuardKit's feature file, `.guardkit/features/FEAT-*.yaml`: the feature's own statement of its waves and task files.
 
-use super::dialect::standing_of_status;
+use super::dialect::standing_in_feature_file;
 use super::frontmatter::Frontmatter;
 use super::yaml::{self, Broken, Node, Value};
 use super::{Code, Problem, RelPath, Severity, Span, Spanned, Standing, Text};
@@ -124,7 +124,7 @@ fn task(entry: &Node<'_>) -> Option<FeatureTask> {
         name: text_of("name").map(|name| name.value),
         file_path: text_of("file_path"),
         depends_on: entry.get("dependencies").filter(|node| matches!(node.value, Value::List(_))).map(ids),
-        standing: status.as_ref().map_or(Standing::Open, |status| standing_of_status(&status.value)),
+        standing: status.as_ref().map_or(Standing::Open, |status| standing_in_feature_file(&status.value)),
         status,
         mode: text_of("implementation_mode"),
         estimated_minutes: minutes.filter(|minutes| minutes.is_finite() && *minutes > 0.0),
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(file.problems, []);
         assert_eq!((&*file.id.value, file.name.as_deref()), ("FEAT-1", Some("Ünder way")));
         assert_eq!(file.tasks[0].standing, Standing::Done);
-        assert_eq!(file.tasks[1].standing, Standing::Dropped);
+        assert_eq!(file.tasks[1].standing, Standing::Deferred);
         assert_eq!(file.tasks[0].estimated_minutes, Some(22.0));
         let waves: Vec<Vec<_>> = file.waves.iter().map(|wave| wave.iter().map(|id| &*id.value).collect()).collect();
         assert_eq!(waves, [["T-1"], ["T-2"]]);

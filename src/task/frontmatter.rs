@@ -53,6 +53,11 @@ impl<'t> Frontmatter<'t> {
         Some(Self::unclosed(text, start))
     }
 
+    /// That of a text which has none: no keys, and all of the text is the body.
+    pub(super) fn missing(text: &'t str) -> Self {
+        Self::empty(text)
+    }
+
     /// A text that is all keys, without marks around it.
     pub(super) fn of_yaml(text: &'t str) -> Self {
         Self::within(text, 0, text.len())
@@ -195,7 +200,9 @@ pub enum Extent {
 /// Finds the end of the frontmatter in the first bytes of a file. Looks at bytes, not at text: the body, which most of
 /// what is read of a file is, need not be decoded for it.
 pub fn extent(head: &[u8]) -> Extent {
-    let Some(lines) = Lines::behind_opening(head) else { return Extent::None };
+    let Some(lines) = Lines::behind_opening(head) else {
+        return if may_open_later(head) { Extent::Open } else { Extent::None };
+    };
     // The first of them follows the line end that the opening mark has.
     let starts = memchr::memchr_iter(b'\n', head).map(|newline| newline + 1);
     let may_close = starts.filter(|start| *start >= lines.at && matches!(head.get(*start), Some(b'-' | b'.')));
@@ -203,19 +210,42 @@ pub fn extent(head: &[u8]) -> Extent {
     closing.next().map_or(Extent::Open, |line| Extent::Closed(line.end))
 }
 
+/// Only what may stand before an opening mark was read so far.
+fn may_open_later(head: &[u8]) -> bool {
+    let rest = head.get(before_opening(head)..).unwrap_or_default();
+    rest.iter().all(u8::is_ascii_whitespace) && !head.is_empty() || rest.trim_ascii_start().starts_with(b"<!--")
+}
+
 const MARK: &str = "---";
 const CLOSING: [&str; 2] = [MARK, "..."];
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 fn opening(text: &str) -> Span {
-    let start = behind_byte_order_marks(text.as_bytes());
+    let start = before_opening(text.as_bytes());
     Span::new(start, start + MARK.len())
 }
 
-fn behind_byte_order_marks(bytes: &[u8]) -> usize {
+/// Where the opening mark would stand: behind byte order marks, blank lines and comments (`<!-- ... -->`).
+fn before_opening(bytes: &[u8]) -> usize {
     let mut rest = bytes;
-    while let Some(behind) = rest.strip_prefix(BYTE_ORDER_MARK.as_bytes()) {
-        rest = behind;
+    loop {
+        // Nearly every file begins with its mark.
+        if rest.first() == Some(&b'-') {
+            break;
+        }
+        let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let (blank, behind) = rest.split_at_checked(blanks).unwrap_or((rest, &[]));
+        if let Some(marked) = behind.strip_prefix(BYTE_ORDER_MARK.as_bytes()) {
+            rest = marked;
+        } else if let Some(end) = behind.strip_prefix(b"<!--").and_then(|comment| memchr::memmem::find(comment, b"-->"))
+        {
+            rest = behind.get("<!--".len() + end + "-->".len()..).unwrap_or_default();
+        } else {
+            // A mark that is set in from the margin is none.
+            let start_of_line = memchr::memrchr(b'\n', blank).map_or(0, |newline| newline + 1);
+            rest = rest.get(start_of_line..).unwrap_or_default();
+            break;
+        }
     }
     bytes.len() - rest.len()
 }
@@ -310,7 +340,7 @@ struct Lines<'t> {
 impl<'t> Lines<'t> {
     /// The lines behind the mark that opens a frontmatter.
     fn behind_opening(bytes: &'t [u8]) -> Option<Self> {
-        let mut lines = Self { bytes, at: behind_byte_order_marks(bytes) };
+        let mut lines = Self { bytes, at: before_opening(bytes) };
         lines.next().filter(|line| says(bytes, line, MARK))?;
         Some(lines)
     }
@@ -383,6 +413,19 @@ mod tests {
         let frontmatter = Frontmatter::find(source).unwrap();
         let duplicates: Vec<_> = frontmatter.duplicates().collect();
         assert_eq!(duplicates, [("id", Span::new(10, 12), Span::new(4, 6))]);
+    }
+
+    #[test]
+    fn blank_lines_marks_and_comments_may_stand_before_the_block() {
+        for before in ["\n", "\r\n  \n", "\u{feff}\n", "<!-- one\ntwo -->\n", "\n<!-- a --> <!-- b -->\n\n\u{feff}"] {
+            let source = format!("{before}---\nid: A\n---\nbody");
+            assert_eq!(text_of(&source, "id").as_deref(), Some("A"), "{before:?}");
+            assert_eq!(extent(source.as_bytes()), Extent::Closed(source.len() - 4), "{before:?}");
+            assert_eq!(extent(before.as_bytes()), Extent::Open, "{before:?}");
+        }
+        for source in ["text\n---\nid: A\n---\n", "\n  ---\nid: A\n---\n", "# A\n---\n", "<!-- \n---\nid: A\n---\n"] {
+            assert!(Frontmatter::find(source).is_none(), "{source:?}");
+        }
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub use body::{Body, Criterion, Heading};
 pub use decode::decode;
 pub(crate) use decode::{boundary_before, boundary_behind};
 pub use dialect::{
-    BacklogFacts, FromBeginning, Milestone, Milestones, OwnKeys, Surroundings, dialect_of, is_document, parse,
-    parse_beginning, read_milestone, read_statuses, summary_of,
+    BACKLOG_TASK_FOLDERS, BacklogConfig, BacklogFacts, BacklogFolder, FromBeginning, Milestone, Milestones, OwnKeys,
+    Summary, Surroundings, dialect_of, is_document, parse, parse_beginning, read_backlog_config, read_milestone,
+    read_summary, summaries_of,
 };
 pub use feature_file::{FeatureFile, FeatureTask};
 pub use frontmatter::{Extent, extent};
@@ -75,10 +76,25 @@ impl Dialect {
 pub enum Standing {
     /// Still to be done.
     Open,
+    /// Still to be done, and its status says that somebody works on it.
+    Claimed,
+    /// Still to be done, and its status says that something stands in the way.
+    Blocked,
     /// Done: not run, and satisfies its dependents.
     Done,
     /// Given up: never run, satisfies nobody.
     Dropped,
+    /// Stopped by design, with a record of it: not run again, and what depends on it does not start.
+    Halted,
+    /// Put off by a feature file: not run, and yet satisfies its dependents.
+    Deferred,
+}
+
+impl Standing {
+    /// Is it still to be done, by whomever?
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Claimed | Self::Blocked)
+    }
 }
 
 /// One task file: values with the byte ranges they were read from, and the problems found on the way.
@@ -98,6 +114,12 @@ pub struct Task {
     pub status: Option<Spanned<Text>>,
     /// What status, folder and neighbours mean together.
     pub standing: Standing,
+    /// What a person should know of the standing: why a plan with a summary is still to be done.
+    pub remark: Option<Text>,
+    /// In what the id is unique: the phase of a GSD plan, with its workstream. `None`: in the workspace.
+    pub scope: Option<Text>,
+    /// It lies in an archive: history, which is never started.
+    pub is_archived: bool,
     /// For GuardKit: the status folder it lies in (`backlog`, `in_progress`, ...), which ranks copies of one task.
     pub folder: Option<Text>,
     /// The declared wave.

@@ -37,6 +37,16 @@ pub enum Code {
     IgnoredKey,
     /// A value that could become an option or a command where the configuration puts it.
     UnsafeValue,
+    /// A plan whose file is called as its tool calls none: the tool does not run it.
+    UnusualName,
+    /// A feature file and a task's own file disagree about whether it is done.
+    StatusMismatch,
+    /// A feature file names a task file that is not there.
+    MissingFile,
+    /// No task was read in the whole workspace.
+    NothingRead,
+    /// Files of a planning tool that are not read.
+    LeftOut,
 }
 
 /// How much a problem matters.
@@ -92,6 +102,11 @@ impl Code {
             Self::InvalidConfiguration => "invalid-configuration",
             Self::IgnoredKey => "ignored-key",
             Self::UnsafeValue => "unsafe-value",
+            Self::UnusualName => "unusual-name",
+            Self::StatusMismatch => "status-mismatch",
+            Self::MissingFile => "missing-file",
+            Self::NothingRead => "nothing-read",
+            Self::LeftOut => "left-out",
         }
     }
 }

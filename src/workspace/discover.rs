@@ -12,10 +12,11 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{WalkBuilder, WalkState};
 
 use super::Config;
+use super::backlog::Backlog;
 use super::config::{FILE_NAME, Glob};
 use super::private;
 use super::walk::{self, Found};
-use crate::task::{self, Dialect, Extent, FromBeginning, Task};
+use crate::task::{self, BacklogFolder, Dialect, Extent, FromBeginning, Task};
 
 /// Enough for the frontmatter of nearly every file; one read.
 const HEAD: usize = 4 << 10;
@@ -24,17 +25,9 @@ const LONGEST_FRONTMATTER: usize = 1 << 20;
 /// How far into the body a title is looked for.
 const TITLE_WITHIN: usize = 64 << 10;
 
-/// Folders that hold what a dialect reads, relative to the root.
-const DIALECT_FOLDERS: [(&str, Dialect); 8] = [
-    ("tasks", Dialect::GuardKit),
-    (".guardkit/features", Dialect::GuardKit),
-    (".planning", Dialect::Gsd),
-    ("backlog/tasks", Dialect::BacklogMd),
-    ("backlog/completed", Dialect::BacklogMd),
-    ("backlog/drafts", Dialect::BacklogMd),
-    ("backlog/archive/tasks", Dialect::BacklogMd),
-    ("backlog/archive/drafts", Dialect::BacklogMd),
-];
+/// Folders that hold what a dialect reads, relative to the root; those of Backlog.md are where its configuration says.
+const DIALECT_FOLDERS: [(&str, Dialect); 3] =
+    [("tasks", Dialect::GuardKit), (".guardkit/features", Dialect::GuardKit), (".planning", Dialect::Gsd)];
 
 /// What a file is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +66,11 @@ pub(super) struct Places {
     own: GlobSet,
     /// The last parts of the user's globs: a README that one of them names is meant to be a task, any other is none.
     own_names: BTreeSet<OsString>,
+    backlog: BacklogFolder,
 }
 
 impl Places {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, backlog: &BacklogFolder) -> Self {
         let mut own = GlobSetBuilder::new();
         for glob in &config.own.files {
             // A glob that does not compile was refused with the configuration.
@@ -86,7 +80,7 @@ impl Places {
         }
         let last_part = |glob: &Glob| glob.as_str().rsplit('/').next().map(OsString::from);
         let own_names = config.own.files.iter().filter_map(last_part).collect();
-        Self { only: config.dialect, own: own.build().unwrap_or_default(), own_names }
+        Self { only: config.dialect, own: own.build().unwrap_or_default(), own_names, backlog: backlog.clone() }
     }
 
     /// What this file (relative to the root) would be read for.
@@ -97,7 +91,7 @@ impl Places {
         if self.reads(Dialect::Own) && self.is_own_task(file) {
             return Some(Role::Task(Dialect::Own));
         }
-        if let Some(dialect) = task::dialect_of(file) {
+        if let Some(dialect) = task::dialect_of(file, &self.backlog) {
             return self.reads(dialect).then_some(Role::Task(dialect));
         }
         self.role_beside_tasks(file)
@@ -116,9 +110,7 @@ impl Places {
             let name = file.file_name()?.to_str()?;
             return name.starts_with("FEAT-").then_some(Role::FeatureFile);
         }
-        let is_backlog_fact =
-            file == Path::new(BACKLOG_CONFIG) || MILESTONES.iter().any(|dir| folder == Path::new(dir));
-        if is_backlog_fact && self.reads(Dialect::BacklogMd) {
+        if self.reads(Dialect::BacklogMd) && Backlog::is_fact(&self.backlog, file) {
             return Some(Role::BacklogFacts);
         }
         let is_summary = file.starts_with(".planning")
@@ -186,23 +178,18 @@ impl Places {
     /// The folders to walk, relative to the root: the dialects' own, or what lies inside `within` of them. A folder that
     /// is a link is walked only where it stays inside the root.
     fn dialect_starts(&self, root: &Path, within: &Path) -> Vec<PathBuf> {
-        let folders = DIALECT_FOLDERS.iter().filter(|(_, dialect)| self.reads(*dialect));
-        let starts = folders.filter_map(|(folder, _)| {
-            let folder = Path::new(folder);
+        let fixed = DIALECT_FOLDERS.iter().map(|(folder, dialect)| (PathBuf::from(folder), *dialect));
+        let folders = fixed.chain(Backlog::task_folders(&self.backlog));
+        let starts = folders.filter(|(_, dialect)| self.reads(*dialect)).filter_map(|(folder, _)| {
             if folder.starts_with(within) {
-                Some(folder.to_path_buf())
+                Some(folder)
             } else {
-                within.starts_with(folder).then(|| within.to_path_buf())
+                within.starts_with(&folder).then(|| within.to_path_buf())
             }
         });
         starts.filter(|start| is_inside(root, &root.join(start))).collect()
     }
 }
-
-/// Backlog.md's configuration.
-pub(super) const BACKLOG_CONFIG: &str = "backlog/config.yml";
-/// The folders of Backlog.md's milestones.
-pub(super) const MILESTONES: [&str; 2] = ["backlog/milestones", "backlog/archive/milestones"];
 
 /// Reads a file that lies in the root: not through a link, which could lead out of it. Blocking.
 ///
@@ -246,7 +233,7 @@ pub(super) fn git_sees(root: &Path, file: &Path) -> bool {
 pub(super) fn read_task(
     source: Source<'_>,
     parse_beginning: impl Fn(&str) -> FromBeginning,
-    parse: impl FnOnce(&str) -> Option<Task>,
+    parse: impl Fn(&str) -> Option<Task>,
 ) -> io::Result<Option<Task>> {
     BUFFER.with_borrow_mut(|buffer| {
         let mut file = Beginning { file: source.open()?, buffer, read: 0, is_whole: false };
@@ -256,7 +243,12 @@ pub(super) fn read_task(
             file.read_once(file.read.max(HEAD).min(LONGEST_FRONTMATTER - file.read))?;
             extent = file.extent();
         }
-        let Extent::Closed(body) = extent else { return Ok(parse(&task::decode(file.bytes()))) };
+        let body = match extent {
+            Extent::Closed(body) => body,
+            // Where a task may do without, its title stands further down.
+            Extent::None if !file.is_whole && parse(&task::decode(file.bytes())).is_some() => 0,
+            Extent::None | Extent::Open => return Ok(parse(&task::decode(file.bytes()))),
+        };
         // Most titles stand in the frontmatter; the body, most of what was read, need not even be decoded then.
         for end in [body, file.read] {
             let beginning = file.bytes().get(..end).unwrap_or_default();
@@ -315,6 +307,20 @@ impl Beginning<'_> {
         self.read += read;
         self.is_whole = read == 0;
         Ok(())
+    }
+}
+
+/// Reads a file as far as its frontmatter goes.
+pub(super) fn read_beginning(path: &Path) -> io::Result<String> {
+    let mut file = private::open_plain(path)?;
+    let (mut bytes, mut most) = (Vec::new(), HEAD);
+    loop {
+        let read = (&mut file).take((most - bytes.len()) as u64).read_to_end(&mut bytes)?;
+        let is_open = task::extent(&bytes) == Extent::Open;
+        if read == 0 || !is_open || bytes.len() >= TITLE_WITHIN {
+            return Ok(task::decode(&bytes).into_owned());
+        }
+        most = TITLE_WITHIN;
     }
 }
 

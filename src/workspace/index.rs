@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::backlog::Backlog;
 use super::config::FILE_NAME;
-use super::discover::{self, BACKLOG_CONFIG, MILESTONES, Places, Role, Source};
+use super::discover::{self, Places, Role, Source};
 use super::placeholder::{Author, Placeholder, UnsafeValue, fill};
-use super::{Command, Config, ConfigError, private, walk};
+use super::{Command, Config, ConfigError, left_out, private, walk};
 use crate::plan::{Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
 use crate::task::{
-    self, BacklogFacts, Code, Dialect, FeatureFile, FeatureRef, Milestone, Milestones, OwnCommand, Problem, RelPath,
-    Severity, Span, Standing, Surroundings, Task, TaskId, Text,
+    self, BacklogFolder, Code, Dialect, FeatureFile, FeatureRef, OwnCommand, Problem, RelPath, Severity, Span, Summary,
+    Surroundings, Task, TaskId,
 };
 
 /// No text that ranges are counted in is longer.
@@ -51,13 +52,6 @@ pub struct Index {
     catalog: Catalog,
 }
 
-/// What Backlog.md's files beside the tasks say.
-#[derive(Debug, Default)]
-struct Backlog {
-    statuses: Vec<Text>,
-    milestones: Milestones,
-}
-
 /// What one file says.
 enum Said {
     Task(Arc<Task>),
@@ -78,7 +72,7 @@ impl Index {
     pub fn build(root: &Path) -> Self {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
         let mut index = Self {
-            places: Places::new(&Config::default()),
+            places: Places::new(&Config::default(), &BacklogFolder::default()),
             root,
             config: Arc::default(),
             config_error: None,
@@ -87,8 +81,8 @@ impl Index {
             open: BTreeMap::new(),
             catalog: Catalog::new(),
         };
-        index.take_config();
         index.backlog = Backlog::load(&index.root);
+        index.take_config();
         let (mut tasks, mut feature_files) = (Vec::new(), Vec::new());
         for said in index.read_closed(Path::new("")) {
             match said {
@@ -160,6 +154,15 @@ impl Index {
         }
         all.sort_by(|a, b| a.file.cmp(&b.file));
         all
+    }
+
+    /// What looks like a planning tool's in this root and is not read, as the problem of the file `.`: `nothing-read` where
+    /// no task was read at all, else `left-out`. Blocking: goes through folders that nothing else looks into, so it is
+    /// asked for once and not kept.
+    pub fn left_out(&self) -> Option<FileProblems> {
+        let reads_any = self.catalog.features().next().is_some();
+        let problem = left_out::problem(&self.root, reads_any)?;
+        Some(FileProblems { file: Path::new(".").into(), problems: vec![problem] })
     }
 
     /// The dependency that this problem of a file is about, where nobody knows it.
@@ -234,6 +237,13 @@ impl Index {
         self.replanned()
     }
 
+    /// Tells which tasks a run of ours has started before: a status that says that somebody works on one of them was
+    /// written by its agent.
+    pub fn set_tried(&mut self, tried: BTreeSet<TaskId>) -> Changed {
+        self.catalog.set_tried(tried);
+        self.replanned()
+    }
+
     fn replanned(&mut self) -> Changed {
         let Replanned { features, files } = self.catalog.replan();
         Changed { files, features }
@@ -277,7 +287,7 @@ impl Index {
         };
         self.config_error = None;
         let old = std::mem::replace(&mut self.config, Arc::new(config));
-        self.places = Places::new(&self.config);
+        self.places = Places::new(&self.config, self.backlog.folder());
         self.fills_in = self.config.fills_in();
         let now = &self.config;
         let reads = |config: &Config| (config.dialect, config.task_commands);
@@ -289,8 +299,13 @@ impl Index {
 
     /// Reads everything.
     fn rescan(&mut self) {
-        self.backlog = Backlog::load(&self.root);
+        self.load_backlog();
         self.rescan_within(Path::new(""));
+    }
+
+    fn load_backlog(&mut self) {
+        self.backlog = Backlog::load(&self.root);
+        self.places = Places::new(&self.config, self.backlog.folder());
     }
 
     /// Reads all files of a folder, and forgets those that it no longer has.
@@ -338,15 +353,22 @@ impl Index {
     }
 
     fn read_backlog_again(&mut self) {
-        self.backlog = Backlog::load(&self.root);
-        self.rescan_within(Path::new("backlog"));
+        let before = self.backlog.folder().clone();
+        self.load_backlog();
+        if *self.backlog.folder() != before {
+            // Its tasks are looked for elsewhere, or by other names.
+            self.rescan_within(Path::new(&*before.path));
+        }
+        let folder = self.backlog.folder().path.clone();
+        self.rescan_within(Path::new(&*folder));
     }
 
     /// The plans whose summary this file is.
     fn read_plans_of(&mut self, summary: &Path) {
         let folder = summary.parent().unwrap_or(Path::new(""));
-        let is_its_plan =
-            |file: &&RelPath| file.parent() == Some(folder) && task::summary_of(file).is_some_and(|its| its == summary);
+        let is_its_plan = |file: &&RelPath| {
+            file.parent() == Some(folder) && task::summaries_of(file).iter().any(|its| its == summary)
+        };
         let plans: Vec<_> = self.known_within(folder).filter(is_its_plan).cloned().collect();
         for plan in plans {
             self.read_again(&plan);
@@ -395,7 +417,7 @@ impl Index {
     fn read_task(&self, file: &RelPath, dialect: Dialect, source: Source<'_>) -> Option<Task> {
         let own = Some(&self.config.own.keys);
         let around = Surroundings {
-            summary_exists: dialect == Dialect::Gsd && self.has_summary(file),
+            summary: if dialect == Dialect::Gsd { self.summary_of(file) } else { Summary::default() },
             backlog: self.backlog.facts(),
             own,
         };
@@ -426,27 +448,19 @@ impl Index {
         (is_file && discover::is_inside(&self.root, &path)).then_some(path)
     }
 
-    fn has_summary(&self, plan: &Path) -> bool {
-        task::summary_of(plan).is_some_and(|summary| self.root.join(summary).is_file())
-    }
-}
-
-impl Backlog {
-    fn load(root: &Path) -> Self {
-        let statuses =
-            discover::read_small(Source::Path(&root.join(BACKLOG_CONFIG))).map(|text| task::read_statuses(&text));
-        let folders = MILESTONES.iter().filter_map(|folder| root.join(folder).read_dir().ok());
-        let files = folders.flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let mut milestones: Vec<Milestone> = files
-            .filter(|file| file.extension().is_some_and(|extension| extension == "md"))
-            .filter_map(|file| task::read_milestone(&discover::read_small(Source::Path(&file)).ok()?))
-            .collect();
-        milestones.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { statuses: statuses.unwrap_or_default(), milestones: Milestones::new(milestones) }
-    }
-
-    fn facts(&self) -> BacklogFacts<'_> {
-        BacklogFacts { statuses: &self.statuses, milestones: Some(&self.milestones) }
+    /// What the summary beside a plan says: of several the first, in the order in which GSD looks for them, that finishes
+    /// the plan.
+    fn summary_of(&self, plan: &Path) -> Summary {
+        let files = task::summaries_of(plan).into_iter().map(|file| self.root.join(file));
+        let mut found = Summary::Missing;
+        for summary in files.filter_map(|file| discover::read_beginning(&file).ok()) {
+            match task::read_summary(&summary) {
+                Summary::Complete => return Summary::Complete,
+                other if found == Summary::Missing => found = other,
+                _ => {}
+            }
+        }
+        found
     }
 }
 
@@ -481,14 +495,14 @@ fn tell_of_unsafe_model(task: &mut Task) {
         return;
     }
     let (message, span) = (format!("`model` is {:?} here, which is no model", &*model.value), model.span);
-    let severity = if task.standing == Standing::Open { Severity::Error } else { Severity::Information };
+    let severity = if task.standing.is_open() { Severity::Error } else { Severity::Information };
     let code = Code::UnsafeValue;
     task.problems.push(Problem { code, severity, message: message.into(), span, related: Vec::new() });
     task.problems.sort_by_key(|problem| problem.span);
 }
 
 fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
-    let severity = if task.standing == Standing::Open { Severity::Warning } else { Severity::Information };
+    let severity = if task.standing.is_open() { Severity::Warning } else { Severity::Information };
     task.problems.push(Problem { code, severity, message: message.into(), span, related: Vec::new() });
     task.problems.sort_by_key(|problem| problem.span);
 }
@@ -496,7 +510,7 @@ fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
 /// A value that a run would refuse is told before anybody asks for the run.
 fn tell_of_unsafe_value(task: &mut Task, config: &Config, root: &Path) {
     let Some((origin, refused)) = unsafe_value(task, config, root) else { return };
-    let severity = if task.standing == Standing::Open { Severity::Error } else { Severity::Information };
+    let severity = if task.standing.is_open() { Severity::Error } else { Severity::Information };
     let span = match refused.placeholder() {
         Placeholder::Wave => task.wave.as_ref().map(|wave| wave.span),
         _ => task.id.as_ref().map(|id| id.span),

@@ -2,9 +2,11 @@
 //! nothing else; only `trust` writes, outside of every workspace.
 
 mod agents;
+mod backlog;
 mod config;
 mod discover;
 mod index;
+mod left_out;
 pub mod placeholder;
 pub(crate) mod private;
 mod root;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::backlog::{is_backlog, is_root_of_backlog};
 use super::config::FILE_NAME;
 use super::{Config, private};
 
@@ -68,14 +69,8 @@ fn gsd_project_of(repository: &Path) -> Option<&Path> {
 fn has_dialect_folder(dir: &Path) -> bool {
     dir.join(".planning").is_dir()
         || dir.join(".guardkit").is_dir()
-        || is_backlog(&dir.join("backlog"))
+        || is_root_of_backlog(dir)
         || has_guardkit_tasks(dir)
-}
-
-/// Backlog.md's own folder.
-fn is_backlog(dir: &Path) -> bool {
-    dir.file_name().is_some_and(|name| name == "backlog")
-        && (dir.join("config.yml").is_file() || dir.join("tasks").is_dir() && dir.join("completed").is_dir())
 }
 
 /// `tasks` is a usual name: a folder of program text (`src/tasks`) is no root of a workspace, and neither is Backlog.md's

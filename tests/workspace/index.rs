@@ -65,7 +65,7 @@ fn an_own_glob_takes_a_readme_only_where_it_names_it() {
 fn a_file_whose_id_is_lost_is_told_of_instead_of_passed_over() {
     let own = "own:\n  files: [work/*.md]\n";
     for id in ["@TASK-1", "[", "[A, B]", ""] {
-        for file in ["tasks/backlog/f/x.md", "work/x.md", "backlog/tasks/x.md"] {
+        for file in ["tasks/backlog/f/x.md", "work/x.md", "backlog/tasks/task-x.md"] {
             let text = format!("---\nid: {id}\nwave: 1\nstatus: backlog\n---\n# X\n");
             // An empty id alone may be anybody's; one that cannot be read was meant.
             let text = if id.is_empty() { text } else { text.replace("status: backlog\n", "") };
@@ -155,7 +155,7 @@ fn a_summary_ends_a_plan() {
 }
 
 #[test]
-fn a_plan_that_begins_with_its_objective_is_named_by_it() {
+fn a_plan_is_named_by_its_objective() {
     let title = |body: &str| {
         let plan = format!("---\nphase: 12-x\nplan: 05\n---\n{body}");
         let workspace = Workspace::new(&[(".planning/phases/12-x/12-PLAN-05.md", &plan)]);
@@ -165,8 +165,8 @@ fn a_plan_that_begins_with_its_objective_is_named_by_it() {
     let long = "x ".repeat(8_000);
     let context = "<context>\n\n# Prior plans\n\n</context>\n";
     assert_eq!(title(&format!("\n{objective}\n{context}")), "Do it well", "a heading behind it is one of its context");
-    assert_eq!(title(&format!("\n# Phase 12: all of it\n\n{objective}")), "Phase 12: all of it");
-    assert_eq!(title(&format!("{context}{objective}")), "Prior plans");
+    assert_eq!(title(&format!("\n# Phase 12: all of it\n\n{objective}")), "Do it well");
+    assert_eq!(title(&format!("{context}{objective}")), "Do it well");
     assert_eq!(title(&format!("```\n# no heading\n```\n{long}\n{objective}")), "Do it well");
     assert_eq!(title(&format!("<objective>\n\n</objective>\n\n{long}\n\nIn the end\n==========")), "In the end");
     assert_eq!(title("no objective\n"), "12-05");
@@ -196,7 +196,7 @@ fn backlogs_configuration_names_its_statuses_and_milestones() {
         format!("---\nid: {id}\ntitle: T\nstatus: {status}\nassignee: @me\ndependencies: []\n{more}---\n")
     };
     let workspace = Workspace::new(&[
-        ("backlog/config.yml", "statuses: [\"To Do\", \"Shipped\"]\n"),
+        ("backlog/config.yml", "task_prefix: back\nstatuses: [\"To Do\", \"Shipped\"]\n"),
         ("backlog/milestones/m-1 - one.md", "---\nid: m-1\ntitle: \"First light\"\n---\n"),
         ("backlog/tasks/back-1 - x.md", &task("BACK-1", "shipped", "")),
         ("backlog/tasks/back-2 - y.md", &task("BACK-2", "Done", "milestone: m-1\n")),
@@ -211,7 +211,7 @@ fn backlogs_configuration_names_its_statuses_and_milestones() {
     assert_eq!(milestone.waves.iter().map(|wave| wave.tasks.len()).sum::<usize>(), 2);
     assert!(index.all_problems().is_empty(), "an `assignee: @me` does not matter");
 
-    workspace.write("backlog/config.yml", "statuses: [\"To Do\", \"Done\"]\n");
+    workspace.write("backlog/config.yml", "task_prefix: BACK\nstatuses: [\"To Do\", \"Done\"]\n");
     index.reload(Path::new("backlog/config.yml"));
     assert_eq!(everything(&index), everything(&workspace.index()));
 }

@@ -160,7 +160,12 @@ impl State {
             return Err(format!("nothing of {} failed in its last run", target.words()));
         }
         // What failed is run again even where its file says that it is done: that is what was asked for.
-        Ok(Selection { feature: target.feature.clone(), asked: Asked::Tasks(tasks), redo: true })
+        Ok(Selection {
+            feature: target.feature.clone(),
+            asked: Asked::Tasks(tasks),
+            redo: true,
+            include: plan::Include::default(),
+        })
     }
 
     /// Starts what was asked for, on another thread: answered when its supervisor runs.

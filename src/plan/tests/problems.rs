@@ -17,15 +17,16 @@ fn several_open_files_with_one_id_may_not_run() {
 }
 
 #[test]
-fn one_id_in_two_features_is_a_duplicate_only_while_both_are_open() {
-    let plan = |phase: &str| {
+fn an_id_of_gsd_belongs_to_its_phase() {
+    let plan = |phase: &str, folder: &str| {
         let mut task = task("01-01").dialect(Dialect::Gsd);
-        task.file = Path::new(&format!(".planning/phases/{phase}/01-01-PLAN.md")).into();
+        task.file = Path::new(&format!(".planning/phases/{phase}/{folder}01-01-PLAN.md")).into();
         task.feature = FeatureRef::Folder(phase.into());
         task
     };
-    assert_eq!(codes(&catalog([plan("a"), plan("b")])), [(Severity::Error, Code::DuplicateId); 2]);
-    assert!(codes(&catalog([plan("a").done(), plan("b")])).is_empty());
+    assert!(codes(&catalog([plan("a", ""), plan("b", "")])).is_empty());
+    assert_eq!(codes(&catalog([plan("a", ""), plan("a", "plans/")])), [(Severity::Error, Code::DuplicateId); 2]);
+    assert!(codes(&catalog([plan("a", "").done(), plan("a", "plans/")])).is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 fn choose(catalog: &Catalog, feature: Option<&str>, asked: Asked, redo: bool) -> Result<Schedule, SelectError> {
     let features: Vec<&Feature> = catalog.features().collect();
-    select(&features, &Selection { feature: feature.map(Into::into), asked, redo })
+    select(&features, &Selection { feature: feature.map(Into::into), asked, redo, include: Include::default() })
 }
 
 /// A schedule as `wave: id<after ... | skipped!`; `?` where it awaits a person.

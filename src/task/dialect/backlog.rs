@@ -1,20 +1,77 @@
-//! Backlog.md: `backlog/tasks/*.md` and `backlog/completed/*.md`; waves follow from `dependencies`.
+//! Backlog.md: `tasks/*.md` and `completed/*.md` of its folder; waves follow from `dependencies`.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::Name;
 use super::reader::{Found, Loss, Reader};
+use super::{Name, is_dropped};
 use crate::task::frontmatter::Frontmatter;
 use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, Text, words, yaml};
+
+/// Where tasks lie, and what their files are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogFolder {
+    /// The folder, relative to the root and `/`-separated.
+    pub path: Box<str>,
+    /// What the names of task files begin with, before a `-`; compared without case.
+    pub prefix: Box<str>,
+}
+
+impl Default for BacklogFolder {
+    fn default() -> Self {
+        Self { path: "backlog".into(), prefix: "task".into() }
+    }
+}
+
+impl BacklogFolder {
+    /// Is a file of this name, in this folder relative to the root, a task's? (They are never deeper.)
+    pub(super) fn has_task(&self, folder: &[u8], stem: &[u8]) -> bool {
+        let Some(below) = below(folder, self.path.as_bytes()) else { return false };
+        let has_prefix = |prefix: &[u8]| {
+            let (start, behind) = stem.split_at_checked(prefix.len()).unwrap_or_default();
+            start.eq_ignore_ascii_case(prefix) && behind.first() == Some(&b'-')
+        };
+        match below {
+            b"tasks" | b"completed" | b"archive/tasks" => has_prefix(self.prefix.as_bytes()),
+            b"drafts" | b"archive/drafts" => has_prefix(DRAFT.as_bytes()),
+            _ => false,
+        }
+    }
+}
+
+/// The folders below [`BacklogFolder::path`] that hold task files.
+pub const BACKLOG_TASK_FOLDERS: [&str; 5] = ["tasks", "completed", "drafts", "archive/tasks", "archive/drafts"];
+
+/// What the names of drafts begin with.
+const DRAFT: &str = "draft";
+
+/// The part of a folder's path that is below another one.
+fn below<'f>(folder: &'f [u8], above: &[u8]) -> Option<&'f [u8]> {
+    folder.strip_prefix(above)?.strip_prefix(b"/")
+}
 
 /// What the files beside the tasks say.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BacklogFacts<'a> {
-    /// `statuses` of `backlog/config.yml`, in order; the last one means done. Empty: the tool's own.
+    /// [`BacklogFolder::path`].
+    pub folder: &'a str,
+    /// `statuses` of the configuration, in order; the last one means done. Empty: the tool's own.
     pub statuses: &'a [Text],
-    /// Those of `backlog/milestones/`.
+    /// Those of its `milestones/`.
     pub milestones: Option<&'a Milestones>,
+}
+
+/// What a configuration says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BacklogConfig {
+    /// It names the project; to the tool one at the root that does not is none.
+    pub has_project_name: bool,
+    /// `backlog_directory`: the folder, in a configuration at the root.
+    pub folder: Option<Box<str>>,
+    /// `statuses`, in order.
+    pub statuses: Vec<Text>,
+    /// `task_prefix`.
+    pub prefix: Option<Box<str>>,
 }
 
 /// The milestones by what they may be called: a large backlog has one for each few of its tasks, and each task names
@@ -25,6 +82,16 @@ pub struct Milestones {
     /// By id without case, and by title without case; the first of several counts.
     by_id: HashMap<String, usize>,
     by_title: HashMap<String, usize>,
+    /// By the number of the id.
+    by_number: HashMap<String, usize>,
+}
+
+/// `1` of `1`, `m-1` and `m-01`.
+fn number_of_milestone(id: &str) -> Option<String> {
+    let digits = id.strip_prefix("m-").unwrap_or(id);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let without_zeros = digits.trim_start_matches('0');
+    is_number.then(|| if without_zeros.is_empty() { "0".into() } else { without_zeros.into() })
 }
 
 /// A milestone: a feature of Backlog.md.
@@ -41,54 +108,51 @@ impl Milestones {
     pub fn new(all: Vec<Milestone>) -> Self {
         let mut milestones = Self::default();
         for (at, milestone) in all.iter().enumerate() {
-            milestones.by_id.entry(milestone.id.to_ascii_lowercase()).or_insert(at);
+            let id = milestone.id.to_ascii_lowercase();
+            if let Some(number) = number_of_milestone(&id) {
+                milestones.by_number.entry(number).or_insert(at);
+            }
+            milestones.by_id.entry(id).or_insert(at);
             milestones.by_title.entry(milestone.title.to_ascii_lowercase()).or_insert(at);
         }
         Self { all, ..milestones }
     }
 
-    /// The one of this id, else of this title.
+    /// The one of this id, also as `1` and `m-01` for `m-1`, else of this title.
     fn named(&self, name: &str) -> Option<&Milestone> {
         let name = name.to_ascii_lowercase();
-        let at = self.by_id.get(&name).or_else(|| self.by_title.get(&name))?;
+        let by_number = || self.by_number.get(&number_of_milestone(&name)?);
+        let at = self.by_id.get(&name).or_else(by_number).or_else(|| self.by_title.get(&name))?;
         self.all.get(*at)
     }
 }
 
-/// What "done" is called where the configuration names no statuses.
-const DONE: &str = "Done";
+/// The statuses of a task where the configuration names none.
+const USUAL_STATUSES: [&str; 3] = ["To Do", "In Progress", "Done"];
 
 /// The folders that hold tasks, open ones in the first only.
 const TASKS: &str = "tasks";
 const COMPLETED: &str = "completed";
 
-/// Does this folder hold task files? (Files are never deeper.)
-pub(super) fn is_task_folder(folder: &[u8]) -> bool {
-    let inside = folder.strip_prefix(b"backlog/").unwrap_or_default();
-    matches!(inside, b"tasks" | b"completed" | b"drafts" | b"archive/tasks" | b"archive/drafts")
-}
-
 /// The folder, without the one that all others lie in. Folders that hold tasks have plain names.
-fn folder(path: &Path) -> &str {
-    let inside = Name::of(path).folder.strip_prefix(b"backlog/").unwrap_or_default();
+fn folder_below<'p>(path: &'p Path, above: &str) -> &'p str {
+    let inside = below(Name::of(path).folder, above.as_bytes()).unwrap_or_default();
     std::str::from_utf8(inside).unwrap_or_default()
 }
 
 pub(super) fn read<'t>(file: &'t RelPath, mut reader: Reader<'t>, facts: BacklogFacts<'_>) -> Option<Task> {
     let id = reader.text("id", Loss::Place);
-    let is_plainly_a_task =
-        reader.has("status") && reader.has_any(&["id", "dependencies", "created_date", "milestone"]);
-    if id.is_none() && !is_plainly_a_task && !reader.has_lost_its_place() {
-        return None;
-    }
     let status = reader.text("status", Loss::Detail);
     let mode = reader.text("implementation_mode", Loss::Detail);
     let (feature, feature_title) = feature(&mut reader, facts.milestones);
-    let folder = folder(file);
+    let folder = folder_below(file, facts.folder);
     let found = Found {
         dialect: Dialect::BacklogMd,
         title: reader.title_or_heading("title", id.as_ref()),
         standing: standing(folder, status.as_ref().map(|status| &*status.value), facts.statuses),
+        remark: None,
+        scope: None,
+        is_archived: false,
         folder: Some(folder),
         wave: None,
         feature,
@@ -104,13 +168,19 @@ pub(super) fn read<'t>(file: &'t RelPath, mut reader: Reader<'t>, facts: Backlog
 }
 
 fn standing(folder: &str, status: Option<&str>, statuses: &[Text]) -> Standing {
-    let done = statuses.last().map_or(DONE, |last| last);
-    if folder == COMPLETED || status.is_some_and(|status| status.eq_ignore_ascii_case(done)) {
-        Standing::Done
-    } else if folder == TASKS {
-        Standing::Open
-    } else {
-        Standing::Dropped
+    let known: Vec<&str> = match statuses {
+        [] => USUAL_STATUSES.to_vec(),
+        statuses => statuses.iter().map(AsRef::as_ref).collect(),
+    };
+    let at = status.and_then(|status| known.iter().position(|known| known.eq_ignore_ascii_case(status)));
+    let is_last = at.is_some_and(|at| at + 1 == known.len());
+    match folder {
+        COMPLETED => Standing::Done,
+        _ if is_last => Standing::Done,
+        TASKS if at.is_none() && status.is_some_and(is_dropped) => Standing::Dropped,
+        TASKS if at.is_some_and(|at| at > 0) => Standing::Claimed,
+        TASKS => Standing::Open,
+        _ => Standing::Dropped,
     }
 }
 
@@ -126,11 +196,20 @@ fn feature(reader: &mut Reader<'_>, milestones: Option<&Milestones>) -> (Feature
     }
 }
 
-/// `statuses` of a `backlog/config.yml`.
-pub fn read_statuses(text: &str) -> Vec<Text> {
-    let Some(node) = yaml::read(text, 0).ok() else { return Vec::new() };
-    let items = node.get("statuses").map(yaml::Node::items).unwrap_or_default();
-    items.iter().filter_map(|item| item.as_text().map(|text| text.value)).collect()
+/// A configuration. Its commands (`onStatusChange`) are not read, and never run.
+pub fn read_backlog_config(text: &str) -> BacklogConfig {
+    let keys = Frontmatter::of_yaml(text);
+    let node = |names: [&str; 2]| names.iter().find_map(|name| keys.value(name)?.ok());
+    let word =
+        |names| node(names).and_then(|node| node.as_text()).map(|text| text.value).filter(|text| !text.is_empty());
+    let statuses = node(["statuses", "statuses"]);
+    let statuses = statuses.as_ref().map(yaml::Node::items).unwrap_or_default();
+    BacklogConfig {
+        has_project_name: word(["project_name", "projectName"]).is_some(),
+        folder: word(["backlog_directory", "backlogDirectory"]).map(|folder| (*folder).into()),
+        statuses: statuses.iter().filter_map(|item| item.as_text().map(|text| text.value)).collect(),
+        prefix: word(["task_prefix", "taskPrefix"]).map(|prefix| (*prefix).into()),
+    }
 }
 
 /// A file of `backlog/milestones/`.
@@ -147,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_last_status_means_done() {
-        let statuses = read_statuses("statuses: [\"To Do\", \"Shipped\"]\n");
+        let statuses = read_backlog_config("statuses: [\"To Do\", \"Shipped\"]\n").statuses;
         assert_eq!(standing("tasks", Some("shipped"), &statuses), Standing::Done);
         assert_eq!(standing("tasks", Some("Done"), &statuses), Standing::Open);
         assert_eq!(standing("tasks", Some("done"), &[]), Standing::Done);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::folder_text;
 use super::reader::{Found, Loss, Reader, Written};
+use super::{Name, folder_text, is_dropped};
 use crate::task::{Dialect, FeatureRef, RelPath, Spanned, Standing, Task, words};
 
 /// Keys that name the feature, the most telling first.
@@ -38,10 +38,13 @@ pub(super) fn is_note(stem: &[u8]) -> bool {
     ends.iter().any(|end| stem.ends_with(end))
 }
 
-pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
+pub(super) fn read<'t>(file: &'t RelPath, mut reader: Reader<'t>) -> Option<Task> {
     let folder = folder_text(file);
     let place = Place::of(&folder);
-    let id = reader.first_text(&["id", "task_id"], Loss::Place);
+    let written = reader.first_text(&["id", "task_id"], Loss::Place);
+    let by_name = || Some(Spanned::new(id_of_name(Name::of(file).stem)?.into(), reader.key_span("id")));
+    let id =
+        if written.is_none() && !reader.has_lost_its_place() && reader.has("status") { by_name() } else { written };
     if place.is_template || id.is_none() && !is_plainly_a_task(&reader) {
         return None;
     }
@@ -54,6 +57,9 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
         dialect: Dialect::GuardKit,
         title: reader.title_or_heading("title", id.as_ref()),
         standing: place.standing(status.as_ref().map(|status| &*status.value)),
+        remark: None,
+        scope: None,
+        is_archived: false,
         folder: place.status,
         wave: reader.wave(&["wave", "parallel_group"]),
         feature: feature(&mut reader, &place),
@@ -66,6 +72,17 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>) -> Option<Task> {
         id,
     };
     Some(reader.finish(file, found))
+}
+
+/// The id that a file's name begins with: `TASK-A-001` of `TASK-A-001-add-login.md`. GuardKit finds tasks by their names.
+fn id_of_name(stem: &[u8]) -> Option<&str> {
+    let stem = std::str::from_utf8(stem).ok().filter(|stem| stem.starts_with("TASK-"))?;
+    let is_of_id = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'.')
+    };
+    let length = stem.split('-').take_while(|part| is_of_id(part)).map(|part| part.len() + 1).sum::<usize>();
+    let id = stem.get(..length.checked_sub(1)?)?;
+    id.bytes().any(|byte| byte.is_ascii_digit()).then_some(id)
 }
 
 /// Without an id, a file counts as a task that lacks one only where it has the keys that nothing but a task has.
@@ -110,15 +127,19 @@ pub(in crate::task) fn standing_of_status(status: &str) -> Standing {
         Standing::Done
     } else if is_dropped(status) {
         Standing::Dropped
+    } else if is(&["in_progress", "in-progress"]) {
+        Standing::Claimed
+    } else if is(&["blocked"]) {
+        Standing::Blocked
     } else {
         Standing::Open
     }
 }
 
-fn is_dropped(name: &str) -> bool {
-    ["cancelled", "superseded", "obsolete", "archived", "deferred", "deleted"]
-        .iter()
-        .any(|dropped| name.trim().eq_ignore_ascii_case(dropped))
+/// What a status in a feature file means (`TERMINAL_SATISFIED` of GuardKit): a task that was put off satisfies those
+/// that depend on it, and one that was skipped is still to be done.
+pub(in crate::task) fn standing_in_feature_file(status: &str) -> Standing {
+    if status.trim().eq_ignore_ascii_case("deferred") { Standing::Deferred } else { standing_of_status(status) }
 }
 
 /// What the folders of a file say.
@@ -149,10 +170,10 @@ impl<'f> Place<'f> {
     fn standing(&self, status: Option<&str>) -> Standing {
         let by_status = status.map_or(Standing::Open, standing_of_status);
         match self.status {
-            _ if by_status != Standing::Open => by_status,
+            _ if !by_status.is_open() => by_status,
             Some(DONE_FOLDER) => Standing::Done,
             Some(folder) if is_dropped(folder) => Standing::Dropped,
-            _ => Standing::Open,
+            _ => by_status,
         }
     }
 }

@@ -9,20 +9,23 @@ mod reader;
 use std::borrow::Cow;
 use std::path::Path;
 
-pub use backlog::{BacklogFacts, Milestone, Milestones, read_milestone, read_statuses};
-pub use gsd::summary_of;
-pub(super) use guardkit::standing_of_status;
+pub use backlog::{
+    BACKLOG_TASK_FOLDERS, BacklogConfig, BacklogFacts, BacklogFolder, Milestone, Milestones, read_backlog_config,
+    read_milestone,
+};
+pub use gsd::{Summary, read_summary, summaries_of};
+pub(super) use guardkit::standing_in_feature_file;
 pub use own::OwnKeys;
 
 use super::frontmatter::Frontmatter;
-use super::{Dialect, RelPath, Standing, Task};
+use super::{Dialect, RelPath, Task};
 use reader::Reader;
 
 /// What a task's neighbours say about it: the facts that its own text does not hold.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings<'a> {
-    /// GSD: the plan's summary lies beside it.
-    pub summary_exists: bool,
+    /// GSD: what the summary beside the plan says.
+    pub summary: Summary,
     /// Backlog.md: statuses and milestones.
     pub backlog: BacklogFacts<'a>,
     /// The user's own dialect: which key means what.
@@ -31,15 +34,17 @@ pub struct Surroundings<'a> {
 
 /// The dialect that reads a file at this place (relative to the root); its text may still say that it is no task. The
 /// user's own globs are not known here.
-pub fn dialect_of(path: &Path) -> Option<Dialect> {
+pub fn dialect_of(path: &Path, backlog: &BacklogFolder) -> Option<Dialect> {
     let Name { folder, stem, extension } = Name::of(path);
     if !extension.eq_ignore_ascii_case(b"md") || names_document(stem) {
         return None;
     }
+    if backlog.has_task(folder, stem) {
+        return Some(Dialect::BacklogMd);
+    }
     match folder.split(|byte| *byte == b'/').next()? {
         b"tasks" => (!guardkit::is_note(stem)).then_some(Dialect::GuardKit),
         b".planning" => gsd::id_of(path).map(|_| Dialect::Gsd),
-        b"backlog" => backlog::is_task_folder(folder).then_some(Dialect::BacklogMd),
         _ => None,
     }
 }
@@ -80,17 +85,30 @@ fn cut_at_last(bytes: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
 
 /// Reads a task file. `None` where the text says that it is no task.
 pub fn parse(file: &RelPath, text: &str, dialect: Dialect, around: &Surroundings<'_>) -> Option<Task> {
-    read(file, Reader::new(text, Frontmatter::find(text)?), dialect, around)
+    read(file, Reader::new(text, frontmatter(text, dialect)?), dialect, around)
+}
+
+/// The frontmatter; an empty one where the dialect's tool takes a file without one for a task, too.
+fn frontmatter(text: &str, dialect: Dialect) -> Option<Frontmatter<'_>> {
+    let may_lack_one = matches!(dialect, Dialect::Gsd | Dialect::BacklogMd);
+    Frontmatter::find(text).or_else(|| may_lack_one.then(|| Frontmatter::missing(text)))
+}
+
+/// Is this a status of what was given up? The same words everywhere, whoever wrote them.
+fn is_dropped(status: &str) -> bool {
+    ["cancelled", "superseded", "obsolete", "archived", "deferred", "deleted"]
+        .iter()
+        .any(|dropped| status.trim().eq_ignore_ascii_case(dropped))
 }
 
 fn read(file: &RelPath, reader: Reader<'_>, dialect: Dialect, around: &Surroundings<'_>) -> Option<Task> {
     let mut task = match dialect {
         Dialect::GuardKit => guardkit::read(file, reader),
-        Dialect::Gsd => gsd::read(file, reader, around.summary_exists),
+        Dialect::Gsd => gsd::read(file, reader, &around.summary),
         Dialect::BacklogMd => backlog::read(file, reader, around.backlog),
         Dialect::Own => own::read(file, reader, around.own?),
     }?;
-    if task.standing != Standing::Open {
+    if !task.standing.is_open() {
         super::problem::calm(&mut task.problems);
     }
     Some(task)
@@ -112,10 +130,10 @@ pub enum FromBeginning {
 /// Reads a task from the beginning of its file, which holds its frontmatter and maybe some of the body. What it then knows
 /// is what [`parse`] would read in the whole file.
 pub fn parse_beginning(file: &RelPath, beginning: &str, dialect: Dialect, around: &Surroundings<'_>) -> FromBeginning {
-    let Some(frontmatter) = Frontmatter::find(beginning) else { return FromBeginning::Known(None) };
+    let Some(frontmatter) = frontmatter(beginning, dialect) else { return FromBeginning::Known(None) };
     let mut reader = Reader::new(beginning, frontmatter);
     let title = match dialect {
-        Dialect::Gsd => gsd::title_in_beginning(&reader),
+        Dialect::Gsd => gsd::known_from_beginning(&mut reader, &around.summary),
         Dialect::GuardKit | Dialect::BacklogMd => reader.title_in_beginning("title"),
         Dialect::Own => reader.title_in_beginning(around.own.map_or("title", |keys| &keys.title)),
     };

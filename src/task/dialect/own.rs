@@ -67,6 +67,9 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, keys: &OwnKeys) -> Op
         dialect: Dialect::Own,
         title: reader.title_or_heading(&keys.title, id.as_ref()),
         standing: status.as_ref().map_or(Standing::Open, |status| standing(&status.value, keys)),
+        remark: None,
+        scope: None,
+        is_archived: false,
         folder: None,
         wave: reader.wave(&[&keys.wave]),
         feature: reader.text(&keys.feature, Loss::Detail).map_or_else(

@@ -47,6 +47,11 @@ pub(super) struct Found<'t> {
     pub(super) title: Text,
     pub(super) status: Option<Written<'t>>,
     pub(super) standing: Standing,
+    /// What a person should know of that.
+    pub(super) remark: Option<Text>,
+    /// In what the id is unique; the workspace where there is none.
+    pub(super) scope: Option<Text>,
+    pub(super) is_archived: bool,
     pub(super) folder: Option<&'t str>,
     pub(super) wave: Option<Spanned<WaveLabel>>,
     pub(super) feature: FeatureRef,
@@ -133,6 +138,11 @@ impl<'t> Reader<'t> {
         self.text.get(..end).unwrap_or_default()
     }
 
+    /// Where the body begins.
+    pub(super) fn body_start(&self) -> usize {
+        self.frontmatter.body
+    }
+
     /// The beginning of the body, as far as a title may stand.
     pub(super) fn body(&self) -> &'t str {
         self.near().get(self.frontmatter.body..).unwrap_or_default()
@@ -202,10 +212,10 @@ impl<'t> Reader<'t> {
         (number.is_finite() && number > 0.0).then_some(number)
     }
 
-    /// `true` or `false`, with the place.
-    pub(super) fn is_false(&mut self, key: &str) -> Option<Span> {
+    /// The place of a value that is not this word.
+    pub(super) fn is_other_than(&mut self, key: &str, word: &str) -> Option<Span> {
         let value = self.text(key, Loss::Detail)?;
-        ["false", "no", "off"].iter().any(|no| value.value.eq_ignore_ascii_case(no)).then_some(value.span)
+        (value.value != word).then_some(value.span)
     }
 
     fn own_work(&mut self) -> Option<Box<OwnWork>> {
@@ -289,6 +299,9 @@ impl<'t> Reader<'t> {
             title: found.title,
             status: found.status.as_ref().map(words::shared_at),
             standing: found.standing,
+            remark: found.remark,
+            scope: found.scope,
+            is_archived: found.is_archived,
             folder: found.folder.map(words::shared),
             wave: found.wave,
             feature: found.feature,
