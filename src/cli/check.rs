@@ -35,7 +35,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let mut texts = Texts { index: &index, lines: HashMap::new() };
     let mut problems = Vec::new();
     let known = LazyCell::new(|| index.known_ids());
-    for FileProblems { file, problems: mut found } in index.left_out().into_iter().chain(index.all_problems()) {
+    for FileProblems { file, problems: mut found } in index.all_problems().into_iter().chain(index.left_out()) {
         if wanted.includes(&file) {
             for problem in &mut found {
                 if let Some(unknown) = index.unknown_id(&file, problem) {

@@ -33,6 +33,8 @@ fn machines_get_what_the_schema_says() {
             "state": "waiting",
             "reason": "waits for TASK-002",
             "estimate_ms": null,
+            "scope": null,
+            "archived": false,
             "depends_on": ["TASK-002", "TASK-001"],
         })
     );

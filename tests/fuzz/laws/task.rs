@@ -31,8 +31,9 @@ pub fn law(bytes: &[u8]) {
         check_beginnings(&file, &text, dialect, &around, task.as_ref());
     }
     check_feature_file(&text);
-    task::read_statuses(&text);
+    task::read_backlog_config(&text);
     task::read_milestone(&text);
+    task::read_summary(&text);
 }
 
 fn check_task(task: &Task, text: &str) {
