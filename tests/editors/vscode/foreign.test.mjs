@@ -42,15 +42,16 @@ async function clickAsAUser(window, workspace, shown) {
   assert.match(await message.innerText(), /\[HERE\] \(command:workbench\.action\.terminal\.new/, "it reads as what it was");
 }
 
-test("a title in a refused run is no link", async () => {
+test("a title and a feature's name in a refused run are no links", async () => {
   const workspace = new Workspace("exit 0\n");
-  // Read as an option where the command puts it: told with the title, before anything is trusted.
+  // No title may stand there: refused before anything is trusted, in words that name the feature.
   workspace.write("feature-build.yaml", 'run:\n  command: [touch, "{title}"]\n');
-  writeTask(workspace, "TASK-A-001", { title: `-${link(workspace)}` });
+  const name = link(workspace);
+  writeTask(workspace, "TASK-A-001", { title: `-${name}`, feature: name });
   await within(code, workspace, "foreign-title", async () => {
     const window = await code.open(workspace, FILE);
     await window.openWaves();
-    await window.wavesRow("Feature FEAT-A");
+    await window.wavesRow("HERE");
     // There is no lens for what cannot run, but the palette has a command.
     await window.command("Feature Build: Run Wave of This Task");
     const told = await window.notification("HERE");
