@@ -133,7 +133,7 @@ fn the_whole_of_it_is_shown_in_a_document_before_it_can_be_agreed_to() {
     for said in ["run: sh tools/agent.sh '{id}'", "modes.m29: true 29", &"x".repeat(3000), "\\u{3164}hidden"] {
         assert!(whole.contains(said), "{said}: {document}");
     }
-    assert!(document.lines().all(|line| line.chars().count() < 200), "{document}");
+    assert!(document.lines().all(|line| line.chars().count() < 80), "{document}");
     let question = editor.next(ASKED);
     assert_eq!(titles(&question), ["Trust and run", "Not now"]);
     assert!(!question["message"].as_str().unwrap().contains('\n'), "beside the document: {question}");

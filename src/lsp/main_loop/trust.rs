@@ -14,8 +14,8 @@ const MOST_LINES: usize = 20;
 const LONGEST_LINE: usize = 400;
 /// And of all lines together: a dialog that is higher than the screen hides its end.
 const LONGEST: usize = 4000;
-/// Where a line of the document is folded: an editor may show only what fits its window.
-const FOLD: usize = 100;
+/// Where a line of the document is folded: an editor may show only what fits its window, beside its other panes.
+const FOLD: usize = 72;
 
 /// What the user is asked.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ impl Question {
     /// All of it, for a document.
     fn whole(&self) -> String {
         let mut text = String::from(
-            "What you are asked to trust, whole. Characters that cannot be seen are written as their numbers; a line that \
-             begins with \u{21b3} belongs to the one above.\n",
+            "What you are asked to trust, whole.\nCharacters that cannot be seen are written as their numbers.\n\
+             A line that begins with \u{21b3} belongs to the one above.\n",
         );
         for part in self.parts() {
             text.push('\n');
