@@ -75,7 +75,7 @@ pub(super) fn start_and_follow(
     format: Format,
     start: impl FnOnce() -> Result<RunId, StartError>,
 ) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = run::runtime()?;
     runtime.block_on(async {
         // Listened to before the run exists: a Ctrl-C that comes early is obeyed when it does.
         let mut signals = Signals::listen().context("listening to signals")?;
@@ -86,7 +86,7 @@ pub(super) fn start_and_follow(
 
 /// Follows runs one after another to their ends: the exit code is the worst of theirs.
 pub(super) fn follow_all(state_dir: &Path, runs: &[RunId], format: Format) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = run::runtime()?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("listening to signals")?;
         let mut worst = 0;
@@ -99,7 +99,7 @@ pub(super) fn follow_all(state_dir: &Path, runs: &[RunId], format: Format) -> an
 
 /// Follows a run that somebody else started (`None`: the next one that starts) to its end: the exit code is the run's.
 pub(super) fn watch(root: &Path, state_dir: &Path, run: Option<RunId>, format: Format) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = run::runtime()?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("listening to signals")?;
         let (state_dir, run) = match run {
@@ -181,10 +181,15 @@ async fn leave(output: &Output, words: &str) -> u8 {
     INTERRUPTED
 }
 
+/// Whether what is shown goes on by itself: for that alone time is told.
+fn is_live(format: Format) -> bool {
+    format == Format::Text && io::stdout().is_terminal()
+}
+
 fn output(format: Format) -> io::Result<(Output, Ended)> {
     match format {
         Format::Json => Output::start(|| Json),
-        Format::Text if io::stdout().is_terminal() => Output::start(live::Live::new),
+        Format::Text if is_live(format) => Output::start(live::Live::new),
         Format::Text => Output::start(|| plain::Plain),
     }
 }
@@ -201,7 +206,7 @@ async fn follow(
     let mut follower = Follower::recovering(paths.dir(), Launcher::default());
     let mut checkups = Checkups::new(paths.dir());
     let mut view = View::default();
-    let mut ticks = tokio::time::interval(live::REDRAW);
+    let mut tick_at = is_live(format).then(Instant::now);
     let mut asked: Option<Level> = None;
     // This process stops when the run has paused, and in any case by this time.
     let mut stop_by: Option<Instant> = None;
@@ -257,7 +262,10 @@ async fn follow(
                 stop_here();
                 run::go_on(state_dir, run).with_context(|| format!("continuing run {run}"))?;
             }
-            _ = ticks.tick() => output.tick(),
+            () = at(tick_at) => {
+                output.tick();
+                tick_at = Some(Instant::now() + live::redraw());
+            }
             // Whoever read the output is gone. That ends the view; the run goes on.
             () = ended.lost() => return Ok(LOST_OUTPUT),
         }

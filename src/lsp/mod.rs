@@ -57,7 +57,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Where the runtime cannot start.
 pub fn serve() -> std::io::Result<ExitCode> {
     // One thread: on its way from the editor to the loop and back a message waits for no other one to wake.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = crate::run::runtime()?;
     let shut_down = runtime.block_on(converse());
     // A thread that still reads from a standard input which nobody closes must not keep the process.
     runtime.shutdown_background();

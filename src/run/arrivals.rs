@@ -11,6 +11,9 @@ use super::{RunId, runs_dir, state_dir, unfinished};
 /// How often the folder of runs is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How often to look, where all is told of the folder of runs, whether it is another one by now: nothing tells of that.
+const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(5);
+
 /// The runs of a workspace that are started from now on, whoever starts them.
 #[derive(Debug)]
 pub struct NewRuns {
@@ -47,7 +50,12 @@ impl NewRuns {
                 continue;
             }
             match &self.watched {
-                Some((_, watched)) => drop(watched.changed(LOOK_EVERY).await),
+                Some((_, watched)) => {
+                    let patience = watched.patience(LOOK_EVERY).min(LOOK_FOR_FOLDER_EVERY);
+                    if !watched.changed_within(patience).await {
+                        watched.heard_nothing();
+                    }
+                }
                 None => tokio::time::sleep(LOOK_EVERY).await,
             }
         }

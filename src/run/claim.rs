@@ -79,11 +79,11 @@ impl Claim {
         }
         system::kill_all_marked(mark);
         if let Err(error) = self.log().and_then(|log| recover(log, &self.path)) {
-            eprintln!("feature-build supervisor: completing {}: {error}", self.path.display());
+            system::note(format_args!("feature-build supervisor: completing {}: {error}", self.path.display()));
         }
         // Without a result a guard that comes late could still start the task; the journal has the outcome in any case.
         if let Err(error) = write_result(result, &otherwise) {
-            eprintln!("feature-build supervisor: writing {}: {error}", result.display());
+            system::note(format_args!("feature-build supervisor: writing {}: {error}", result.display()));
         }
         otherwise
     }

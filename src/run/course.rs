@@ -273,6 +273,11 @@ impl Course {
         self.held = false;
     }
 
+    /// Whether tasks wait for room.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// Whether tasks wait for room while none runs that could make some.
     pub(super) fn is_stuck(&self) -> bool {
         self.held && self.running == 0

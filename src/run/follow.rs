@@ -167,12 +167,17 @@ impl Follower {
                 }
             }
             if let Some(reader) = &mut self.reader {
-                let look_at = *self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
+                // Once the lock was free it is looked at until that is certain.
+                let patience = if self.free_looks > 0 { LOOK_EVERY } else { reader.watched.patience(LOOK_EVERY) };
+                let look_at = *self.look_at.get_or_insert_with(|| Instant::now() + patience);
                 let left = look_at.saturating_duration_since(Instant::now());
                 let patience = if reader.watched.is_missing() { left.min(LOOK_FOR_EVERY) } else { left };
-                let heard = reader.watched.changed(patience).await;
+                let heard = reader.watched.changed_within(patience).await;
                 self.at_end = false;
                 reader.look_at_lock = !heard && patience == left;
+                if reader.look_at_lock {
+                    reader.watched.heard_nothing();
+                }
                 if heard || reader.look_at_lock {
                     self.look_at = None;
                 }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
+use super::watch::Watched;
 use super::{Event, RunPaths, journal};
 use crate::task::TaskId;
 use crate::workspace::private;
@@ -44,24 +46,49 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Checkups {
     run_dir: PathBuf,
-    looks: tokio::time::Interval,
+    /// `None` while somebody looks.
+    watched: Option<Watched>,
+    looking: Option<JoinHandle<(Watched, Option<Degraded>)>>,
+    /// When to look next, if nothing is heard before.
+    look_at: Instant,
     seen: Option<Degraded>,
 }
 
 impl Checkups {
-    /// Of the run whose folder this is. Needs a runtime.
+    /// Of the run whose folder this is.
     pub fn new(run_dir: &Path) -> Self {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Self { run_dir: run_dir.to_path_buf(), looks, seen: None }
+        Self {
+            run_dir: run_dir.to_path_buf(),
+            watched: Some(Watched::new(&RunPaths::at(run_dir).health())),
+            looking: None,
+            look_at: Instant::now(),
+            seen: None,
+        }
     }
 
-    /// Waits until the run has become degraded; each time is told once. Cancel safe.
+    /// Waits until the run has become degraded; each time is told once. Cancel safe: a look is a task of its own that this
+    /// keeps hold of.
     pub async fn degraded(&mut self) -> Degraded {
         loop {
-            self.looks.tick().await;
-            let dir = self.run_dir.clone();
-            let now = tokio::task::spawn_blocking(move || degraded(&dir)).await.ok().flatten();
+            if let Some(watched) = &self.watched
+                && !watched.changed_within(self.look_at.saturating_duration_since(Instant::now())).await
+            {
+                watched.heard_nothing();
+            }
+            if let Some(mut watched) = self.watched.take() {
+                let dir = self.run_dir.clone();
+                self.looking = Some(tokio::task::spawn_blocking(move || {
+                    watched.register();
+                    let now = degraded(&dir);
+                    (watched, now)
+                }));
+            }
+            let Some(looking) = &mut self.looking else { return std::future::pending().await };
+            let looked = looking.await;
+            self.looking = None;
+            let Ok((watched, now)) = looked else { return std::future::pending().await };
+            self.look_at = Instant::now() + watched.patience(LOOK_EVERY);
+            self.watched = Some(watched);
             if now == self.seen {
                 continue;
             }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Order, RunPaths, identity, private, seal};
+use super::{Order, RunPaths, identity, private, seal, system};
 use crate::workspace::trust::Store;
 
 const MARKS: &str = "open";
@@ -79,7 +79,10 @@ pub(super) fn shut(paths: &RunPaths) {
     if let Err(error) =
         removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     {
-        eprintln!("feature-build supervisor: saying that {} has ended: {error}", paths.dir().display());
+        system::note(format_args!(
+            "feature-build supervisor: saying that {} has ended: {error}",
+            paths.dir().display()
+        ));
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) const DETACH: &str = "__detach";
 pub(super) const SUPERVISE: &str = "__supervise";
 /// Stays with one attempt.
 pub(super) const GUARD: &str = "__guard";
+/// Takes limits on and becomes a program.
+pub(super) const LIMITED: &str = "__limited";
 
 /// Runs this process as the internal one that its arguments name; `None` where they name none. To be called before
 /// anything else: a guard must stay tiny.
@@ -24,6 +26,7 @@ pub fn internal() -> Option<ExitCode> {
         (SUPERVISE, [dir]) => Some(supervise::main(Path::new(dir), None)),
         (SUPERVISE, [dir, how]) => Some(supervise::main(Path::new(dir), Some(Takeover::parse(how)?))),
         (GUARD, _) => Some(guard::main()),
+        (LIMITED, arguments) => Some(guard::limited::main(arguments)),
         _ => None,
     }
 }

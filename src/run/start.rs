@@ -18,7 +18,7 @@ use super::guard::Fed;
 use super::identity::Identity;
 use super::{
     Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, WaitsForItself, history, identity, nesting, open,
-    private, random, runs_dir, seal, system,
+    private, random, reap, runs_dir, seal, system,
 };
 use crate::agent;
 use crate::plan::{Schedule, ScheduledTask};
@@ -395,7 +395,7 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<T
     if nesting::is_mark_stale() {
         command.env_remove(system::MARK);
     }
-    let helper = command.status().map_err(failed)?;
+    let helper = reap::status(&mut command).map_err(failed)?;
     // This process's end of the pipe: while it is open, the end of the supervisor's word would never be seen.
     drop(command);
     let mut message = String::new();
@@ -442,7 +442,7 @@ pub(super) fn detach(arguments: &[OsString]) -> ExitCode {
     match try_detach(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            system::note(format_args!("{error}"));
             ExitCode::FAILURE
         }
     }

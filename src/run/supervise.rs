@@ -41,12 +41,14 @@ use super::lock::Lock;
 use super::past::Past;
 use super::paths::task_lock;
 use super::prune::prune_some;
+use super::reap::Awaited;
 use super::record::Recorder;
 use super::request::{Asked, Request};
 use super::start::{self, Launcher, Takeover, Word};
 use super::stopwatch::Stopwatch;
 use super::{
-    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, nesting, open, read_run, role, system,
+    Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, nesting, open, read_run, reap, role,
+    runtime, system,
 };
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
@@ -57,6 +59,8 @@ const INBOX: usize = 256;
 /// make some; and how often, before the task is given up.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RETRIES: u32 = 150;
+/// How long to wait where some of the run's tasks run: the end of one is what is waited for, but others may make room before.
+const RETRY_BESIDE_OTHERS: Duration = Duration::from_secs(1);
 /// How long to wait before a task is started again that the state folder had no room for.
 const RETRY_WITHOUT_ROOM_AFTER: Duration = Duration::from_secs(1);
 
@@ -66,7 +70,7 @@ pub(super) fn main(run_dir: &Path, takeover: Option<Takeover>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = start::say(&error.to_string());
-            eprintln!("feature-build supervisor: {error}");
+            system::note(format_args!("feature-build supervisor: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -94,9 +98,9 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
             Some(past) => Some(Taken { past, takeover, interrupted: pulse::was_felt(&lock) }),
         },
     };
+    system::wait_for_thread()?;
     let prepared = prepare(paths, lock, past)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(Supervisor::run(prepared))
+    runtime()?.block_on(Supervisor::run(prepared))
 }
 
 /// What the supervisor before left; `None`: it had finished.
@@ -131,7 +135,7 @@ struct Taken {
 fn prepare(paths: RunPaths, lock: Lock, past: Option<Taken>) -> io::Result<Prepared> {
     let order = open::read_order(&paths, past.is_none())?;
     // Descendants of a guard that is killed come to this process.
-    system::become_subreaper()?;
+    reap::become_subreaper()?;
     let journal = Journal::open(&paths.journal())?;
     let health = Health::open(&paths.health());
     pulse::begin(&lock);
@@ -168,6 +172,8 @@ struct Supervisor {
     mail: mpsc::Sender<Input>,
     /// The way to each guard that lives.
     guards: HashMap<TaskId, watch::Sender<Wanted>>,
+    /// The way to guards that have told of the end, and may wait for room to write it down.
+    leaving: Vec<(TaskId, watch::Sender<Wanted>)>,
     /// The tasks that wait between two attempts.
     waiting: HashMap<TaskId, Waiting>,
     retry_on: Option<Arc<RegexSet>>,
@@ -182,6 +188,8 @@ struct Supervisor {
     /// A task ended, or did not start, because the run was cancelled.
     cancelled: bool,
     retries: u32,
+    /// When to try again what waits for room. Kept here: what is heard meanwhile must not put it off.
+    release_at: Option<Instant>,
     /// The tasks that the state folder has no room for.
     without_room: HashSet<TaskId>,
     wave: Clock,
@@ -215,6 +223,7 @@ impl Supervisor {
     async fn run(prepared: Prepared) -> io::Result<()> {
         let Prepared { order, paths, journal, health, lock, past } = prepared;
         let (mail, inbox) = mpsc::channel(INBOX);
+        reap::always()?;
         listen::signals(&mail)?;
         listen::requests(&paths, &mail);
         let course = Course::new(&order.schedule, order.max_parallel, order.keep_going);
@@ -229,6 +238,7 @@ impl Supervisor {
             inbox,
             mail,
             guards: HashMap::new(),
+            leaving: Vec::new(),
             waiting: HashMap::new(),
             retry_on,
             attempts: Attempts::default(),
@@ -238,6 +248,7 @@ impl Supervisor {
             level: None,
             cancelled: false,
             retries: 0,
+            release_at: None,
             without_room: HashSet::new(),
             wave: Clock::start(),
             whole: Clock::start(),
@@ -298,7 +309,13 @@ impl Supervisor {
         // The disk may have room again long before another task ends.
         let waits_for_room = !self.without_room.is_empty();
         let retry_after = if waits_for_room { RETRY_WITHOUT_ROOM_AFTER } else { RETRY_AFTER };
-        let stuck_until = (waits_for_room || self.course.is_stuck()).then(|| Instant::now() + retry_after);
+        let retry_after = if self.course.is_stuck() { retry_after } else { retry_after.max(RETRY_BESIDE_OTHERS) };
+        if !waits_for_room && !self.course.is_held() {
+            self.release_at = None;
+        } else if self.release_at.is_none() {
+            self.release_at = Some(Instant::now() + retry_after);
+        }
+        let stuck_until = self.release_at;
         let Some(until) = stuck_until.into_iter().chain(self.next_try()).min() else {
             if let Some(input) = self.inbox.recv().await {
                 self.hear(input).await;
@@ -307,7 +324,10 @@ impl Supervisor {
         };
         match tokio::time::timeout_at(until, self.inbox.recv()).await {
             Ok(Some(input)) => self.hear(input).await,
-            Ok(None) | Err(_) if stuck_until.is_some() => self.course.release(),
+            Ok(None) | Err(_) if stuck_until.is_some_and(|at| at <= Instant::now()) => {
+                self.release_at = None;
+                self.course.release();
+            }
             Ok(None) | Err(_) => {}
         }
     }
@@ -341,11 +361,19 @@ impl Supervisor {
         }
         let attempt = self.attempts.begin(&task);
         match self.spawn_guard(&task) {
-            Ok(child) => {
+            Ok((child, awaited)) => {
                 let (tell, wanted) = watch::channel(Wanted::default());
                 self.guards.insert(task.clone(), tell);
                 let job = self.job(&task, attempt);
-                let guard = Attendance { task, job, child, wanted, mail: self.mail.clone(), troubled: false };
+                let guard = Attendance {
+                    task,
+                    job,
+                    child,
+                    _awaited: awaited,
+                    wanted,
+                    mail: self.mail.clone(),
+                    troubled: false,
+                };
                 tokio::spawn(guard.attend());
             }
             Err(error) if system::is_shortage(&error) => self.hold(&task, &error.to_string()).await,
@@ -356,11 +384,12 @@ impl Supervisor {
         }
     }
 
-    fn spawn_guard(&self, task: &TaskId) -> io::Result<Child> {
+    fn spawn_guard(&self, task: &TaskId) -> io::Result<(Child, Awaited)> {
         let mut command = Launcher::Own.command(role::GUARD)?;
         // The guard reads its job from its input; the name is for people who look at the list of processes.
         command.arg(task.as_str()).stdin(Stdio::piped()).stdout(Stdio::piped());
-        Command::from(command).spawn()
+        let mut command = Command::from(command);
+        reap::start(|| command.spawn(), Child::id)
     }
 
     fn job(&self, task: &TaskId, attempt: u32) -> Job {
@@ -449,7 +478,8 @@ impl Supervisor {
                 self.wait_for_room(&task, why).await;
             }
             Report::Ended(ending) => {
-                self.guards.remove(&task);
+                self.leaving.retain(|(_, guard)| !guard.is_closed());
+                self.leaving.extend(self.guards.remove(&task).map(|guard| (task.clone(), guard)));
                 self.attempt_ended(task, ending).await;
             }
         }
@@ -462,7 +492,7 @@ impl Supervisor {
             let ending = Ending::not_started(Outcome::Skipped, CANCELLED.into());
             return self.end(task, ending).await;
         }
-        if self.guards.is_empty() {
+        if self.guards.is_empty() && !other_attempts_run().await {
             self.retries += 1;
         }
         if self.retries > RETRIES {
@@ -581,6 +611,11 @@ impl Supervisor {
         let log = self.paths.log(task, attempt);
         log.strip_prefix(&self.order.root).unwrap_or(&log).display().to_string()
     }
+}
+
+/// Whether tasks of other runs run, which will make room when they end.
+async fn other_attempts_run() -> bool {
+    tokio::task::spawn_blocking(system::other_attempts_run).await.unwrap_or(false)
 }
 
 /// What every process of an attempt carries in its environment.

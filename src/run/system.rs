@@ -1,12 +1,13 @@
 //! What only some systems have. Elsewhere the same calls do what they can.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use crate::workspace::ResourceLimits;
 
@@ -25,13 +26,6 @@ pub(super) fn attempt_of(mark: &str) -> Option<u32> {
     mark.rsplit('/').next()?.split('@').next()?.parse().ok()
 }
 
-/// Makes this process the parent of descendants that lose theirs, so that none can hide by forking away.
-pub(super) fn become_subreaper() -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    Ok(())
-}
-
 /// Closes what whoever started this process has left open in it, besides the three standard streams: somebody waits for the
 /// end of such a pipe, and must not wait for the end of a run. To be called before this process opens anything.
 pub(super) fn close_inherited() {
@@ -44,23 +38,22 @@ pub(super) fn close_inherited() {
     }
 }
 
-/// What a process and those that it will start may take of the machine. Set right behind its start; what the system
+/// Limits what this process and those that it starts may take of the machine, whatever program it becomes. What the system
 /// refuses is left out: a task without its limit is better than none.
-pub(super) fn limit(leader: Pid, limits: &ResourceLimits) {
+pub(super) fn take_on(limits: &ResourceLimits) {
     if let Some(nice) = limits.nice {
-        // The leader's number is its group's, too.
-        let _ = rustix::process::setpriority_pgrp(Some(leader), i32::from(nice.min(19)));
+        let _ = rustix::process::setpriority_process(None, i32::from(nice.min(19)));
     }
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Resource, Rlimit, prlimit};
-        let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
-        if let Some(megabytes) = limits.memory_mb {
-            let _ = prlimit(Some(leader), Resource::As, both(megabytes.saturating_mul(1 << 20)));
-        }
-        if let Some(seconds) = limits.cpu_seconds {
-            let _ = prlimit(Some(leader), Resource::Cpu, both(seconds));
-        }
+    let limit = |resource: Resource, value: u64| {
+        // Nobody can raise what is the most already.
+        let value = getrlimit(resource).maximum.map_or(value, |most| most.min(value));
+        let _ = setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    };
+    if let Some(megabytes) = limits.memory_mb {
+        limit(Resource::As, megabytes.saturating_mul(1 << 20));
+    }
+    if let Some(seconds) = limits.cpu_seconds {
+        limit(Resource::Cpu, seconds);
     }
 }
 
@@ -227,6 +220,12 @@ fn is_settled(pid: Pid) -> bool {
     is_dead(&stat) || number(6).is_none_or(|flags| flags & KERNEL_THREAD != 0) || number(48).is_none_or(|end| end != 0)
 }
 
+/// Whether somebody has stopped a process, or holds it in a debugger.
+pub(super) fn is_stopped(pid: i32) -> bool {
+    let stat = Pid::from_raw(pid).and_then(stat).unwrap_or_default();
+    stat.first().is_some_and(|state| matches!(state.as_str(), "T" | "t"))
+}
+
 /// It has ended, and at most waits to be waited for.
 fn is_dead(stat: &[String]) -> bool {
     stat.first().is_none_or(|state| matches!(state.as_str(), "Z" | "X"))
@@ -243,9 +242,12 @@ fn kill_strays_now() -> bool {
         let Some(handle) = exit_watch(pid) else { continue };
         let Some(stat) = stat(pid).filter(|stat| !is_dead(stat)) else { continue };
         let is_child = stat.get(1).and_then(|parent| parse_pid(parent)) == Some(own);
+        // Before its program: it may become another one in between.
+        let is_step = role_of(pid).is_some_and(|role| role == super::role::LIMITED.as_bytes());
+        let is_stray = |other| is_step || other != program;
         more |= is_child
             && match program_of(pid) {
-                Ok(other) => other != program && rustix::process::pidfd_send_signal(&handle, Signal::KILL).is_ok(),
+                Ok(other) => is_stray(other) && rustix::process::pidfd_send_signal(&handle, Signal::KILL).is_ok(),
                 // It dies, and its own children have not come to this process yet.
                 Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
@@ -264,6 +266,84 @@ fn program_of(pid: Pid) -> io::Result<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let file = fs::metadata(proc_file(pid, "exe"))?;
     Ok((file.dev(), file.ino()))
+}
+
+/// Which of this program's internal processes a process says that it is: the second word of its command line.
+#[cfg(target_os = "linux")]
+fn role_of(pid: Pid) -> Option<Vec<u8>> {
+    let line = fs::read(proc_file(pid, "cmdline")).ok()?;
+    line.split(|&byte| byte == 0).nth(1).map(<[u8]>::to_vec)
+}
+
+/// The guards that have this log open: that of one attempt. Blocking.
+#[cfg(target_os = "linux")]
+fn guards_of(log: &Path) -> Vec<Pid> {
+    let has_it = |pid: &Pid| {
+        let open = fs::read_dir(proc_file(*pid, "fd")).into_iter().flatten().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target == log)
+    };
+    let is_guard = |pid: &Pid| role_of(*pid).is_some_and(|role| role == super::role::GUARD.as_bytes());
+    processes().filter(|pid| is_own_users(*pid)).filter(is_guard).filter(has_it).collect()
+}
+
+/// Sends a signal to the guard that has this log open, where there is one. Blocking.
+pub(super) fn signal_guard(log: &Path, signal: Signal) {
+    #[cfg(target_os = "linux")]
+    {
+        let Ok(log) = log.canonicalize() else { return };
+        for pid in guards_of(&log) {
+            // Looked at again through a descriptor: its number may have gone to another process.
+            let Some(handle) = exit_watch(pid) else { continue };
+            if guards_of(&log).contains(&pid) {
+                let _ = rustix::process::pidfd_send_signal(&handle, signal);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (log, signal);
+}
+
+/// Whether a guard of this user, of whichever run, has a process of its task at work; not one of this process's own.
+pub(super) fn other_attempts_run() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let own = rustix::process::getpid();
+        let is_guard = |pid: &Pid| role_of(*pid).is_some_and(|role| role == super::role::GUARD.as_bytes());
+        let is_at_work = |pid: Pid| {
+            let pid = pid.as_raw_nonzero();
+            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).is_ok_and(|list| !list.trim().is_empty())
+        };
+        let mut guards = processes().filter(|pid| is_own_users(*pid)).filter(is_guard);
+        guards.any(|pid| parent_of(pid) != Some(own) && is_at_work(pid))
+    }
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn is_own_users(pid: Pid) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(proc_file(pid, "")).is_ok_and(|about| about.uid() == rustix::process::getuid().as_raw())
+}
+
+/// Waits until this process may have one more thread, for as long as that may be a passing shortage. Libraries that start
+/// threads of their own end the process, or say nothing, where there is no room. Blocking.
+pub(super) fn wait_for_thread() -> io::Result<()> {
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+    const ROUNDS: u32 = 150;
+    for _ in 1..ROUNDS {
+        match can_start_thread() {
+            Err(error) if is_shortage(&error) => std::thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    can_start_thread()
+}
+
+/// Whether this process may have one more thread right now. Blocking, for a moment.
+pub(super) fn can_start_thread() -> io::Result<()> {
+    let thread = std::thread::Builder::new().spawn(|| {})?;
+    thread.join().map_err(|_| io::Error::other("a thread that did nothing has failed"))
 }
 
 fn processes() -> impl Iterator<Item = Pid> {
@@ -291,6 +371,47 @@ pub(super) fn is_no_room(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let causes = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS];
     Errno::from_io_error(error).is_some_and(|errno| causes.contains(&errno))
+}
+
+/// Whether the path lies on a file system that nobody changes but by way of this system, which tells of it. Of one that is
+/// not known to be such it is not believed.
+#[cfg(target_os = "linux")]
+pub(super) fn is_local(path: &Path) -> bool {
+    /// The magic numbers of statfs(2): ext2 to ext4, xfs, btrfs, bcachefs, f2fs, zfs, tmpfs, ramfs, overlayfs, ecryptfs, jfs,
+    /// reiserfs, nilfs, vfat, exfat, ntfs3.
+    const LOCAL: [u32; 16] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        0xca45_1a4e,
+        0xf2f5_2010,
+        0x2fc1_2fc1,
+        0x0102_1994,
+        0x8584_58f6,
+        0x794c_7630,
+        0xf15f,
+        0x3153_464a,
+        0x5265_4973,
+        0x3434,
+        0x4d44,
+        0x2011_bab0,
+        0x7366_746e,
+    ];
+    // The field is as wide as the platform has it, with or without a sign; the numbers have 32 bits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    rustix::fs::statfs(path).is_ok_and(|about| LOCAL.contains(&(about.f_type as u32)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_local(_path: &Path) -> bool {
+    false
+}
+
+/// Writes a line to standard error, which leads into a file of the run's folder; on a full disk it is left out, and nobody
+/// ends for that.
+pub(super) fn note(words: fmt::Arguments<'_>) {
+    use io::Write as _;
+    let _ = writeln!(io::stderr(), "{words}");
 }
 
 /// The name of the present boot of the system; `None` where it has none.

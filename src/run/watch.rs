@@ -1,12 +1,24 @@
-//! Being told that a file changed, with a slow look beside it: inotify runs out, and misses network file systems.
+//! Being told that a file changed, with a look beside it: inotify runs out, and misses network file systems. Where it tells
+//! of all, nobody wakes to look for what it would have told.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
+
+use super::system;
+
+/// How often to look all the same where the system tells of all changes.
+pub(super) const SELDOM: Duration = Duration::from_secs(30);
+/// How many looks follow at the usual pace when something was heard, or the watch has just begun: what comes together with
+/// it may be a moment late, such as the end of a process behind that of its files.
+pub(super) const LOOKS_BEHIND: u32 = 4;
 
 /// One watcher for the whole process: a user may have only some hundred inotify instances, and a server may follow as
 /// many runs.
@@ -23,11 +35,17 @@ fn hub() -> Option<&'static Hub> {
 }
 
 impl Hub {
-    /// `None` where the system has no watcher left: then the slow look has to do.
+    /// `None` where the system has no watcher left, or no room for its thread: then the slow look has to do.
     fn new() -> Option<Self> {
+        // The watcher would say nothing where its thread cannot be started.
+        system::can_start_thread().ok()?;
         let listeners = Arc::new(Mutex::new(Listeners::new()));
         let told = Arc::clone(&listeners);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
+            // That a writer closed it tells of the end of that process.
+            Ok(event) if matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write))) => {
+                event.paths.iter().for_each(|path| wake(&told, path));
+            }
             // Looking at a file is no change of it: answering it with another look would never end.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
             Ok(event) => event.paths.iter().for_each(|path| wake(&told, path)),
@@ -38,19 +56,24 @@ impl Hub {
 
     fn add(&self, path: &Path, listener: &Arc<Notify>) -> bool {
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if watcher.watch(path, RecursiveMode::NonRecursive).is_err() {
+        // It panics where its thread is gone, or never was: this one must not go with it.
+        let watched = catch_unwind(AssertUnwindSafe(|| watcher.watch(path, RecursiveMode::NonRecursive)));
+        if !matches!(watched, Ok(Ok(()))) {
             return false;
         }
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.entry(path.to_path_buf()).or_default().push(Arc::downgrade(listener));
+        let of_path = listeners.entry(path.to_path_buf()).or_default();
+        if !of_path.iter().any(|other| other.as_ptr() == Arc::as_ptr(listener)) {
+            of_path.push(Arc::downgrade(listener));
+        }
         true
     }
 
     fn remove(&self, path: &Path) {
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_no_listener(path) {
-            // The file may be gone, and the watch with it.
-            let _ = watcher.unwatch(path);
+            // The file may be gone, and the watch with it; or the watcher itself.
+            let _ = catch_unwind(AssertUnwindSafe(|| watcher.unwatch(path)));
         }
     }
 
@@ -87,24 +110,42 @@ pub(super) struct Watched {
     path: PathBuf,
     changed: Option<Arc<Notify>>,
     registered: bool,
+    /// The file that is watched; another one may have come to its place since.
+    file: Option<(u64, u64)>,
     missing: bool,
+    /// It lies where the system tells of all changes.
+    is_local: bool,
+    /// How many looks are still to come at the usual pace.
+    looks: AtomicU32,
 }
 
 impl Watched {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_path_buf(), changed: Some(Arc::new(Notify::new())), registered: false, missing: false }
+        Self {
+            path: path.to_path_buf(),
+            changed: Some(Arc::new(Notify::new())),
+            registered: false,
+            file: None,
+            missing: false,
+            is_local: false,
+            looks: AtomicU32::new(LOOKS_BEHIND),
+        }
     }
 
-    /// Begins to be told, where the path exists and the system can. Blocking; call again until it exists. What changed
-    /// before is not told: look afterwards.
+    /// Begins to be told, where the path exists and the system can. Blocking; to be called before each look: the path may
+    /// come to be, or be another file. What changed before is not told: look afterwards.
     pub(super) fn register(&mut self) {
-        if self.registered {
+        let file = identity(&self.path);
+        if self.registered && file == self.file {
             return;
         }
+        self.file = file;
         let (Some(hub), Some(changed)) = (hub(), &self.changed) else { return };
         let was_there = self.path.exists();
         self.registered = hub.add(&self.path, changed);
         self.missing = !was_there && !self.registered;
+        self.is_local = self.registered && system::is_local(&self.path);
+        self.looks.store(LOOKS_BEHIND, Ordering::Relaxed);
     }
 
     /// Whether what changes from now on is told.
@@ -117,11 +158,41 @@ impl Watched {
         self.missing
     }
 
-    /// Waits for a change, at most as long as `look`; false where the time passed without one. Cancel safe.
-    pub(super) async fn changed(&self, look: Duration) -> bool {
-        let Some(changed) = &self.changed else { return false };
-        tokio::time::timeout(look, changed.notified()).await.is_ok()
+    /// When to look next, if nothing is heard before: after `look`, the usual time, or much later.
+    pub(super) fn patience(&self, look: Duration) -> Duration {
+        if self.is_local && self.looks.load(Ordering::Relaxed) == 0 { SELDOM } else { look }
     }
+
+    /// Nothing was heard for [`Self::patience`].
+    pub(super) fn heard_nothing(&self) {
+        let less = |looks: u32| Some(looks.saturating_sub(1));
+        let _ = self.looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Waits for a change, at most for [`Self::patience`]; false where the time passed without one. Cancel safe.
+    pub(super) async fn changed(&self, look: Duration) -> bool {
+        let heard = self.changed_within(self.patience(look)).await;
+        if !heard {
+            self.heard_nothing();
+        }
+        heard
+    }
+
+    /// Waits for a change, at most for so long; false where the time passed without one. Cancel safe.
+    pub(super) async fn changed_within(&self, time: Duration) -> bool {
+        let Some(changed) = &self.changed else { return false };
+        let heard = tokio::time::timeout(time, changed.notified()).await.is_ok();
+        if heard {
+            self.looks.store(LOOKS_BEHIND, Ordering::Relaxed);
+        }
+        heard
+    }
+}
+
+/// Which file has this path now.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
 impl Drop for Watched {
@@ -130,5 +201,48 @@ impl Drop for Watched {
         if let (true, Some(hub)) = (self.registered, hub()) {
             hub.remove(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// What is told is told of the file that has the path: also where another one has come to its place.
+    #[test]
+    fn a_file_that_is_replaced_is_watched_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let mut watched = Watched::new(&path);
+        watched.register();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        watched.register();
+        assert!(watched.is_registered());
+        runtime.block_on(async {
+            // What was told of the old one.
+            while watched.changed_within(Duration::from_millis(200)).await {}
+            std::fs::write(&path, "changed").unwrap();
+            assert!(watched.changed_within(Duration::from_secs(60)).await);
+        });
+    }
+
+    /// Nobody wakes for what would be told, once it is certain that it would.
+    #[test]
+    fn where_all_is_told_nobody_looks_often() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watched = Watched::new(dir.path());
+        let look = Duration::from_millis(1);
+        assert_eq!(watched.patience(look), look, "it is not watched yet");
+        watched.register();
+        for _ in 0..LOOKS_BEHIND {
+            assert_eq!(watched.patience(look), look);
+            watched.heard_nothing();
+        }
+        assert_eq!(watched.patience(look), if system::is_local(dir.path()) { SELDOM } else { look });
     }
 }

@@ -46,6 +46,8 @@ impl Storm {
         let mut bench = Bench::new();
         // Each run is looked at when all is over.
         bench.config.keep.runs = Some(u32::MAX);
+        // Each task goes through the step that takes limits on, which may be met by a death, too.
+        bench.config.limits.nice = Some(1);
         bench.wave("1").task("A", &script("A", "0.1")).task("B", &script("B", "0.3"));
         bench.task_after("C", &["A"], &script("C", "0.05"));
         bench.wave("2").task("D", &script("D", "0.1")).task("E", "exit 1");

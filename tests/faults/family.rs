@@ -31,13 +31,39 @@ pub fn open_files(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
+/// How many children of a process have ended and were not waited for.
+pub fn zombies(parent: i32) -> usize {
+    let is_zombie = |pid| word(pid, "State").is_some_and(|state| state == "Z");
+    processes_where(|pid| status(pid, "PPid") == Some(parent.into()) && is_zombie(pid)).len()
+}
+
+/// Whether a process is there that has not ended.
+pub fn is_there(pid: i32) -> bool {
+    word(pid, "State").is_some_and(|state| state != "Z")
+}
+
+/// How often the threads of a process have gone to sleep, all together: each time one has woken before.
+pub fn wakes(pid: i32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let of_thread = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    };
+    let statuses = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    statuses.filter_map(of_thread).sum()
+}
+
 fn arguments(pid: i32) -> Option<Vec<String>> {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
     Some(line.split('\0').map(ToString::to_string).collect())
 }
 
 fn status(pid: i32, name: &str) -> Option<i64> {
+    word(pid, name)?.parse().ok()
+}
+
+fn word(pid: i32, name: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
+    line.split_ascii_whitespace().next().map(ToString::to_string)
 }

@@ -186,3 +186,55 @@ fn a_run_is_cancelled_while_the_disk_is_full() {
     assert_eq!(run.outcome("ENDS"), Passed);
     assert_eq!(run.exit_code(), 130);
 }
+
+/// A guard whose task has ended, and for whose log there is no room, stays until there is; not where the user wants its end.
+#[test]
+fn a_guard_that_waits_for_room_ends_with_a_kill() {
+    let Some(mounts) = Mounts::new() else { return };
+    let mut chance = Chance::new("guards without room");
+    for adopted in [false, true] {
+        chance.tried();
+        let mut bench = Bench::new();
+        let state = mounts.tmpfs("1m");
+        bench.config.state_dir = Some(state.clone());
+        let written = 300_000 + chance.below(100_000);
+        let script = format!("touch up; until [ -e full ]; do sleep 0.01; done; head -c {written} /dev/zero; exit 3");
+        bench.wave("1").task("A", &script).task("B", "touch up-b; until [ -e freed ]; do sleep 0.01; done");
+        let run = bench.start();
+        ["up", "up-b"].iter().for_each(|name| bench.wait_for_file(name));
+        let dir = bench.paths(&run).dir().to_path_buf();
+        let supervisor = family::supervisor(&dir).unwrap();
+        let guards = family::guards(supervisor);
+        let log = bench.paths(&run).log(&id("A"), 1);
+        let has_log = |pid: i32| {
+            let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            open.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target == log)
+        };
+        let guard = guards.into_iter().find(|pid| has_log(*pid)).unwrap();
+        let mut ballast = Ballast::fill(&state);
+        fs::write(bench.path("full"), "").unwrap();
+        wait_until("the task has ended", || {
+            ballast.press();
+            ended(&run, "A")
+        });
+        wait_until("there is no room", || {
+            ballast.press();
+            run::degraded(&dir).is_some()
+        });
+        assert!(family::is_there(guard), "it waits");
+        if adopted {
+            kill_whole(supervisor);
+            let taken = run::resume(&dir, run::Takeover::Settle, &run::Launcher::At(binary())).unwrap();
+            assert_eq!(taken, run::Resumed::TakenOver);
+        }
+        bench.cancel(&run, Some(&[id("A")]), Level::Kill);
+        wait_until("it waits no longer", || {
+            ballast.press();
+            !family::is_there(guard)
+        });
+        drop(ballast);
+        fs::write(bench.path("freed"), "").unwrap();
+        let run = bench.follow(&run);
+        assert_eq!(run.outcome("B"), Passed);
+    }
+}

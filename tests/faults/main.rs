@@ -15,8 +15,11 @@ mod floods;
 mod full;
 #[path = "../lsp/harness.rs"]
 mod harness;
+mod idle;
 mod leavings;
 mod mount;
 mod places;
+mod shortages;
+mod stopped;
 mod swarms;
 mod unwatched;

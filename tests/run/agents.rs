@@ -202,10 +202,7 @@ fn a_task_takes_with_it_what_it_may() {
     bench.config.limits.nice = Some(7);
     bench.config.limits.cpu_seconds = Some(1000);
     bench.config.limits.memory_mb = Some(2048);
-    // Limits are set right behind the start: they are waited for.
-    let limited =
-        "until [ \"$(nice) $(ulimit -t) $(ulimit -v)\" = '7 1000 2097152' ]; do sleep 0.01; done; env | cut -d= -f1";
-    bench.wave("1").task("A", limited);
+    bench.wave("1").task("A", "[ \"$(nice) $(ulimit -t) $(ulimit -v)\" = '7 1000 2097152' ] && env | cut -d= -f1");
     bench.task("ALL", "env | cut -d= -f1");
     handling(&mut bench, "A").env = Some(vec!["CARGO_PKG_*".into()]);
     let run = bench.run();
@@ -217,6 +214,47 @@ fn a_task_takes_with_it_what_it_may() {
     assert!(!has(&log, "CARGO_MANIFEST_DIR"), "{log}");
     assert!(has(&run.log("ALL"), "CARGO_MANIFEST_DIR"));
     assert_eq!(run.outcome("A"), Passed);
+}
+
+/// Limits are there before the program: what it forks at once has them, too, and so has what verifies its work.
+#[test]
+fn limits_miss_nothing_that_forks_at_once() {
+    let mut bench = Bench::new();
+    bench.config.limits.nice = Some(5);
+    bench.config.limits.cpu_seconds = Some(1000);
+    bench.config.limits.memory_mb = Some(2048);
+    let script = "(echo $(nice) $(ulimit -t) $(ulimit -v)) & (echo $(nice) $(ulimit -t) $(ulimit -v)) & wait";
+    bench.wave("1");
+    for number in 0..20 {
+        let name = format!("T{number}");
+        bench.task(&name, script);
+        handling(&mut bench, &name).verify = vec![["sh", "-c", script].map(str::to_owned).to_vec()];
+    }
+    let run = bench.run();
+    for number in 0..20 {
+        let log = run.log(&format!("T{number}"));
+        assert_eq!(log.matches("5 1000 2097152\n").count(), 4, "{log}");
+    }
+}
+
+/// A program that cannot be started under limits is told as one that cannot be started without them; the limits that
+/// leave no room for it are no passing shortage, which would be waited for.
+#[test]
+fn what_cannot_be_started_under_limits_is_no_exit_code_of_its_own() {
+    let mut bench = Bench::new();
+    bench.config.limits.nice = Some(1);
+    std::fs::write(bench.path("plain"), "no program").unwrap();
+    bench.wave("1").task_argv("MISSING", &[], &["/none/program"]).task_argv("PLAIN", &[], &["./plain"]);
+    bench.task("PASSES", "exit 0");
+    bench.task("SAYS", "exit 127");
+    let run = bench.run();
+    for (task, words) in [("MISSING", "No such file or directory"), ("PLAIN", "Permission denied")] {
+        assert_eq!((run.outcome(task), run.exit_code_of(task)), (Failed, None), "{}", run.reason(task));
+        assert!(run.reason(task).starts_with("cannot be started: "), "{}", run.reason(task));
+        assert!(run.reason(task).contains(words), "{}", run.reason(task));
+    }
+    assert_eq!(run.outcome("PASSES"), Passed);
+    assert_eq!(run.exit_code_of("SAYS"), Some(127));
 }
 
 #[test]

@@ -15,10 +15,17 @@ use crate::run::{Event, Outcome, Record, View};
 use crate::task::TaskId;
 
 /// How often the live lines are drawn again.
-pub(super) const REDRAW: Duration = Duration::from_millis(120);
+const REDRAW: Duration = Duration::from_millis(120);
+/// How often it is looked, while a shell has the terminal, whether it has it still.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How often the remaining time is worked out: it takes a moment for a run of thousands of tasks.
 const ESTIMATE: Duration = Duration::from_secs(1);
+
+/// When to draw again.
+pub(super) fn redraw() -> Duration {
+    if is_foreground() { REDRAW } else { LOOK }
+}
 
 pub(super) struct Live {
     screen: MultiProgress,

@@ -13,7 +13,7 @@ use crate::task::TaskId;
 
 /// Prints what is there, then what comes, until the task has its outcome.
 pub(super) fn follow(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = crate::run::runtime()?;
     let mut output = OutputFollower::new(root, state_dir, run, task, Launcher::default());
     let mut printer = Printer { is_terminal: io::stdout().is_terminal(), line: Vec::new() };
     runtime.block_on(async {

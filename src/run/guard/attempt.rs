@@ -3,16 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::claim::Claim;
+use super::super::reap::{self, ChildEnds};
 use super::super::stopwatch::Stopwatch;
-use super::super::{Level, Outcome, system};
+use super::super::{Level, Limits, Outcome, system};
 use super::family::{Exit, Family};
+use super::limited::Program;
 use super::log::CappedLog;
 use super::orphan::Orphan;
 use super::output::Output;
@@ -26,6 +27,9 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often to look for the leader's end where the system has no descriptor for it.
 const LOOK_FOR_EXIT_EVERY: Duration = Duration::from_millis(50);
+
+/// How often to look for orphans that have ended where nothing tells of them.
+const REAP_EVERY: Duration = Duration::from_secs(1);
 
 /// What came of it.
 pub(super) enum Done {
@@ -109,17 +113,20 @@ pub(super) fn start(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family,
     let named = || failed(&format!("\"{}\"", verify::program_name(program)));
     // Not left to the system, which would look in folders of the workspace where PATH has relative ones.
     let file = agent::program::of_user(program).ok_or_else(|| named()(rustix::io::Errno::NOENT.into()))?;
-    let mut command = Command::new(file);
-    command.arg0(program);
+    let made = Program::new(&file, program, arguments, &job.limits.resources);
+    let mut started = made.map_err(failed("making a pipe"))?;
+    let command = &mut started.command;
     if let Some(allowed) = &job.handling.env {
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_allowed(name, allowed)));
     }
-    command.args(arguments).envs(&job.env).stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
-    // The command holds the pipe's other end until it is dropped at the end of this function.
-    let child = command.spawn().map_err(named())?;
-    let family =
-        Family::of(&child).ok_or_else(|| failed("its process has no number")(io::ErrorKind::InvalidData.into()))?;
-    system::limit(family.leader(), &job.limits.resources);
+    command.envs(&job.env).stdin(stdin).stdout(stdout).stderr(stderr);
+    let family = Family::start(command).map_err(named())?;
+    // Also lets go of the pipe's other end, which the command holds.
+    if let Err(error) = started.become_it() {
+        family.kill();
+        family.bury();
+        return Err(named()(error));
+    }
     Ok((family, output))
 }
 
@@ -142,6 +149,8 @@ pub(super) struct Attempt<'a> {
     supervisor: &'a Supervisor,
     family: Family,
     exit_watch: Option<OwnedFd>,
+    /// `None` where nothing can tell of them: then they are looked for.
+    child_ends: Option<ChildEnds>,
     output: Output,
     /// What counts as success of this process; `None`: its exit code alone does.
     success: Option<Success>,
@@ -164,10 +173,24 @@ pub(super) struct Attempt<'a> {
 
 /// Why a task is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
+pub(super) enum Why {
     Cancelled,
     TimedOut,
     Orphaned,
+}
+
+impl Why {
+    /// The outcome, and the reason in words.
+    pub(super) fn told(self, limits: &Limits) -> (Outcome, String) {
+        match self {
+            Self::Cancelled => (Outcome::Cancelled, "cancelled".into()),
+            Self::TimedOut => {
+                let limit = Duration::from_millis(limits.timeout_ms.unwrap_or_default());
+                (Outcome::TimedOut, format!("took longer than {limit:?}"))
+            }
+            Self::Orphaned => (Outcome::Lost, "its supervisor died and no other took over; it was ended".into()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -192,6 +215,23 @@ pub(super) struct Timing {
     is_slow: bool,
 }
 
+impl Timing {
+    /// Stops the clock, or lets it go on.
+    pub(super) fn pause(&mut self, paused: bool) {
+        if paused { self.clock.pause() } else { self.clock.go_on() }
+    }
+
+    /// Whether the attempt has taken longer than it may.
+    pub(super) fn is_over(&self, limits: &Limits) -> bool {
+        limits.timeout_ms.is_some_and(|limit| self.clock.has_reached(Duration::from_millis(limit)))
+    }
+
+    /// How long the attempt has taken, in milliseconds.
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        self.clock.elapsed_ms()
+    }
+}
+
 impl<'a> Attempt<'a> {
     pub(super) fn new(
         job: &'a Job,
@@ -204,7 +244,7 @@ impl<'a> Attempt<'a> {
     ) -> Self {
         let Timing { clock, is_slow } = timing;
         // A supervisor that died while another process of the attempt ran is not heard of again.
-        let orphan = control.closed.then(Orphan::new);
+        let orphan = control.closed.then(|| Orphan::new(&job.link));
         let exit_watch = system::exit_watch(family.leader());
         Self {
             job,
@@ -212,6 +252,7 @@ impl<'a> Attempt<'a> {
             supervisor,
             family,
             exit_watch,
+            child_ends: ChildEnds::listen().ok(),
             output,
             success,
             troubled: false,
@@ -226,6 +267,8 @@ impl<'a> Attempt<'a> {
     }
 
     pub(super) fn see_through(mut self) -> Seen {
+        // What ended before its end was listened for.
+        reap::others();
         // What came together with the job.
         self.obey_pause();
         while !self.is_over() {
@@ -239,15 +282,16 @@ impl<'a> Attempt<'a> {
         self.exit = self.exit.or_else(|| self.family.leader_exit().map(|exit| (exit, duration)));
         let ending = self.ending(duration, leaked, all_gone);
         let timing = Timing { clock: self.clock, is_slow: self.is_slow };
+        self.family.bury();
         Seen { ending, all_gone, log: self.output.into_log(), timing }
     }
 
     /// Waits until something happens or is due, and takes it in.
     fn wait(&mut self) {
         let timeout = self.next_due().map(|due| due.saturating_duration_since(Instant::now()));
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let mut sources = Vec::with_capacity(3);
-        let mut fds = Vec::with_capacity(3);
+        let mut timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let mut sources = Vec::with_capacity(5);
+        let mut fds = Vec::with_capacity(5);
         if let Some(output) = self.output.as_fd() {
             sources.push(Source::Output);
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
@@ -260,8 +304,22 @@ impl<'a> Attempt<'a> {
             sources.push(Source::Exit);
             fds.push(PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN));
         }
-        if poll(&mut fds, timeout.as_ref()).is_err() {
-            return; // a signal; the loop comes back
+        if let Some(news) = self.orphan.as_ref().and_then(Orphan::as_fd) {
+            sources.push(Source::Link);
+            fds.push(PollFd::from_borrowed_fd(news, PollFlags::IN));
+        }
+        if let Some(ends) = &self.child_ends {
+            sources.push(Source::Child);
+            fds.push(PollFd::from_borrowed_fd(ends.as_fd(), PollFlags::IN));
+        }
+        loop {
+            match poll(&mut fds, timeout.as_ref()) {
+                Ok(_) => break,
+                // A signal, such as a child's end. What is ready is taken in all the same before a clock is looked at: who was
+                // stopped for long would else find that a task has taken too long that had ended in time.
+                Err(rustix::io::Errno::INTR) => timeout = Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
+                Err(_) => return,
+            }
         }
         let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         for (source, _) in sources.iter().zip(ready).filter(|(_, ready)| *ready) {
@@ -269,11 +327,24 @@ impl<'a> Attempt<'a> {
                 Source::Output => _ = self.output.read().then(|| self.progress.pending = true),
                 Source::Control => self.hear(),
                 Source::Exit => self.see_exit(),
+                Source::Child => self.reap(),
+                Source::Link => self.orphan.iter_mut().for_each(Orphan::hear),
             }
+        }
+        if self.child_ends.is_none() {
+            self.reap();
         }
         if self.exit.is_none() && self.exit_watch.is_none() {
             self.see_exit();
         }
+    }
+
+    /// An agent may leave thousands behind that end long before it does.
+    fn reap(&mut self) {
+        if let Some(ends) = &mut self.child_ends {
+            ends.take_in();
+        }
+        reap::others();
     }
 
     fn see_exit(&mut self) {
@@ -286,7 +357,7 @@ impl<'a> Attempt<'a> {
 
     fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let mut due = Vec::with_capacity(6);
+        let mut due = Vec::with_capacity(8);
         if self.ending.is_none() {
             due.extend(self.timeout().and_then(|timeout| self.clock.due(timeout)));
             due.extend(self.slow_after().and_then(|slow| self.clock.due(slow)));
@@ -301,6 +372,9 @@ impl<'a> Attempt<'a> {
             due.push(now + LOOK_EVERY);
         } else if self.exit_watch.is_none() {
             due.push(now + LOOK_FOR_EXIT_EVERY);
+        }
+        if self.child_ends.is_none() {
+            due.push(now + REAP_EVERY);
         }
         due.into_iter().min()
     }
@@ -381,7 +455,7 @@ impl<'a> Attempt<'a> {
             self.control.closed = true;
         }
         if self.control.closed && self.orphan.is_none() {
-            self.orphan = Some(Orphan::new());
+            self.orphan = Some(Orphan::new(&self.job.link));
             // The next supervisor has not heard of it.
             self.troubled = false;
         }
@@ -418,6 +492,7 @@ impl<'a> Attempt<'a> {
             let trouble = trouble.map(|why| format!("the log {} cannot be written: {why}", self.job.log.display()));
             if self.orphan.is_some() {
                 self.job.link.say_trouble(trouble.is_some());
+                self.job.touch_log();
             }
             let _ = self.supervisor.say(&Report::Trouble(trouble));
         }
@@ -447,7 +522,10 @@ impl<'a> Attempt<'a> {
         let after_ms = self.clock.elapsed_ms();
         match &self.orphan {
             None => _ = self.supervisor.say(&Report::Slow(after_ms)),
-            Some(_) => self.job.link.say_slow(after_ms),
+            Some(_) => {
+                self.job.link.say_slow(after_ms);
+                self.job.touch_log();
+            }
         }
     }
 
@@ -478,13 +556,9 @@ impl<'a> Attempt<'a> {
 
     fn verdict(&self) -> (Outcome, Option<String>) {
         match (self.ending, self.exit) {
-            (Some((Why::Cancelled, _)), _) => (Outcome::Cancelled, Some("cancelled".into())),
-            (Some((Why::TimedOut, _)), _) => {
-                let limit = Duration::from_millis(self.job.limits.timeout_ms.unwrap_or_default());
-                (Outcome::TimedOut, Some(format!("took longer than {limit:?}")))
-            }
-            (Some((Why::Orphaned, _)), _) => {
-                (Outcome::Lost, Some("its supervisor died and no other took over; it was ended".into()))
+            (Some((why, _)), _) => {
+                let (outcome, reason) = why.told(&self.job.limits);
+                (outcome, Some(reason))
             }
             (None, Some((Exit::Code(0), _))) => self.own_account(),
             (None, Some((Exit::Code(code), _))) => {
@@ -525,6 +599,8 @@ enum Source {
     Output,
     Control,
     Exit,
+    Child,
+    Link,
 }
 
 impl Progress {

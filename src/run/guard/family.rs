@@ -1,11 +1,14 @@
 //! The processes of one attempt: the one that was started, its group, and whatever came from it.
 
-use std::process::Child;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
+use super::super::reap::{self, Awaited};
 use super::super::system;
 
 /// A process that cannot be killed (it sleeps in the kernel, or belongs to another user) must not keep the guard for
@@ -25,12 +28,16 @@ pub(super) enum Exit {
 #[derive(Debug)]
 pub(super) struct Family {
     leader: Pid,
+    /// The leader is this one's to wait for.
+    awaited: Awaited,
 }
 
 impl Family {
-    /// The family of a process that was started as the leader of a group of its own.
-    pub(super) fn of(child: &Child) -> Option<Self> {
-        i32::try_from(child.id()).ok().and_then(Pid::from_raw).map(|leader| Self { leader })
+    /// Starts the family's first process, which this makes the leader of a group of its own.
+    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+        let (child, awaited) = reap::start(|| command.process_group(0).spawn(), |child| Some(child.id()))?;
+        let leader = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        leader.map(|leader| Self { leader, awaited }).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     pub(super) fn leader(&self) -> Pid {
@@ -46,8 +53,14 @@ impl Family {
 
     /// Whether processes besides the leader are this guard's children now: what the leader left behind, once it is over.
     pub(super) fn has_others(&self) -> bool {
-        self.reap_others();
+        reap::others();
         !self.others().is_empty()
+    }
+
+    /// Nothing of the family is to be seen or signalled any more: the leader goes, where it has ended.
+    pub(super) fn bury(self) {
+        let _ = rustix::process::waitpid(Some(self.leader), WaitOptions::NOHANG);
+        drop(self.awaited);
     }
 
     /// Asks the group, and whatever has lost its parent, to end.
@@ -100,11 +113,5 @@ impl Family {
 
     fn others(&self) -> Vec<Pid> {
         system::children().into_iter().filter(|pid| *pid != self.leader).collect()
-    }
-
-    fn reap_others(&self) {
-        for other in self.others() {
-            let _ = rustix::process::waitpid(Some(other), WaitOptions::NOHANG);
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::private;
 
@@ -149,7 +150,12 @@ impl CappedLog {
         }
         let ring = match &mut self.tail {
             Some(ring) => ring,
-            none => none.insert(Ring::new(&self.path, self.tail_size, self.head_length)?),
+            none => {
+                let ring = none.insert(Ring::new(&self.path, self.tail_size, self.head_length)?);
+                // Who follows the output watches the log, which will not change any more: this tells of the file beside it.
+                let _ = self.head.set_modified(SystemTime::now());
+                ring
+            }
         };
         ring.store(bytes)
     }

@@ -9,10 +9,12 @@ mod attempt;
 mod family;
 mod fed;
 mod hold;
+pub(in crate::run) mod limited;
 mod log;
 mod orphan;
 mod output;
 mod rest;
+mod room;
 mod tail;
 mod verify;
 
@@ -20,12 +22,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
-use super::{Level, Limits, Outcome, private, system};
+use super::{Level, Limits, Outcome, private, reap, system};
 use crate::agent::{Handling, RateLimit, Told};
 use attempt::Done;
 pub(super) use fed::Fed;
@@ -69,6 +72,16 @@ pub(super) struct Job {
     pub(super) link: Link,
     /// What to enforce.
     pub(super) limits: Limits,
+}
+
+impl Job {
+    /// Lets a supervisor that did not start this guard hear that there is something to look at: it watches the log. What
+    /// cannot be told so is found a little later. Blocking.
+    fn touch_log(&self) {
+        let touched =
+            private::options().write(true).open(&self.log).and_then(|log| log.set_modified(SystemTime::now()));
+        drop(touched);
+    }
 }
 
 /// What the supervisor wants of the attempt: each further line of a guard's input. A line says all of it, so that the
@@ -134,6 +147,17 @@ impl Ending {
         Self { started: true, ..Self::not_started(Outcome::Failed, reason) }
     }
 
+    /// The same, where this was wanted of the attempt: a guard that does not obey is killed, too.
+    pub(super) fn without_guard(wanted: Wanted) -> Self {
+        match wanted.level {
+            Some(Level::Kill) => {
+                let reason = "cancelled; its guard did not end it, and was killed with it".into();
+                Self { started: true, ..Self::not_started(Outcome::Cancelled, reason) }
+            }
+            _ => Self::guard_was_killed(),
+        }
+    }
+
     /// The end of an attempt that had no process.
     pub(super) fn not_started(outcome: Outcome, reason: String) -> Self {
         Self {
@@ -169,7 +193,7 @@ pub(super) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error leads into a file in the run's folder.
-            eprintln!("feature-build guard: {error}");
+            system::note(format_args!("feature-build guard: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -179,11 +203,12 @@ fn serve() -> io::Result<()> {
     let mut control = Control::new();
     let job: Job = serde_json::from_slice(&control.first_line()?)?;
     control.take_wishes();
-    system::become_subreaper()?;
+    reap::become_subreaper()?;
     let supervisor = Supervisor::new()?;
     match take_part(&job, &mut control, &supervisor) {
         // Nothing has been started yet.
         Err(error) if system::is_no_room(&error) => supervisor.say(&Report::NoRoom(error.to_string())),
+        Err(error) if system::is_shortage(&error) => supervisor.say(&Report::Busy(error.to_string())),
         done => done,
     }
 }
@@ -196,7 +221,7 @@ fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::R
         return supervisor.say(&Report::Ended(ending));
     }
     if control.wanted.level.is_some() {
-        return conclude(job, supervisor, None, &cancelled_before(), None);
+        return conclude(job, control, supervisor, None, &cancelled_before(), None);
     }
     let mut hold = match Hold::take(&job.lock, &job.mark, job.asked_ms)? {
         Taken::Held(hold) => hold,
@@ -209,13 +234,13 @@ fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::R
         return Ok(());
     }
     if control.wanted.level.is_some() {
-        return conclude(job, supervisor, None, &cancelled_before(), None);
+        return conclude(job, control, supervisor, None, &cancelled_before(), None);
     }
     hold.begin()?;
     match attempt::run(job, &claim, control, supervisor) {
         Done::Ended { ending, all_gone, log } => {
             // What could not be killed is left to whoever takes the task next.
-            conclude(job, supervisor, Some(hold).filter(|_| all_gone), &ending, log)
+            conclude(job, control, supervisor, Some(hold).filter(|_| all_gone), &ending, log)
         }
         Done::Busy(why) => {
             hold.end(false)?;
@@ -232,6 +257,7 @@ fn cancelled_before() -> Ending {
 /// them the task is free all the same, the supervisor hears of its end, and this process stays until they are written.
 fn conclude(
     job: &Job,
+    control: &mut Control,
     supervisor: &Supervisor,
     hold: Option<Hold>,
     ending: &Ending,
@@ -247,8 +273,10 @@ fn conclude(
     supervisor.say(&Report::Ended(ending.clone()))?;
     if written.is_err() {
         job.link.say_trouble(true);
-        rest.wait_for_room();
+        job.touch_log();
+        rest.wait_for_room(control);
         job.link.say_trouble(false);
+        job.touch_log();
     }
     ended
 }
@@ -314,6 +342,17 @@ impl Control {
         self.read()?;
         self.take_wishes();
         Ok(())
+    }
+
+    /// Takes in what comes; waits for it so long at the most.
+    fn wait(&mut self, time: Duration) -> io::Result<()> {
+        let mut fds = [PollFd::new(&self.input, PollFlags::IN)];
+        let timeout = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) => self.update(),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes in what has come, and whether the supervisor lives; waits for nothing.

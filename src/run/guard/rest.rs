@@ -5,9 +5,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::super::{Event, RunPaths, read_journal, system};
+use super::super::{Event, Level, RunPaths, read_journal, system};
 use super::log::CappedLog;
-use super::{Ending, Job, write_result};
+use super::{Control, Ending, Job, write_result};
 
 /// How often to try again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -43,16 +43,26 @@ impl<'a> Rest<'a> {
     }
 
     /// Stays until everything is written, or nobody can want it any more. A result that the journal has is wanted by
-    /// nobody, a log until its folder is gone.
-    pub(super) fn wait_for_room(mut self) {
+    /// nobody, a log until its folder is gone or the attempt is to be killed.
+    pub(super) fn wait_for_room(mut self, control: &mut Control) {
         for tries in 1_u32.. {
-            thread::sleep(RETRY_EVERY);
-            if self.write().is_ok() || !self.run_dir().exists() {
+            self.wait(control);
+            if self.write().is_ok() || !self.run_dir().exists() || control.wanted.level == Some(Level::Kill) {
                 return;
             }
             if tries.is_multiple_of(LOOK_EVERY) && self.is_in_journal() {
                 self.ending = None;
             }
+        }
+    }
+
+    /// For a moment, or until the supervisor says something, whichever way.
+    fn wait(&self, control: &mut Control) {
+        if control.closed {
+            thread::sleep(RETRY_EVERY);
+            self.job.link.wanted().into_iter().for_each(|wanted| control.want(wanted));
+        } else if control.wait(RETRY_EVERY).is_err() {
+            control.closed = true;
         }
     }
 

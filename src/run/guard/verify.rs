@@ -6,9 +6,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 
-use super::super::{Outcome, private};
+use super::super::{Outcome, private, system};
 use super::attempt::{Attempt, Seen, StartError, start};
 use super::output::Output;
+use super::room::Room;
 use super::{Control, Ending, Job, Supervisor};
 use crate::agent::safe;
 use crate::workspace::Format;
@@ -33,9 +34,24 @@ pub(super) fn verify(job: &Job, control: &mut Control, supervisor: &Supervisor, 
 }
 
 fn run(job: &Job, argv: &[String], name: &str, control: &mut Control, supervisor: &Supervisor, before: Seen) -> Seen {
-    let Seen { ending: before, all_gone, mut log, timing } = before;
+    let Seen { ending: before, all_gone, mut log, mut timing } = before;
     log.write(format!("\n{HEADER}{name}]\n").as_bytes());
-    let (family, pipe) = match start(job, argv, Stdio::null()) {
+    let mut room = Room::new(job, supervisor);
+    let started = loop {
+        match start(job, argv, Stdio::null()) {
+            Err(StartError { doing, source }) if system::is_shortage(&source) => {
+                let waited = room.wait(control, &mut timing, &format!("{doing}: {source}"));
+                if let Err(why) = waited {
+                    let (outcome, how) = why.told(&job.limits);
+                    let reason = Some(format!("verifying by {name}: {how}"));
+                    let ending = Ending { outcome, reason, duration_ms: timing.elapsed_ms(), ..before };
+                    return Seen { ending, all_gone, log, timing };
+                }
+            }
+            started => break started,
+        }
+    };
+    let (family, pipe) = match started {
         Ok(started) => started,
         Err(StartError { doing, source }) => {
             let reason = format!("verifying by {name}: {doing}: {source}");

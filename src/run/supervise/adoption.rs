@@ -3,16 +3,21 @@
 use std::io;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::super::claim::Claim;
 use super::super::guard::{Ending, Job, LONGEST_WORD, Report, Wanted, has_mark, read_result};
-use super::super::{Outcome, lock, private};
+use super::super::watch::Watched;
+use super::super::{Level, Outcome, lock, private, system};
 use super::Input;
+use super::attendance::KILL_AFTER;
 use crate::task::TaskId;
 
-/// How often to look at the attempt.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often to look at the attempt, where nothing tells of it or something has just been heard. What its guard says of
+/// progress may be a second behind the output that it is made from, which is what is heard: see [`Watched::patience`].
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// What is known of trouble that is told by the name of a file.
 const TROUBLE: &str = "the output or the result of an attempt cannot be written";
 
@@ -97,34 +102,64 @@ impl Adoption {
         let mut said = None;
         let mut was_troubled = false;
         let mut may_change = true;
+        // Its guard has it open as long as it lives, and touches it where it has something to say besides.
+        let mut watched = Watched::new(&self.job.log);
+        let mut next_look = Instant::now();
+        let mut asked_to_kill: Option<Instant> = None;
         loop {
+            let patience = if asked_to_kill.is_some() { LOOK_EVERY } else { watched.patience(LOOK_EVERY) };
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                // Not more often: an output may be heard of a thousand times a second.
+                heard = async { tokio::time::sleep_until(next_look).await; watched.changed_within(patience).await } => {
+                    if !heard {
+                        watched.heard_nothing();
+                    }
+                }
                 changed = self.wanted.changed(), if may_change => {
                     may_change = changed.is_ok();
+                    let wanted = *self.wanted.borrow();
                     self.pass_on().await;
+                    if wanted.level == Some(Level::Kill) {
+                        asked_to_kill = asked_to_kill.or_else(|| Some(Instant::now()));
+                    }
                 }
             }
-            let (job, begun) = (self.job.clone(), self.begun);
+            next_look = Instant::now() + LOOK_EVERY;
+            let (job, begun, wanted) = (self.job.clone(), self.begun, *self.wanted.borrow());
+            let may_kill = asked_to_kill.is_some_and(|asked| asked.elapsed() >= KILL_AFTER);
             let task = self.task.clone();
-            let (input, over) = match tokio::task::spawn_blocking(move || look_again(&job, begun)).await {
-                Ok(Ok(Look::Over(ending))) => (Input::Guard(task, Report::Ended(ending)), true),
-                Ok(Ok(Look::NotBegun)) => (Input::NotBegun(task), true),
-                Ok(Ok(Look::Begun)) => {
+            let looked = tokio::task::spawn_blocking(move || {
+                watched.register();
+                if may_kill {
+                    system::kill_all_marked(&job.mark);
+                    system::signal_guard(&job.log, Signal::KILL);
+                }
+                (watched, look_again(&job, begun, wanted))
+            });
+            // A look that failed altogether is no reason to give the attempt up either.
+            let Ok((watched_again, looked)) = looked.await else {
+                watched = Watched::new(&self.job.log);
+                continue;
+            };
+            watched = watched_again;
+            let (input, over) = match looked {
+                Ok(Look::Over(ending)) => (Input::Guard(task, Report::Ended(ending)), true),
+                Ok(Look::NotBegun) => (Input::NotBegun(task), true),
+                Ok(Look::Begun) => {
                     self.begun = true;
                     (Input::Guard(task, Report::Started), false)
                 }
-                Ok(Ok(Look::Slow(after_ms))) => (Input::Guard(task, Report::Slow(after_ms)), false),
-                Ok(Ok(Look::Alive { troubled, .. })) if troubled != was_troubled => {
+                Ok(Look::Slow(after_ms)) => (Input::Guard(task, Report::Slow(after_ms)), false),
+                Ok(Look::Alive { troubled, .. }) if troubled != was_troubled => {
                     was_troubled = troubled;
                     (Input::Guard(task, Report::Trouble(troubled.then(|| TROUBLE.into()))), false)
                 }
-                Ok(Ok(Look::Alive { progress: Some(text), .. })) if said.as_ref() != Some(&text) => {
+                Ok(Look::Alive { progress: Some(text), .. }) if said.as_ref() != Some(&text) => {
                     said = Some(text.clone());
                     (Input::Guard(task, Report::Progress(text)), false)
                 }
                 // No room for a look is no reason to give the attempt up.
-                Ok(Ok(Look::Alive { .. }) | Err(_)) | Err(_) => continue,
+                Ok(Look::Alive { .. }) | Err(_) => continue,
             };
             if over && was_troubled {
                 let _ = self.mail.send(Input::Guard(self.task.clone(), Report::Trouble(None))).await;
@@ -138,13 +173,20 @@ impl Adoption {
     /// Written by rename: the guard reads all of it or what was there before.
     async fn pass_on(&mut self) {
         let wanted = *self.wanted.borrow_and_update();
-        let link = self.job.link.clone();
-        let _ = tokio::task::spawn_blocking(move || link.want(wanted)).await;
+        let (link, log) = (self.job.link.clone(), self.job.log.clone());
+        let said = tokio::task::spawn_blocking(move || {
+            let _ = link.want(wanted);
+            if wanted.level.is_some() {
+                // What has to end must not stand still, whoever has stopped it.
+                system::signal_guard(&log, Signal::CONT);
+            }
+        });
+        let _ = said.await;
     }
 }
 
 /// The shared look comes first: an owner's would take the lock away from nobody, but wait for a second and a half.
-fn look_again(job: &Job, begun: bool) -> io::Result<Look> {
+fn look_again(job: &Job, begun: bool, wanted: Wanted) -> io::Result<Look> {
     if lock::is_held(&job.log) {
         if !begun && has_mark(&job.lock, &job.mark) {
             return Ok(Look::Begun);
@@ -162,5 +204,5 @@ fn look_again(job: &Job, begun: bool) -> io::Result<Look> {
     if !begun && read_result(&job.result).is_none() && !has_mark(&job.lock, &job.mark) {
         return Ok(Look::NotBegun);
     }
-    Ok(Look::Over(claim.seal(&job.result, &job.mark, Ending::guard_was_killed())))
+    Ok(Look::Over(claim.seal(&job.result, &job.mark, Ending::without_guard(wanted))))
 }

@@ -53,7 +53,8 @@ impl Supervisor {
         self.course.halt(CANCELLED);
         // What has to end must not stand still.
         self.pause(false).await;
-        self.guards.values().for_each(|guard| raise(guard, level));
+        let leaving = self.leaving.iter().map(|(_, guard)| guard);
+        self.guards.values().chain(leaving).for_each(|guard| raise(guard, level));
         let waiting: Vec<TaskId> = self.waiting.keys().cloned().collect();
         for task in waiting {
             self.stop_waiting(&task).await;
@@ -67,9 +68,9 @@ impl Supervisor {
             }
             self.attempts.let_be_the_last(task);
             self.stop_waiting(task).await;
-            if let Some(guard) = self.guards.get(task).filter(|_| level > Level::FinishWave) {
-                raise(guard, level);
-            }
+            let leaving = self.leaving.iter().filter(|(of, _)| of == task).map(|(_, guard)| guard);
+            let guards = self.guards.get(task).into_iter().chain(leaving);
+            guards.filter(|_| level > Level::FinishWave).for_each(|guard| raise(guard, level));
         }
     }
 
@@ -93,5 +94,10 @@ impl Supervisor {
 }
 
 fn raise(guard: &watch::Sender<Wanted>, level: Level) {
-    guard.send_modify(|wanted| wanted.level = wanted.level.max(Some(level)));
+    // What is asked for once more is not told once more: a guard that does not listen would have its pipe full of it.
+    guard.send_if_modified(|wanted| {
+        let raised = wanted.level < Some(level);
+        wanted.level = wanted.level.max(Some(level));
+        raised
+    });
 }
