@@ -6,7 +6,7 @@ import { followOutput } from "./followOutput";
 import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
 import { harder, isBad, type RunView, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
-import { targetOf, type PlacedTask, type Store } from "./store";
+import { fileOf, targetOf, type PlacedTask, type Store } from "./store";
 import { tell, tellError } from "./tell";
 import * as text from "./text";
 import { rowTarget, type Row } from "./wavesView";
@@ -115,7 +115,7 @@ class Commands {
   }
 
   async openTask(row: Row | undefined): Promise<void> {
-    if (row?.kind === "task") await openTask(row);
+    if (row?.kind === "task") await openTask(row.placed);
   }
 
   async showRuns(): Promise<void> {
@@ -238,7 +238,7 @@ class Commands {
 
   /** The task of a row, else of the file that is being edited, else the one that the user picks. */
   async #rowTask(row: Row | undefined, question: string): Promise<PlacedTask | undefined> {
-    if (row?.kind === "task") return row;
+    if (row?.kind === "task") return row.placed;
     const active = await this.#activeTask();
     if (active !== undefined && this.#hasLog(active)) return active;
     const choices = [...this.#store.tasks()]
@@ -342,8 +342,8 @@ function runChoice(run: RunInfo): Choice<never> {
 }
 
 /** Opens a task's file where its lens stands. */
-async function openTask({ uri, task }: PlacedTask): Promise<void> {
-  const document = await vscode.workspace.openTextDocument(uri);
-  const at = placeOf(document, task);
+async function openTask(placed: PlacedTask): Promise<void> {
+  const document = await vscode.workspace.openTextDocument(fileOf(placed));
+  const at = placeOf(document, placed.task);
   await vscode.window.showTextDocument(document, { selection: new vscode.Range(at, at) });
 }

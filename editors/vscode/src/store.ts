@@ -22,8 +22,6 @@ export interface PlacedTask {
   readonly feature: FeatureInfo;
   readonly wave: WaveInfo;
   readonly task: TaskInfo;
-  /** Its file, by the editor's name for the workspace. */
-  readonly uri: vscode.Uri;
 }
 
 /** At most this often listeners are told: a thousand short tasks are thousands of events. */
@@ -202,30 +200,15 @@ class Root {
   }
 }
 
-class Placed implements PlacedTask {
-  readonly #base: vscode.Uri;
-
-  constructor(
-    readonly root: RootInfo,
-    readonly feature: FeatureInfo,
-    readonly wave: WaveInfo,
-    readonly task: TaskInfo,
-    base: vscode.Uri,
-  ) {
-    this.#base = base;
-  }
-
-  /** Made when it is wanted: of thousands of tasks few are opened. */
-  get uri(): vscode.Uri {
-    return vscode.Uri.joinPath(this.#base, this.task.file);
+function* placedTasks(root: RootInfo, feature: FeatureInfo): Generator<PlacedTask> {
+  for (const wave of feature.waves) {
+    for (const task of wave.tasks) yield { root, feature, wave, task };
   }
 }
 
-function* placedTasks(root: RootInfo, feature: FeatureInfo): Generator<PlacedTask> {
-  const base = vscode.Uri.parse(root.uri);
-  for (const wave of feature.waves) {
-    for (const task of wave.tasks) yield new Placed(root, feature, wave, task, base);
-  }
+/** A task's file, by the editor's name for the workspace. */
+export function fileOf({ root, task }: PlacedTask): vscode.Uri {
+  return vscode.Uri.joinPath(vscode.Uri.parse(root.uri), task.file);
 }
 
 function ended({ id, title, file }: TaskInfo, latest: LatestAttempt): TaskView {

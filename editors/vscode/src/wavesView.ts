@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { foreignLine } from "./foreign";
-import type { FeatureInfo, RootInfo, Target, WaveInfo } from "./protocol";
+import type { FeatureInfo, RootInfo, Target, TaskInfo, TaskState, WaveInfo } from "./protocol";
 import { isActive, isBad, type TaskView } from "./runs";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
@@ -21,8 +21,9 @@ export interface WaveRow {
   readonly wave: WaveInfo;
 }
 
-export interface TaskRow extends PlacedTask {
+export interface TaskRow {
   readonly kind: "task";
+  readonly placed: PlacedTask;
 }
 
 /** How often running times are drawn anew. */
@@ -80,7 +81,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
 
   #taskRow(root: RootInfo, id: string): TaskRow[] {
     const placed = this.#store.task(root.root, id);
-    return placed === undefined ? [] : [{ kind: "task", ...placed }];
+    return placed === undefined ? [] : [{ kind: "task", placed }];
   }
 
   #redraw(): void {
@@ -156,14 +157,14 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   #taskItem(row: TaskRow): vscode.TreeItem {
-    const { root, task } = row;
+    const { root, feature, wave, task } = row.placed;
     const attempt = this.#store.attempt(root.root, task);
     const running = isActive(attempt);
     const item = new vscode.TreeItem(task.id, vscode.TreeItemCollapsibleState.None);
-    const { icon, words } = this.#standing(row, attempt);
-    item.id = JSON.stringify([root.root, row.feature.id, row.wave.wave, task.id]);
+    const { icon, words } = this.#standing(task, attempt);
+    item.id = JSON.stringify([root.root, feature.id, wave.wave, task.id]);
     item.description = [words, task.title].filter((part) => part !== "").join(" · ");
-    item.tooltip = tooltip(row, attempt);
+    item.tooltip = tooltip(row.placed, attempt);
     item.iconPath = icon;
     item.contextValue = context("task", {
       runnable: task.state === "ready" && !running && attempt?.state !== "pending",
@@ -176,7 +177,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   /** How a task stands, as a sign and in words. */
-  #standing({ task }: TaskRow, attempt: TaskView | undefined): { icon: vscode.ThemeIcon; words: string } {
+  #standing(task: TaskInfo, attempt: TaskView | undefined): { icon: vscode.ThemeIcon; words: string } {
     if (attempt?.state === "running") {
       const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
       const says = text.ending(attempt.cancelling) ?? attempt.progress ?? "running";
@@ -204,7 +205,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
 
 /** A command's argument for a row. */
 export function rowTarget(row: Row): Target {
-  if (row.kind === "task") return targetOf(row);
+  if (row.kind === "task") return targetOf(row.placed);
   const target = { root: row.root.root, feature: row.feature.id };
   return row.kind === "wave" && row.wave.wave !== null ? { ...target, wave: row.wave.wave } : target;
 }
@@ -217,7 +218,7 @@ const RETRYING = icon("debug-rerun", "charts.yellow");
 const DONE = icon("pass-filled", "testing.iconPassed");
 const FAILED = icon("error", "testing.iconFailed");
 
-const STATES: Readonly<Record<PlacedTask["task"]["state"], { icon: vscode.ThemeIcon; words: string }>> = {
+const STATES: Readonly<Record<TaskState, { icon: vscode.ThemeIcon; words: string }>> = {
   done: { icon: DONE, words: "done" },
   dropped: { icon: icon("circle-slash", "disabledForeground"), words: "dropped" },
   ready: { icon: icon("circle-large-outline"), words: "ready" },
@@ -244,7 +245,7 @@ function context(kind: string, flags: Record<string, boolean>): string {
 }
 
 /** A text, not Markdown: what files and tasks say is never parsed. */
-function tooltip({ task, feature, wave }: TaskRow, attempt: TaskView | undefined): string {
+function tooltip({ task, feature, wave }: PlacedTask, attempt: TaskView | undefined): string {
   const lines = [
     `${task.id}: ${task.title}`,
     `${feature.title}${wave.wave === null ? "" : `, wave ${wave.wave}`}`,

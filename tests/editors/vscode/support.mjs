@@ -488,6 +488,17 @@ export class Window {
     });
   }
 
+  /** A row of the Waves view. */
+  row(text) {
+    return this.page.locator(".sidebar .monaco-list-row").filter({ hasText: text }).first();
+  }
+
+  /** Chooses from a row's own menu. */
+  async menuOf(row, choice) {
+    await this.row(row).click({ button: "right" });
+    await this.page.locator(".monaco-menu .action-item").filter({ hasText: choice }).first().click();
+  }
+
   /** Presses a button of a row in the Waves view; they show when the mouse is over the row. */
   async pressInRow(row, button) {
     const found = this.page.locator(".sidebar .monaco-list-row").filter({ hasText: row }).first();
