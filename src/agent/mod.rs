@@ -14,7 +14,7 @@ mod told;
 
 pub use found::{Found, found, found_with_versions};
 pub use limits::{RateLimit, WallTime};
-pub use output::{Excerpt, Named, excerpt};
+pub use output::{Excerpt, Named, VERIFY_HEADER, excerpt, line_count};
 pub use preset::{agent, names};
 pub use readers::{Reader, Reading, Verdict};
 pub use resolve::{CONFIG_FILE, Command, Error, Handling, resolve};

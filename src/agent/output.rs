@@ -11,13 +11,22 @@ use crate::workspace::private;
 const WINDOW: u64 = 256 * 1024;
 /// How many last lines a diagnostic shows.
 const LAST_LINES: usize = 10;
+/// How far below a frame of a traceback its end is looked for.
+const FURTHEST: usize = 200;
 /// How many places are told: more would bury the log itself.
 const MOST_PLACES: usize = 20;
+
+/// What stands in a log before the output of a command that verifies the work; behind it stands the command.
+pub const VERIFY_HEADER: &str = "[feature-build: verify: ";
 
 /// The end of a log, made safe to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Excerpt {
-    /// The last lines that say something, without control sequences.
+    /// Why the task failed, by its output: `src/cart.rs:7:16 cannot find type u3`; where no place is named, the first line
+    /// that speaks of an error.
+    pub cause: Option<String>,
+    /// The last lines that say something else, without control sequences; those that only tell of progress where there are
+    /// no others.
     pub last_lines: Vec<String>,
     /// The zero-based number of the first of them in the log, and of the line behind the last.
     pub log_lines: (u32, u32),
@@ -52,6 +61,14 @@ pub fn excerpt(log: &Path, root: &Path) -> io::Result<Excerpt> {
     Ok(Excerpt::of(&String::from_utf8_lossy(&end), lines_before, root))
 }
 
+/// How many lines a log has. Blocking.
+///
+/// # Errors
+/// Where the log cannot be read.
+pub fn line_count(log: &Path) -> io::Result<u32> {
+    count_lines(&mut private::open(log)?, u64::MAX)
+}
+
 /// Counts line ends in the first `length` bytes.
 fn count_lines(file: &mut File, length: u64) -> io::Result<u32> {
     let mut from_start = file.take(length);
@@ -69,23 +86,49 @@ fn count_lines(file: &mut File, length: u64) -> io::Result<u32> {
 impl Excerpt {
     fn of(text: &str, lines_before: u32, root: &Path) -> Self {
         let lines: Vec<String> = text.lines().map(shown).collect();
-        let saying = |line: &&String| !line.trim().is_empty();
-        let end = lines.len() - lines.iter().rev().take_while(|line| !saying(line)).count();
-        let start = end.saturating_sub(LAST_LINES);
-        let last_lines = lines.get(start..end).unwrap_or_default().iter().map(|line| safe::cut(line)).collect();
+        let places = places(&lines, root);
+        let cause = Cause::find(&lines, &places);
+        let said = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
+        let tells = |at: &usize| {
+            let is_cause = cause.as_ref().is_some_and(|cause| cause.line == *at && cause.is_all_of_it);
+            said(at) && !is_cause && !lines.get(*at).is_some_and(|line| is_progress(line))
+        };
+        let last = |tells: &dyn Fn(&usize) -> bool| {
+            let mut last: Vec<usize> = (0..lines.len()).rev().filter(tells).take(LAST_LINES).collect();
+            last.reverse();
+            last
+        };
+        let mut shown = last(&tells);
+        if shown.is_empty() && cause.is_none() {
+            shown = last(&said);
+        }
         let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX).saturating_add(lines_before);
-        Self { last_lines, log_lines: (number(start), number(end)), places: places(&lines, root) }
+        let end = (0..lines.len()).rfind(said).map_or(0, |last| last + 1);
+        let first = shown.first().copied().or(cause.as_ref().map(|cause| cause.line)).unwrap_or(end);
+        Self {
+            cause: cause.map(|cause| cause.text(root)),
+            last_lines: shown.into_iter().filter_map(|at| lines.get(at)).map(|line| safe::cut(line)).collect(),
+            log_lines: (number(first), number(end)),
+            places: places.into_iter().map(|found| found.named).collect(),
+        }
     }
 }
 
-fn places(lines: &[String], root: &Path) -> Vec<Named> {
-    let mut found: Vec<Named> = Vec::new();
+/// A place, and the line that names it.
+struct Found {
+    line: usize,
+    named: Named,
+}
+
+fn places(lines: &[String], root: &Path) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
     let mut before = "";
-    for line in lines {
-        if let Some(named) = spoken(line, before).and_then(|spoken| spoken.inside(root))
-            && !found.iter().any(|known| (&known.path, known.line) == (&named.path, named.line))
+    for (at, line) in lines.iter().enumerate() {
+        let after = lines.get(at + 1..).unwrap_or_default();
+        if let Some(named) = spoken(line, before, after).and_then(|spoken| spoken.inside(root))
+            && !found.iter().any(|Found { named: known, .. }| (&known.path, known.line) == (&named.path, named.line))
         {
-            found.push(named);
+            found.push(Found { line: at, named });
             if found.len() == MOST_PLACES {
                 break;
             }
@@ -95,6 +138,166 @@ fn places(lines: &[String], root: &Path) -> Vec<Named> {
         }
     }
     found
+}
+
+/// What went wrong, by the output.
+struct Cause<'a> {
+    line: usize,
+    /// The line says nothing else.
+    is_all_of_it: bool,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Place(&'a Named),
+    Line(&'a str),
+}
+
+/// How likely what an output says of a place is the cause of a failure; the likeliest first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It speaks of an error.
+    Error,
+    /// It begins with the place, as tools write what they find.
+    Finding,
+    /// It names the place among other words.
+    Mention,
+    /// A warning, a note.
+    Remark,
+}
+
+impl<'a> Cause<'a> {
+    fn find(lines: &'a [String], places: &'a [Found]) -> Option<Self> {
+        // What verifies the work decides: what an agent met before, it may have mended.
+        let decisive = lines.iter().rposition(|line| line.starts_with(VERIFY_HEADER)).map_or(0, |at| at + 1);
+        let in_part = |from: usize, to: usize| {
+            let part = lines.get(from..to).unwrap_or_default();
+            let places: Vec<&Found> = places.iter().filter(|found| (from..to).contains(&found.line)).collect();
+            let error = || part.iter().position(|line| speaks_of_an_error(line)).map(|at| Self::line(lines, from + at));
+            let place = |most: Rank| Self::place(lines, &places, &most);
+            place(Rank::Finding).or_else(|| error().flatten()).or_else(|| place(Rank::Mention))
+        };
+        in_part(decisive, lines.len()).or_else(|| in_part(0, decisive))
+    }
+
+    fn line(lines: &'a [String], line: usize) -> Option<Self> {
+        Some(Self { line, is_all_of_it: true, what: What::Line(lines.get(line)?) })
+    }
+
+    fn place(lines: &'a [String], places: &[&'a Found], most: &Rank) -> Option<Self> {
+        let line_of = |found: &Found| lines.get(found.line).map_or("", |line| line.trim());
+        let ranked = places.iter().enumerate().map(|(at, found)| (Rank::of(line_of(found), &found.named), at));
+        let (_, mut at) = ranked.min().filter(|(rank, _)| rank <= most)?;
+        // Of a traceback's frames the last one is where it happened.
+        let is_frame = |found: &Found| line_of(found).starts_with("File \"");
+        while let (Some(here), Some(next)) = (places.get(at), places.get(at + 1))
+            && is_frame(here)
+            && is_frame(next)
+            && here.named.message == next.named.message
+        {
+            at += 1;
+        }
+        let found = *places.get(at)?;
+        let message = &found.named.message;
+        let is_all_of_it = !message.is_empty() && line_of(found).ends_with(message.as_str());
+        Some(Self { line: found.line, is_all_of_it, what: What::Place(&found.named) })
+    }
+
+    fn text(&self, root: &Path) -> String {
+        match self.what {
+            What::Line(line) => safe::cut(line.trim()),
+            What::Place(named) => named.text(root),
+        }
+    }
+}
+
+impl Named {
+    /// `src/cart.rs:7:16 cannot find type u3`: relative to the workspace, one-based as tools write it.
+    pub fn text(&self, root: &Path) -> String {
+        let path = self.path.strip_prefix(root).unwrap_or(&self.path).display();
+        // A tool that says no column means the whole line.
+        let column = if self.column == 0 { String::new() } else { format!(":{}", self.column + 1) };
+        let text = format!("{path}:{}{column} {}", self.line + 1, without_level(&self.message));
+        safe::line(text.as_bytes())
+    }
+}
+
+impl Rank {
+    fn of(line: &str, named: &Named) -> Self {
+        let begins = |text: &str, words: &[&str]| {
+            let text = text.trim_start_matches("::").to_lowercase();
+            words.iter().any(|word| text.starts_with(word))
+        };
+        let remarks = ["warning", "note", "help", "info", "hint"];
+        if begins(&named.message, &remarks) || begins(line, &["::warning", "::notice", "warning", "note", "help"]) {
+            Self::Remark
+        } else if speaks_of_an_error(&named.message) || speaks_of_an_error(line) {
+            Self::Error
+        } else if line.split(':').next().is_some_and(|path| named.path.ends_with(path)) {
+            Self::Finding
+        } else {
+            Self::Mention
+        }
+    }
+}
+
+/// Does it say that something went wrong?
+fn speaks_of_an_error(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    let begins =
+        ["error", "fatal", "panic", "exception", "failed", "failure", "fail:", "cannot ", "expected ", "::error"];
+    // `ValueError: ...`, `thread 'main' panicked at ...`, `x.c:3:5: error: ...`.
+    let holds = ["error: ", "error[", "error ts", "exception: ", " panicked at", "assertionerror"];
+    begins.iter().any(|word| text.starts_with(word)) || holds.iter().any(|word| text.contains(word))
+}
+
+/// A message without `error[E0412]: ` before it: that it is one is said already.
+fn without_level(message: &str) -> &str {
+    let Some((level, rest)) = message.split_once(": ") else { return message };
+    let name = level.split('[').next().unwrap_or(level);
+    let is_level = ["error", "fatal error", "fatal"].contains(&name.to_lowercase().as_str());
+    if is_level { rest } else { message }
+}
+
+/// Does a line only tell that something goes on?
+fn is_progress(line: &str) -> bool {
+    const DOES: [&str; 19] = [
+        "compiling",
+        "checking",
+        "building",
+        "downloading",
+        "downloaded",
+        "fetching",
+        "updating",
+        "locking",
+        "resolving",
+        "installing",
+        "unpacking",
+        "linking",
+        "collecting",
+        "blocking",
+        "finished",
+        "running",
+        "fresh",
+        "adding",
+        "reading",
+    ];
+    let text = line.trim();
+    let first = text.split([' ', ':', '.', '\u{2026}']).next().unwrap_or_default().to_lowercase();
+    if DOES.contains(&first.as_str()) {
+        return true;
+    }
+    let is_part_of_a_bar = |char: char| {
+        char.is_ascii_digit()
+            || char.is_whitespace()
+            || "[](){}<>|/%.,:-=#*_\u{2026}".contains(char)
+            || ('\u{2500}'..='\u{259f}').contains(&char)
+            || ('\u{2800}'..='\u{28ff}').contains(&char)
+    };
+    let is_spun = text.starts_with(|char| ('\u{2800}'..='\u{28ff}').contains(&char));
+    let percents = text.trim_start_matches(|char: char| char.is_ascii_digit() || char == '[' || char == ' ');
+    let is_percentage = percents.len() < text.len() && percents.starts_with('%');
+    is_spun || is_percentage || text.chars().all(is_part_of_a_bar)
 }
 
 /// A place as the output spells it: the path may be anything.
@@ -122,8 +325,9 @@ impl Spoken<'_> {
     }
 }
 
-/// The place that a line names. `before` is the line above: rustc writes its message there.
-fn spoken<'a>(line: &'a str, before: &str) -> Option<Spoken<'a>> {
+/// The place that a line names. `before` is the line above: rustc writes its message there. `after` are those below: there
+/// stand the message of a panic, and what a traceback ends with.
+fn spoken<'a>(line: &'a str, before: &str, after: &[String]) -> Option<Spoken<'a>> {
     let trimmed = line.trim();
     let levels = ["::error ", "::warning ", "::notice "];
     if let Some(rest) = levels.iter().find_map(|level| trimmed.strip_prefix(level)) {
@@ -136,9 +340,17 @@ fn spoken<'a>(line: &'a str, before: &str) -> Option<Spoken<'a>> {
     if let Some(rest) = trimmed.strip_prefix("File \"") {
         let (path, rest) = rest.split_once("\", line ")?;
         let (line, _) = leading_number(rest)?;
-        return Some(Spoken { paths: vec![path], line, column: 1, message: trimmed.to_string() });
+        let is_exception = |line: &&String| !line.is_empty() && !line.starts_with(' ');
+        let message = after.iter().take(FURTHEST).find(is_exception).map_or(trimmed, |line| line.trim());
+        return Some(Spoken { paths: vec![path], line, column: 1, message: message.to_string() });
     }
     let (path, line, column, message) = numbered(trimmed)?;
+    let message = match message.trim_matches([')', ',']) {
+        "" if trimmed.ends_with(':') => after.first().map_or("", |line| line.trim()),
+        // A frame of a stack: what happened stands above it.
+        "" if trimmed.starts_with("at ") => before.trim(),
+        _ => message,
+    };
     // A path may have spaces; a remark may stand before one. The file system tells which it is.
     let last_word = path.rsplit([' ', '\t', '(', '"', '\'']).next().unwrap_or(path);
     Some(Spoken { paths: vec![path, last_word], line, column, message: message.to_string() })
@@ -160,6 +372,9 @@ fn annotation(rest: &str) -> Option<Spoken<'_>> {
 
 /// `path:line:column: message`, the column and the message optional.
 fn numbered(text: &str) -> Option<(&str, u32, u32, &str)> {
+    if let Some(found) = in_brackets(text) {
+        return Some(found);
+    }
     let mut from = 0;
     while let Some(colon) = text.get(from..)?.find(':').map(|at| from + at) {
         let (path, rest) = (text.get(..colon)?, text.get(colon + 1..)?);
@@ -170,6 +385,14 @@ fn numbered(text: &str) -> Option<(&str, u32, u32, &str)> {
         from = colon + 1;
     }
     None
+}
+
+/// `path(line,column): message`, as the TypeScript compiler writes it.
+fn in_brackets(text: &str) -> Option<(&str, u32, u32, &str)> {
+    let (path, rest) = text.split_once('(').filter(|(path, _)| !path.is_empty() && !path.contains(' '))?;
+    let (line, rest) = leading_number(rest)?;
+    let (column, rest) = leading_number(rest.strip_prefix(',')?)?;
+    Some((path, line, column, rest.strip_prefix("): ")?.trim()))
 }
 
 fn leading_number(text: &str) -> Option<(u32, &str)> {
@@ -249,8 +472,67 @@ mod tests {
         let excerpt = excerpt(&log, folder.path()).unwrap();
         assert_eq!(excerpt.last_lines.len(), LAST_LINES);
         assert_eq!(excerpt.last_lines.last().unwrap(), "bold");
-        assert_eq!(excerpt.last_lines.get(LAST_LINES - 2).unwrap(), "100 %");
-        assert_eq!(excerpt.log_lines, (39_992, 40_002));
+        assert_eq!(excerpt.last_lines.get(LAST_LINES - 2).unwrap(), "filler line", "a percentage is progress");
+        assert_eq!(excerpt.log_lines, (39_991, 40_002));
+    }
+
+    fn told(output: &str) -> (String, Vec<String>) {
+        let (_folder, root) = workspace();
+        let excerpt = Excerpt::of(output, 0, &root);
+        (excerpt.cause.unwrap_or_default(), excerpt.last_lines)
+    }
+
+    #[test]
+    fn the_cause_is_the_place_and_the_message_that_the_output_names() {
+        let cargo = "   Compiling a v0.1.0\nwarning: unused import\n --> src/a.rs:1:5\n\nerror[E0412]: cannot find type `u3`\n \
+                     --> src/a.rs:7:16\n  |\nerror: could not compile `a`\n";
+        assert_eq!(told(cargo).0, "src/a.rs:7:16 cannot find type `u3`");
+        assert_eq!(
+            told("compiling\nsrc/a.rs:2:5: this is wrong\nthe end"),
+            ("src/a.rs:2:5 this is wrong".into(), vec!["the end".into()])
+        );
+        assert_eq!(told("src/a.rs:2: error: bad\n").0, "src/a.rs:2 bad", "no column is made up");
+        assert_eq!(
+            told("src/a.rs(3,7): error TS2304: Cannot find name 'x'.").0,
+            "src/a.rs:3:7 error TS2304: Cannot find name 'x'."
+        );
+        let panic =
+            "thread 'a' panicked at src/a.rs:9:3:\nassertion failed: one == two\nnote: run with RUST_BACKTRACE=1\n";
+        assert_eq!(told(panic).0, "src/a.rs:9:3 assertion failed: one == two");
+        let traceback = "Traceback (most recent call last):\n  File \"src/a.rs\", line 3, in main\n    f()\n  \
+                         File \"src/with space/b.py\", line 12, in f\n    g()\nValueError: no such thing\n";
+        assert_eq!(told(traceback).0, "src/with space/b.py:12 ValueError: no such thing");
+        let stack = "TypeError: x is not a function\n    at Object.<anonymous> (src/a.rs:3:5)\n";
+        assert_eq!(told(stack).0, "src/a.rs:3:5 TypeError: x is not a function");
+    }
+
+    #[test]
+    fn what_verifies_the_work_decides_over_what_came_before() {
+        let mended = format!(
+            "src/a.rs:1:2: error: mended since\n{VERIFY_HEADER}cargo test]\nsrc/a.rs:5:6: error: still wrong\n"
+        );
+        assert_eq!(told(&mended).0, "src/a.rs:5:6 still wrong");
+        let silent = format!("src/a.rs:1:2: error: mended since\n{VERIFY_HEADER}true]\nERROR: coverage is too low\n");
+        assert_eq!(told(&silent).0, "ERROR: coverage is too low");
+    }
+
+    #[test]
+    fn without_a_place_the_first_line_that_speaks_of_an_error_is_the_cause() {
+        assert_eq!(told("Reading\nError: no credit left\nbye\n"), ("Error: no credit left".into(), vec!["bye".into()]));
+        assert_eq!(
+            told("looked at src/a.rs:3\nfatal: not a repository").0,
+            "fatal: not a repository",
+            "a mention is no cause"
+        );
+        assert_eq!(told("warning: unused\n --> src/a.rs:3:1\n").0, "", "nor is a warning");
+        assert_eq!(told("all is well\n"), (String::new(), vec!["all is well".into()]));
+    }
+
+    #[test]
+    fn progress_is_told_only_where_there_is_nothing_else() {
+        let progress = "   Compiling a v0.1.0\n 45% |####    | 3/7\n[=====>   ] 12/40\n\u{2819} working\n....\n";
+        assert_eq!(told(&format!("{progress}it broke\n{progress}")).1, ["it broke"]);
+        assert_eq!(told(progress).1.len(), 5);
     }
 
     #[test]

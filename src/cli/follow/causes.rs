@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::agent::{self, Named};
+use crate::agent;
 use crate::run::{Outcome, TaskState, TaskView, View};
 
 /// How many last lines of a log are shown.
@@ -26,19 +26,15 @@ fn cause(task: &TaskView, root: &str) -> Vec<String> {
     // A log that cannot be read, or says nothing, has nothing to show; the summary names it all the same.
     let log = task.log.as_ref().map(|log| root.join(log));
     let excerpt = log.and_then(|log| agent::excerpt(&log, root).ok()).unwrap_or_default();
-    let places = excerpt.places.iter().take(PLACES).map(|named| place(named, root));
+    let places = excerpt.places.iter().map(|named| named.text(root));
+    let others = places.filter(|place| excerpt.cause.as_ref() != Some(place)).take(PLACES);
+    let others = others.map(|place| format!("  \u{2192} {}", place.trim_end()));
     let said: Vec<&String> = excerpt.last_lines.iter().filter(|line| !line.trim().is_empty()).collect();
     let last = said.iter().skip(said.len().saturating_sub(LINES)).map(|line| format!("    {line}"));
-    let lines: Vec<String> = places.chain(last).collect();
-    if lines.is_empty() {
-        lines
-    } else {
-        std::iter::once(format!("why {} did not pass:", task.id)).chain(lines).collect()
+    let lines: Vec<String> = others.chain(last).collect();
+    let cause = excerpt.cause.map(|cause| format!(" {cause}")).unwrap_or_default();
+    if lines.is_empty() && cause.is_empty() {
+        return lines;
     }
-}
-
-fn place(named: &Named, root: &Path) -> String {
-    let path = named.path.strip_prefix(root).unwrap_or(&named.path).display();
-    let line = format!("  → {path}:{}:{}: {}", named.line + 1, named.column + 1, named.message);
-    line.trim_end_matches([':', ' ']).to_owned()
+    std::iter::once(format!("why {} did not pass:{cause}", task.id)).chain(lines).collect()
 }

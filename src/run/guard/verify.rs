@@ -11,11 +11,9 @@ use super::attempt::{Attempt, Seen, StartError, start};
 use super::output::Output;
 use super::room::Room;
 use super::{Control, Ending, Job, Supervisor};
-use crate::agent::safe;
+use crate::agent::{VERIFY_HEADER, safe};
 use crate::workspace::Format;
 
-/// What stands in the log before a command's output; behind it stands the command.
-const HEADER: &str = "[feature-build: verify: ";
 /// How much of a failed verification an agent is told: what went wrong stands at its end.
 const FEEDBACK: u64 = 16 << 10;
 
@@ -35,7 +33,7 @@ pub(super) fn verify(job: &Job, control: &mut Control, supervisor: &Supervisor, 
 
 fn run(job: &Job, argv: &[String], name: &str, control: &mut Control, supervisor: &Supervisor, before: Seen) -> Seen {
     let Seen { ending: before, all_gone, mut log, mut timing } = before;
-    log.write(format!("\n{HEADER}{name}]\n").as_bytes());
+    log.write(format!("\n{VERIFY_HEADER}{name}]\n").as_bytes());
     let mut room = Room::new(job, supervisor);
     let started = loop {
         match start(job, argv, Stdio::null()) {
@@ -110,7 +108,7 @@ pub(super) fn feedback(log: &Path, beside: &Path) -> io::Result<File> {
     let mut end = Vec::new();
     log.take(FEEDBACK).read_to_end(&mut end)?;
     let end = String::from_utf8_lossy(&end);
-    let failed = end.rfind(HEADER).and_then(|at| end.get(at..)).unwrap_or(&end);
+    let failed = end.rfind(VERIFY_HEADER).and_then(|at| end.get(at..)).unwrap_or(&end);
 
     let path = beside.with_extension("feedback");
     let mut file = private::options().read(true).write(true).create(true).truncate(true).open(&path)?;
