@@ -107,7 +107,7 @@ impl Runs {
 }
 
 fn is_left(feature: &Feature) -> bool {
-    feature.tasks().any(|task| !matches!(task.state, State::Done | State::Dropped | State::Halted))
+    feature.progress().is_open()
 }
 
 fn feature_json(feature: &Feature, runs: &Runs) -> format::Feature {

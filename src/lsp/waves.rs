@@ -10,7 +10,7 @@ use tower_lsp::ls_types::notification::Notification;
 
 use super::root::Root;
 use super::runs::Ended;
-use crate::plan::{Feature, PlannedTask, Wave};
+use crate::plan::{Feature, PlannedTask, Progress, Wave};
 use crate::run::{self, Outcome, RunId, RunPaths, RunState, RunSummary, View};
 use crate::task::Text;
 use crate::workspace::Index;
@@ -52,12 +52,44 @@ struct FeatureWaves {
     id: Box<str>,
     title: Box<str>,
     dialect: &'static str,
+    progress: ProgressNow,
     waves: Vec<WaveTasks>,
+}
+
+/// How far a feature or a wave is, as its plan tells.
+#[derive(Debug, Serialize)]
+struct ProgressNow {
+    /// All of it is done.
+    done: bool,
+    /// Something is left, for whomever.
+    open: bool,
+    /// A run would start something.
+    startable: bool,
+    /// `1/2 done · 1 needs a person`.
+    words: String,
+    needs_person: usize,
+    unrunnable: usize,
+    blocked: usize,
+}
+
+impl ProgressNow {
+    fn of(progress: &Progress, startable: bool) -> Self {
+        Self {
+            done: progress.is_done(),
+            open: progress.is_open(),
+            startable,
+            words: progress.words(),
+            needs_person: progress.needs_person,
+            unrunnable: progress.unrunnable,
+            blocked: progress.blocked,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
 struct WaveTasks {
     wave: Option<String>,
+    progress: ProgressNow,
     /// How long what is still to be done of it will probably take.
     estimate_ms: Option<u64>,
     tasks: Vec<TaskNow>,
@@ -144,19 +176,26 @@ impl Asked {
 }
 
 fn feature_now(feature: &Feature, root: &Root, max_parallel: u32) -> FeatureWaves {
+    let of_waves = feature.progress_of_waves();
+    // Tasks outside every wave run only one by one.
+    let startable = |wave: &Wave, progress: &Progress| wave.label.is_some() && progress.ready > 0;
+    let waves = feature.waves.iter().zip(&of_waves);
     FeatureWaves {
         id: feature.id.clone(),
         title: feature.title.clone(),
         dialect: feature.dialect.as_str(),
-        waves: feature.waves.iter().map(|wave| wave_now(&feature.id, wave, root, max_parallel)).collect(),
-    }
-}
-
-fn wave_now(feature: &str, wave: &Wave, root: &Root, max_parallel: u32) -> WaveTasks {
-    WaveTasks {
-        wave: wave.label.as_ref().map(ToString::to_string),
-        estimate_ms: root.runs.durations().of_wave(feature, wave, max_parallel),
-        tasks: wave.tasks.iter().map(|task| task_now(feature, task, root)).collect(),
+        progress: ProgressNow::of(
+            &of_waves.iter().copied().sum(),
+            waves.clone().any(|(wave, progress)| startable(wave, progress)),
+        ),
+        waves: waves
+            .map(|(wave, progress)| WaveTasks {
+                wave: wave.label.as_ref().map(ToString::to_string),
+                progress: ProgressNow::of(progress, startable(wave, progress)),
+                estimate_ms: root.runs.durations().of_wave(&feature.id, wave, max_parallel),
+                tasks: wave.tasks.iter().map(|task| task_now(&feature.id, task, root)).collect(),
+            })
+            .collect(),
     }
 }
 

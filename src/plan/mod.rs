@@ -10,6 +10,7 @@ mod graph;
 mod names;
 mod nearest;
 mod planned;
+mod progress;
 mod select;
 mod tables;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 pub use catalog::{Catalog, Replanned};
 pub use nearest::{KnownIds, UnknownId};
 pub use planned::PlannedTask;
+pub use progress::Progress;
 pub use select::{
     Asked, Include, Schedule, ScheduledTask, ScheduledWave, SelectError, Selection, Skipped, feature_named, select,
 };

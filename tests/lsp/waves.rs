@@ -34,6 +34,8 @@ fn waves_are_told_with_their_tasks_and_last_attempts() {
     assert_eq!(root["configured"], true);
     let feature = &root["features"][0];
     assert_eq!((&feature["id"], &feature["dialect"]), (&json!("FEAT-1"), &json!("guardkit")));
+    assert_eq!(feature["progress"]["words"], "0/2 done");
+    assert_eq!(feature["waves"][1]["progress"]["startable"], false, "it waits");
     let task = &feature["waves"][0]["tasks"][0];
     assert_eq!((&task["id"], &task["state"]), (&json!("TASK-A-001"), &json!("ready")));
     assert_eq!((&task["file"], &task["estimated_minutes"]), (&json!(file), &json!(15.0)));
@@ -97,5 +99,27 @@ fn a_client_that_does_not_ask_for_events_is_not_told_of_changes() {
     );
     editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("wave 7")));
     assert!(!editor.heard().iter().any(|message| message["method"] == "featureBuild/wavesChanged"));
+    editor.quit();
+}
+
+/// Nobody may take a feature for done in which something is left for a person.
+#[test]
+fn a_wave_with_a_task_for_a_person_is_not_done() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    workspace.task("TASK-A-001", 1, "");
+    workspace.task("TASK-A-002", 1, "implementation_mode: manual\n");
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({ "events": true }));
+    let progress = |answer: &Value| answer["roots"][0]["features"][0]["waves"][0]["progress"].clone();
+    let answer = waves_until(&mut editor, &json!({}), |answer| progress(answer).is_object());
+    assert_eq!(progress(&answer)["words"], "0/2 done \u{b7} 1 needs a person");
+    editor.command("featureBuild/runWave", workspace.target(json!({ "wave": "1" })));
+    let answer =
+        waves_until(&mut editor, &json!({}), |answer| progress(answer)["words"] == "1/2 done \u{b7} 1 needs a person");
+    let progress = progress(&answer);
+    assert_eq!(
+        (&progress["done"], &progress["open"], &progress["startable"]),
+        (&json!(false), &json!(true), &json!(false))
+    );
+    assert_eq!(answer["roots"][0]["features"][0]["progress"]["done"], false);
     editor.quit();
 }

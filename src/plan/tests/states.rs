@@ -201,3 +201,23 @@ fn features_that_go_by_one_name_keep_ids_of_their_own() {
     assert_eq!(ids(&catalog), ["F", "F@tasks/backlog/f/F.md"]);
     assert_eq!(replanned.features, ["F", "F@own"].map(Into::into).into());
 }
+
+#[test]
+fn a_wave_is_done_only_when_all_of_it_is() {
+    let progress = |tasks: Vec<Task>| {
+        let catalog = catalog(tasks);
+        let feature = catalog.features().next().unwrap().clone();
+        let progress = feature.progress();
+        (progress.words(), progress.is_done(), progress.is_open())
+    };
+    let open = |words: &str| (words.to_owned(), false, true);
+    assert_eq!(progress(vec![task("A").done(), task("B").done()]), ("2/2 done".into(), true, false));
+    assert_eq!(progress(vec![task("A").done(), task("B")]), open("1/2 done"));
+    assert_eq!(progress(vec![task("A").done(), task("P").person()]), open("1/2 done \u{b7} 1 needs a person"));
+    assert_eq!(progress(vec![task("A").done(), task("B").after(&["nobody"])]), open("1/2 done \u{b7} 1 cannot run"));
+    assert_eq!(progress(vec![task("A").done(), task("B").dropped()]), ("1/1 done".into(), true, false));
+    assert_eq!(progress(vec![task("A").dropped()]), ("dropped".into(), false, false));
+    let behind =
+        [task("P").person(), task("A").after(&["B"]), task("B").after(&["P"]), task("C").after(&["D"]), task("D")];
+    assert_eq!(progress(behind.into()), open("0/5 done \u{b7} 1 needs a person \u{b7} 2 blocked"));
+}
