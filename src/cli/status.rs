@@ -265,7 +265,11 @@ fn lines(run: &Shown) -> Vec<String> {
     let feature = words::feature_name(&summary.feature, &summary.title);
     let left = remaining_ms.map(|left| format!(", {} left", run::about(left))).unwrap_or_default();
     let how = match (summary.state, summary.wall_ms) {
-        (RunState::Running, _) => format!("running, {}/{} done{left}", view.done(), view.tasks().count()),
+        (RunState::Running, _) => {
+            let tally = view.tally();
+            let rest = tally.rest().into_iter().map(|what| format!(", {what}")).collect::<String>();
+            format!("running, {}/{} done{rest}{left}", tally.done, tally.total)
+        }
         (RunState::Died, _) if *is_closed => {
             format!(
                 "it cannot go on, its workspace was moved or copied; `feature-build cancel {}` ends it",

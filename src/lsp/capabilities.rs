@@ -35,6 +35,10 @@ pub(super) struct Abilities {
     pub(super) message_requests: bool,
     /// The server tells by a message that a run failed: not where the client does so itself.
     pub(super) failure_messages: bool,
+    /// The server shows a run's progress by the protocol: not where the client shows it itself.
+    pub(super) run_progress: bool,
+    /// It shows logs itself, as text without control sequences, under URIs of a scheme of their own.
+    pub(super) shows_logs: bool,
     /// It wants every event of every run.
     pub(super) events: bool,
 }
@@ -46,13 +50,22 @@ struct Wishes {
     events: bool,
     interactive_messages: bool,
     failure_messages: bool,
+    run_progress: bool,
+    logs: bool,
     /// A client that lets its owner answer requests, but not say so among its abilities, as lsp-mode.
     show_document: bool,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { events: false, interactive_messages: false, failure_messages: true, show_document: false }
+        Self {
+            events: false,
+            interactive_messages: false,
+            failure_messages: true,
+            run_progress: true,
+            logs: false,
+            show_document: false,
+        }
     }
 }
 
@@ -83,6 +96,8 @@ impl Abilities {
             interactive_messages: wishes.interactive_messages && message_actions.is_some(),
             message_requests: message_actions.is_some(),
             failure_messages: wishes.failure_messages,
+            run_progress: wishes.run_progress,
+            shows_logs: wishes.logs,
             events: wishes.events,
         }
     }

@@ -48,6 +48,9 @@ pub(super) struct Target {
     /// task's latest attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<TaskId>,
+    /// A lens was clicked: one that has only just come to stand where the mouse was ends nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) lens: bool,
 }
 
 /// The answer to a command that starts a run: it comes at once, what happens next arrives as progress, diagnostics
@@ -92,8 +95,9 @@ impl Target {
             return Err(format!("a command takes one object as argument, not {} arguments", arguments.len()));
         }
         let argument = arguments.pop().unwrap_or_default();
-        let target: Self = serde_json::from_value(argument)
-            .map_err(|error| format!("a command's argument is {{root, feature, wave, task, level, run}}: {error}"))?;
+        let target: Self = serde_json::from_value(argument).map_err(|error| {
+            format!("a command's argument is {{root, feature, wave, task, level, run, lens}}: {error}")
+        })?;
         if target.root.is_empty() {
             Err("a command's argument names the root of its workspace".into())
         } else {
@@ -157,7 +161,9 @@ mod tests {
     #[test]
     fn a_wrong_argument_is_told() {
         assert!(Target::of(vec![]).unwrap_err().contains("one object"));
-        assert!(Target::of(vec![json!({"root": 3})]).unwrap_err().contains("{root, feature, wave, task, level, run}"));
+        assert!(
+            Target::of(vec![json!({"root": 3})]).unwrap_err().contains("{root, feature, wave, task, level, run, lens}")
+        );
         assert!(Target::of(vec![json!({})]).unwrap_err().contains("root"));
         let target = Target::of(vec![json!({"root": "file:///w", "feature": "F", "wave": "1"})]).unwrap();
         assert_eq!(target.words(), "wave 1 of F");

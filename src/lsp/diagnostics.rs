@@ -10,7 +10,7 @@ use tower_lsp::ls_types::{
     Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, NumberOrString, Position, Range, Uri,
 };
 
-use super::proto::{Encoding, LineTable, uri_of};
+use super::proto::{Encoding, LineTable, uri_of, uri_of_log};
 use super::runs::{Ended, RunBook};
 use crate::agent::safe;
 use crate::plan::PlannedTask;
@@ -39,6 +39,8 @@ pub(super) struct Sources<'a> {
     pub(super) nearest: &'a HashMap<Box<str>, Box<str>>,
     /// What a column counts.
     pub(super) encoding: Encoding,
+    /// The client makes texts of logs itself.
+    pub(super) client_shows_logs: bool,
 }
 
 impl Sources<'_> {
@@ -72,7 +74,7 @@ impl Sources<'_> {
     fn failure(&self, file: &Path) -> Option<(&PlannedTask, &Ended)> {
         let feature = self.index.feature_of(file)?;
         let task = feature.waves.iter().flat_map(|wave| &wave.tasks).find(|task| *task.file == *file)?;
-        let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome != Outcome::Passed || ended.flaky)?;
+        let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome.is_failure() || ended.flaky)?;
         Some((task, ended))
     }
 
@@ -108,7 +110,7 @@ impl Sources<'_> {
             code: Some(NumberOrString::String(NOT_PASSED.into())),
             source: Some(SOURCE.into()),
             message: safe::text(failure_message(&task.id, ended).as_bytes()),
-            related_information: some(failure_places(ended)),
+            related_information: some(failure_places(ended, self.client_shows_logs)),
             ..Diagnostic::default()
         }
     }
@@ -128,24 +130,24 @@ impl Sources<'_> {
     }
 }
 
-/// The outcome, the reason where the exit code does not say it, the last lines of the output.
+/// The cause, where the output names one; the outcome, with the reason where the exit code does not say it; the last lines of
+/// the output.
 fn failure_message(task: &str, ended: &Ended) -> String {
-    let mut message = format!("{task} {}", ended.words());
+    let mut outcome = format!("{task} {}", ended.words());
     // A reason that says nothing but the outcome once more is none.
     let reason = ended.reason.as_ref().filter(|reason| *reason != ended.outcome.as_str());
     if let Some(reason) = reason.filter(|_| ended.exit_code.is_none()) {
-        message.push_str(": ");
-        message.push_str(reason);
+        outcome.push_str(": ");
+        outcome.push_str(reason);
     }
-    for line in ended.excerpt.iter().flat_map(|excerpt| &excerpt.last_lines) {
-        message.push('\n');
-        message.push_str(line);
-    }
-    message
+    let excerpt = ended.excerpt.as_deref();
+    let cause = excerpt.and_then(|excerpt| excerpt.cause.clone());
+    let rest = excerpt.into_iter().flat_map(|excerpt| &excerpt.last_lines).cloned();
+    cause.into_iter().chain([outcome]).chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 /// The end of the log, then every place in the workspace that it names.
-fn failure_places(ended: &Ended) -> Vec<DiagnosticRelatedInformation> {
+fn failure_places(ended: &Ended, client_shows_logs: bool) -> Vec<DiagnosticRelatedInformation> {
     let (Some(log), Some(excerpt)) = (&ended.log, &ended.excerpt) else { return Vec::new() };
     let (first, behind) = excerpt.log_lines;
     let at = |line, character| Position { line, character };
@@ -154,11 +156,11 @@ fn failure_places(ended: &Ended) -> Vec<DiagnosticRelatedInformation> {
         // Tools do not say what their columns count: a range without width claims no more than the place.
         let start = at(place.line, place.column);
         let message = if place.message.is_empty() { "named in the output" } else { &place.message };
-        (place.path.as_path(), Range { start, end: start }, message)
+        (uri_of(&place.path), Range { start, end: start }, message)
     });
-    let all = [(log.as_path(), end_of_log, "the end of its log")].into_iter().chain(named);
-    let information = |(path, range, message): (&Path, Range, &str)| {
-        let location = Location { uri: uri_of(path)?, range };
+    let all = [(uri_of_log(log, client_shows_logs), end_of_log, "the end of its log")].into_iter().chain(named);
+    let information = |(uri, range, message): (Option<Uri>, Range, &str)| {
+        let location = Location { uri: uri?, range };
         Some(DiagnosticRelatedInformation { location, message: safe::text(message.as_bytes()) })
     };
     all.filter_map(information).collect()

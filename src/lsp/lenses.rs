@@ -6,8 +6,8 @@ use super::commands::{Command, Target};
 use super::proto::duration;
 use super::runs::RunBook;
 use crate::plan::{self, Feature, PlannedTask, State, Wave};
-use crate::run::{Level, Outcome, TaskState};
-use crate::task::Span;
+use crate::run::{Level, Outcome, Tally, TaskState};
+use crate::task::{Span, WaveLabel};
 use crate::workspace::Index;
 
 /// One thing that can be clicked.
@@ -46,7 +46,14 @@ impl About {
     /// With the root: a command's argument.
     pub(super) fn at(&self, root: String) -> Target {
         let Self { feature, wave, task, level } = self.clone();
-        Target { root, feature: Some(feature).filter(|feature| !feature.is_empty()), wave, task, level, run: None }
+        Target {
+            root,
+            feature: Some(feature).filter(|feature| !feature.is_empty()),
+            wave,
+            task,
+            level,
+            ..Target::default()
+        }
     }
 }
 
@@ -57,7 +64,7 @@ pub(super) fn offers(index: &Index, runs: &RunBook, file: &Path) -> Offers {
         feature.waves.iter().find_map(|wave| Some((wave, wave.tasks.iter().find(|task| *task.file == *file)?)));
     let Some((wave, task)) = planned else { return Offers::default() };
     let mut offers = Vec::new();
-    offers.extend(of_wave(feature, wave, runs));
+    offers.extend(of_wave(feature, wave, task, runs));
     offers.extend(of_later_waves(feature, wave, runs));
     offers.extend(of_task(feature, task, runs));
     offers.extend(of_last_attempt(feature, task, runs));
@@ -67,33 +74,36 @@ pub(super) fn offers(index: &Index, runs: &RunBook, file: &Path) -> Offers {
     Offers { anchor: task.anchor(), offers }
 }
 
-/// `▶ Run wave 1 (3 tasks)`, or `⏳ 2/3 done · Cancel` while something of it runs.
-fn of_wave(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
-    let label = wave.label.as_ref()?.as_str();
+/// `▶ Run wave 1 (3 tasks)`; while something of it runs `⏳ 2/3 done`, which shows its output, and `Cancel`.
+fn of_wave(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &RunBook) -> Vec<Offer> {
+    let Some(label) = wave.label.as_ref().map(WaveLabel::as_str) else { return Vec::new() };
     let target = About { feature: feature.id.to_string(), wave: Some(label.to_string()), ..About::default() };
-    if let Some((done, total)) = runs.wave_progress(&feature.id, label) {
+    if let Some(tally) = runs.wave_tally(&feature.id, label) {
         let end = End::after(runs.cancelling(&feature.id, label));
-        return Some(Offer {
-            lens: Some(end.lens_of_wave(done, total)),
-            action: format!("{}: wave {label} ({done}/{total} done)", end.word()),
-            command: Command::Cancel,
-            target: About { level: Some(end.level), ..target },
-        });
+        let counted = format!("{}/{} done", tally.done, tally.total);
+        let status = Offer {
+            lens: Some(end.status_of_wave(&tally)),
+            action: format!("Show the output of wave {label} ({counted})"),
+            command: Command::OpenLog,
+            // This file's own output, where there is some: else another one's of the wave.
+            target: About { task: Some(task.id.to_string()), ..target.clone() },
+        };
+        return end.with(status, "", format!("wave {label} ({counted})"), target);
     }
     let tasks = match startable(feature, &target, Command::RunWave) {
-        0 => return None,
+        0 => return Vec::new(),
         1 => "1 task".to_string(),
         several => format!("{several} tasks"),
     };
-    Some(Offer {
+    vec![Offer {
         lens: Some(format!("\u{25b6} Run wave {label} ({tasks})")),
         action: format!("Run wave {label} ({tasks})"),
         command: Command::RunWave,
         target,
-    })
+    }]
 }
 
-/// What a click on something in progress does next: the level only goes up.
+/// How something in progress can be ended next: the level only goes up.
 struct End {
     level: Level,
     /// What is being done to it already.
@@ -111,26 +121,33 @@ impl End {
         if self.level == Level::Kill { "Kill" } else { "Cancel" }
     }
 
-    /// ` · Cancel task`; nothing where all that can be done is being done.
-    fn click(&self, what: &str) -> String {
-        if self.last { String::new() } else { format!(" \u{b7} {}{what}", self.word()) }
+    /// The status, which ends nothing, and behind it what does: `Cancel`, then `Kill`, then nothing.
+    fn with(&self, status: Offer, what: &str, named: String, target: About) -> Vec<Offer> {
+        let end = Offer {
+            lens: Some(format!("{}{what}", self.word())),
+            action: format!("{}: {named}", self.word()),
+            command: Command::Cancel,
+            target: About { level: Some(self.level), ..target },
+        };
+        [status].into_iter().chain((!self.last).then_some(end)).collect()
     }
 
-    /// `⏳ 2/3 done · Cancel`, `⏳ 2/3 done, terminating… · Kill`, `⏳ 2/3 done, killing…`.
-    fn lens_of_wave(&self, done: usize, total: usize) -> String {
+    /// `⏳ 2/3 done`, `⏳ 1/3 done, 1 failed, terminating…`.
+    fn status_of_wave(&self, tally: &Tally) -> String {
+        let rest = tally.rest().into_iter().map(|what| format!(", {what}")).collect::<String>();
         let doing = self.doing.map(|doing| format!(", {doing}\u{2026}")).unwrap_or_default();
-        format!("\u{23f3} {done}/{total} done{doing}{}", self.click(""))
+        format!("\u{23f3} {}/{} done{rest}{doing}", tally.done, tally.total)
     }
 
-    /// `⏳ running · Cancel task`, `⏳ terminating… · Kill task`, `⏳ killing…`.
-    fn lens_of_task(&self, state: &TaskState) -> String {
+    /// `⏳ running`, `⏳ terminating…`, `⏳ killing…`.
+    fn status_of_task(&self, state: &TaskState) -> String {
         let state = match state {
             TaskState::Running { .. } => "running",
             TaskState::Retrying { .. } => "tries again",
             TaskState::Pending | TaskState::Finished { .. } => "waits",
         };
         let now = self.doing.map_or_else(|| state.to_string(), |doing| format!("{doing}\u{2026}"));
-        format!("\u{23f3} {now}{}", self.click(" task"))
+        format!("\u{23f3} {now}")
     }
 }
 
@@ -150,27 +167,31 @@ fn of_later_waves(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offe
     })
 }
 
-/// `▶ Run task`, where it would start now; in a run, inside and outside of its wave, the way to end this task alone.
-fn of_task(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Option<Offer> {
+/// `▶ Run task`, where it would start now; in a run `⏳ running`, which shows its output, and the way to end it alone.
+fn of_task(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Vec<Offer> {
     let target = About { feature: feature.id.to_string(), task: Some(task.id.to_string()), ..About::default() };
     if let Some((run, view)) = runs.live_task(&task.id) {
         let end = End::after(runs.ending(run, view));
-        return Some(Offer {
-            lens: Some(end.lens_of_task(&view.state)),
-            action: format!("{}: {}", end.word(), task.id),
-            command: Command::Cancel,
-            target: About { level: Some(end.level), ..target },
-        });
+        let status = Offer {
+            lens: Some(end.status_of_task(&view.state)),
+            action: format!("Show the output of {}", task.id),
+            command: Command::OpenLog,
+            target: target.clone(),
+        };
+        return end.with(status, " task", task.id.to_string(), target);
     }
-    (startable(feature, &target, Command::RunTask) > 0).then(|| Offer {
+    if startable(feature, &target, Command::RunTask) == 0 {
+        return Vec::new();
+    }
+    vec![Offer {
         lens: Some("\u{25b6} Run task".into()),
         action: format!("Run task {}", task.id),
         command: Command::RunTask,
         target,
-    })
+    }]
 }
 
-/// `✓ passed in 12 m 03 s`, `✗ failed (exit 3) · Open log`.
+/// `✓ passed in 12 m 03 s`, `✗ failed (exit 3) · Open log`, `■ cancelled · Open log`.
 fn of_last_attempt(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Option<Offer> {
     if runs.live_task(&task.id).is_some() {
         return None;
@@ -179,8 +200,12 @@ fn of_last_attempt(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Opt
     let lens = match ended.outcome {
         Outcome::Passed if ended.flaky => format!("\u{2713} passed in {}, flaky", duration(ended.duration_ms)),
         Outcome::Passed => format!("\u{2713} passed in {}", duration(ended.duration_ms)),
-        _ if ended.log.is_some() => format!("\u{2717} {} \u{b7} Open log", ended.words()),
-        _ => format!("\u{2717} {}", ended.words()),
+        outcome => {
+            // What the user ended is no failure.
+            let sign = if outcome.is_failure() { '\u{2717}' } else { '\u{25a0}' };
+            let open = ended.log.as_ref().map_or("", |_| " \u{b7} Open log");
+            format!("{sign} {}{open}", ended.words())
+        }
     };
     Some(Offer {
         lens: Some(lens),
@@ -193,7 +218,7 @@ fn of_last_attempt(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Opt
 /// `↻ Re-run 1 failed`, where nothing of the wave runs.
 fn of_failures(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offer> {
     let label = wave.label.as_ref().map(|label| label.as_str().to_string());
-    if label.as_ref().is_some_and(|label| runs.wave_progress(&feature.id, label).is_some()) {
+    if label.as_ref().is_some_and(|label| runs.wave_tally(&feature.id, label).is_some()) {
         return None;
     }
     let failed = wave.tasks.iter().filter(|task| can_rerun(task, runs)).count();
@@ -231,9 +256,9 @@ fn of_workspace(index: &Index) -> Option<Offer> {
     })
 }
 
-/// Did its latest attempt not pass, and may it run again?
+/// Did its latest attempt fail, and may it run again? What was cancelled runs with the rest of its wave.
 pub(super) fn can_rerun(task: &PlannedTask, runs: &RunBook) -> bool {
-    let failed = runs.ended(&task.id).is_some_and(|ended| ended.outcome != Outcome::Passed);
+    let failed = runs.ended(&task.id).is_some_and(|ended| ended.outcome.is_failure());
     let stands = matches!(task.state, State::Dropped | State::Halted | State::NeedsPerson(_) | State::Unrunnable(_));
     failed && !stands && task.runnable_id().is_some() && runs.live_task(&task.id).is_none()
 }

@@ -1,6 +1,7 @@
 //! The one loop that owns all state. Messages of the editor come over one channel in the order in which it spoke;
 //! what other threads and tasks bring comes over another, and waits while the editor speaks.
 
+mod cancel;
 mod init;
 mod requests;
 mod rerun;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch as latest};
 use tokio::time::Instant;
@@ -34,7 +36,7 @@ use super::documents::{Document, Documents};
 use super::lenses::{self, Offers};
 use super::plain::{self, Plain};
 use super::progress::{self, Shown};
-use super::proto::{path_of, uri_of};
+use super::proto::{path_of, uri_of, uri_of_log};
 use super::root::{self, Done, Lines, Nearest, Rest, Root, Slot, Work, shown_root};
 use super::runs::{Following, News};
 use super::tell;
@@ -42,10 +44,11 @@ use super::watch::{self, FileWatch};
 use super::waves::{self, Runs, Stale, Waves};
 use crate::agent::{self, CONFIG_FILE, Excerpt};
 use crate::plan::{self, Asked, Schedule, Selection};
-use crate::run::{self, Level, Outcome, Rerun, RunId, View};
+use crate::run::{self, Level, Rerun, RunId, View};
 use crate::task::{RelPath, Task, TaskId, WaveLabel};
 use crate::workspace::trust::{Standing, Store, Subject};
 use crate::workspace::{Changed, Index, find_root};
+use cancel::Ending;
 use requests::{Refusal, answer_nothing, fingerprint};
 use rerun::Asking;
 use texts::is_on_disk;
@@ -143,6 +146,8 @@ pub(super) enum Happening {
     TrustAnswered { root: PathBuf, again: Option<(Command, Target)> },
     /// What did not pass in a run was read.
     RerunRead { root: PathBuf, rerun: Result<Rerun, String>, asking: Asking },
+    /// The user was asked whether to end what has run for long.
+    EndAnswered { root: PathBuf, ending: Ending, yes: bool },
     /// The user chose who does the tasks, or did not.
     Chosen { root: PathBuf, result: Result<Option<String>, String> },
     /// The editor answered a refresh.
@@ -242,6 +247,8 @@ struct State {
     lenses_due: Option<Instant>,
     /// Roots whose user is being asked who does the tasks.
     choosing: HashSet<PathBuf>,
+    /// Runs, or tasks of them, that the user is being asked about before they are ended, and since when.
+    asked: HashMap<(RunId, Option<TaskId>), Instant>,
     refreshing: bool,
     /// What a client that draws waves has to ask for again, and when it is told so.
     waves_stale: Stale,
@@ -275,6 +282,7 @@ impl State {
             lenses_sent: HashMap::new(),
             lenses_due: None,
             choosing: HashSet::new(),
+            asked: HashMap::new(),
             refreshing: false,
             waves_stale: Stale::new(),
             waves_due: None,
@@ -318,6 +326,7 @@ impl State {
                 self.run_started(&root, &tasks, result, loud, answer);
             }
             Happening::TrustAnswered { root, again } => self.trust_answered(&root, again),
+            Happening::EndAnswered { root, ending, yes } => self.end_answered(&root, ending, yes),
             Happening::Chosen { root, result } => self.chosen(&root, result),
             Happening::Refreshed => {
                 self.refreshing = false;
@@ -325,7 +334,7 @@ impl State {
             Happening::RerunRead { root, rerun, asking } => self.rerun_read(&root, rerun, asking),
             Happening::LogWanted { root, task } => {
                 if let Some(log) = self.log_of(&root, task.as_str()) {
-                    self.show("log", &log);
+                    self.show_log(log);
                 }
             }
         }

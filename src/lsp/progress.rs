@@ -11,7 +11,7 @@ use tower_lsp::ls_types::{
 
 use super::plain;
 use super::proto::duration;
-use crate::run::{self, Counts, Level, Outcome, TaskState, TaskView, View};
+use crate::run::{self, Level, Outcome, TaskState, TaskView, View};
 
 /// At most ten reports a second: more than an editor can draw, and each is a message to it.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub(super) struct Shown {
     pub(super) title: String,
     /// What happens now.
     pub(super) message: String,
-    /// Tasks that are done, of 100.
+    /// Tasks that have ended, of 100.
     pub(super) percentage: u32,
     /// The run is over: the message is its summary.
     pub(super) over: bool,
@@ -32,9 +32,8 @@ pub(super) struct Shown {
 impl Shown {
     /// What the bar shows of a run. `last` is the task that spoke last; `left_ms` how long the run will go on.
     pub(super) fn of(view: &View, last: Option<&str>, left_ms: Option<u64>) -> Self {
-        let total = u32::try_from(view.tasks().count()).unwrap_or(u32::MAX);
-        let done = view.done();
-        let percentage = u32::try_from(u64::from(done) * 100 / u64::from(total.max(1))).unwrap_or(100);
+        let tally = view.tally();
+        let percentage = u32::try_from(tally.ended() * 100 / tally.total.max(1)).unwrap_or(100);
         let over = view.finished.is_some();
         let message = if over { summary(view) } else { message(view, last, left_ms) };
         Self { title: title(view), message, percentage, over }
@@ -58,7 +57,8 @@ pub(super) fn title(view: &View) -> String {
 
 /// `2/3 · TASK-2: compiling · 1 failed · ~4 min`.
 fn message(view: &View, last: Option<&str>, left_ms: Option<u64>) -> String {
-    let mut parts = vec![format!("{}/{}", view.done(), view.tasks().count())];
+    let tally = view.tally();
+    let mut parts = vec![format!("{}/{}", tally.done, tally.total)];
     let running = |id: &&str| view.task(id).is_some_and(|task| matches!(task.state, TaskState::Running { .. }));
     let speaking = last.filter(running).and_then(|id| view.task(id));
     let running = || view.tasks().find(|task| matches!(task.state, TaskState::Running { .. }));
@@ -73,11 +73,7 @@ fn message(view: &View, last: Option<&str>, left_ms: Option<u64>) -> String {
         parts.push("paused".into());
     }
     parts.extend(ending(view));
-    let well = [Outcome::Passed, Outcome::Skipped, Outcome::Cancelled];
-    let failed: u32 = counted(&view.summary, |outcome| !well.contains(&outcome)).sum();
-    if failed > 0 {
-        parts.push(format!("{failed} failed"));
-    }
+    parts.extend(tally.rest());
     parts.extend(left_ms.map(run::about));
     parts.join(" \u{b7} ")
 }
@@ -122,10 +118,6 @@ pub(super) fn words(outcome: Outcome) -> &'static str {
         Outcome::Skipped => "skipped",
         Outcome::Lost => "lost",
     }
-}
-
-fn counted(counts: &Counts, of: impl Fn(Outcome) -> bool) -> impl Iterator<Item = u32> {
-    counts.iter().filter(move |(outcome, _)| of(**outcome)).map(|(_, count)| *count)
 }
 
 /// Shows a run's progress until it is over, or until nobody tells about it any more.

@@ -119,6 +119,18 @@ pub(super) fn uri_of(path: &Path) -> Option<Uri> {
     Uri::from_file_path(path)
 }
 
+/// The scheme of logs for a client that shows them itself.
+const LOG_SCHEME: &str = "feature-build-log";
+
+/// The URI of a log; `client_shows`: the client makes a text of it that is safe to show.
+pub(super) fn uri_of_log(path: &Path, client_shows: bool) -> Option<Uri> {
+    let uri = uri_of(path)?;
+    if !client_shows {
+        return Some(uri);
+    }
+    format!("{LOG_SCHEME}{}", uri.as_str().strip_prefix("file")?).parse().ok()
+}
+
 /// A duration as people read it: `0.4 s`, `42 s`, `12 m 03 s`, `1 h 02 m`.
 pub(super) fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;

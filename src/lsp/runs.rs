@@ -18,7 +18,7 @@ use super::tell;
 use crate::agent::{Excerpt, safe};
 use crate::run::{
     self, Checkups, Degraded, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
-    RunId, RunPaths, TaskState, TaskView, View, WaveView,
+    RunId, RunPaths, Tally, TaskState, TaskView, View, WaveView,
 };
 use crate::task::TaskId;
 
@@ -36,6 +36,7 @@ const REDRAW: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct RunBook {
     live: BTreeMap<RunId, Arc<View>>,
+    clocks: BTreeMap<RunId, Clock>,
     ended: BTreeMap<TaskId, Ended>,
     /// What attempts that passed took.
     durations: Durations,
@@ -60,6 +61,37 @@ pub(super) struct Ended {
     pub(super) log: Option<PathBuf>,
     /// The log's end; read only where the task did not pass, and a moment later.
     pub(super) excerpt: Option<Arc<Excerpt>>,
+}
+
+/// Times of a run in progress, by the server's own clock.
+#[derive(Debug)]
+struct Clock {
+    started: Instant,
+    /// Since when the whole run (`None`) and single tasks are being ended.
+    ending: BTreeMap<Option<TaskId>, Instant>,
+}
+
+impl Clock {
+    fn of(view: &View) -> Self {
+        Self { started: own_time(&view.started), ending: BTreeMap::new() }
+    }
+
+    fn look(&mut self, view: &View) {
+        let of_run = view.ending_since.as_ref().map(|since| (None, since));
+        let of_tasks = view.tasks().filter_map(|task| Some((Some(task.id.clone()), task.ending_since.as_ref()?)));
+        for (what, since) in of_run.into_iter().chain(of_tasks) {
+            self.ending.entry(what).or_insert_with(|| own_time(since));
+        }
+    }
+}
+
+/// The time of a record by the server's clock. A record whose time is still to come is from now: another clock, or one that
+/// was set since, must not hold anything up.
+fn own_time(time: &str) -> Instant {
+    let now = Instant::now();
+    let age = time.parse().ok().map(|time: Timestamp| Timestamp::now().duration_since(time));
+    let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+    now.checked_sub(age).unwrap_or(now)
 }
 
 /// What a new view of a run changed.
@@ -143,14 +175,17 @@ impl RunBook {
                 if ended.outcome == Outcome::Passed {
                     self.durations.add(&passed(&view, task, ended.duration_ms));
                 }
-                if ended.outcome != Outcome::Passed && ended.log.is_some() {
+                if ended.outcome.is_failure() && ended.log.is_some() {
                     news.to_read.push(task.id.clone());
                 }
                 self.ended.insert(task.id.clone(), ended);
             }
             news.tasks.push(task.id.clone());
         }
-        if !over {
+        if over {
+            self.clocks.remove(run);
+        } else {
+            self.clocks.entry(run.clone()).or_insert_with(|| Clock::of(&view)).look(&view);
             self.live.insert(run.clone(), view);
         }
         news
@@ -194,17 +229,19 @@ impl RunBook {
         })
     }
 
-    /// Tasks done and tasks in all, of the part of a wave that runs now; `None` where nothing of it runs.
-    pub(super) fn wave_progress(&self, feature: &str, wave: &str) -> Option<(usize, usize)> {
-        // A task of several runs is one task: it is done when none of them waits for it any more.
-        let mut tasks: BTreeMap<&TaskId, bool> = BTreeMap::new();
+    /// How far the part of a wave is that runs now; `None` where nothing of it runs.
+    pub(super) fn wave_tally(&self, feature: &str, wave: &str) -> Option<Tally> {
+        // A task of several runs is one task: it has an outcome when none of them waits for it any more.
+        let mut tasks: BTreeMap<&TaskId, Option<Outcome>> = BTreeMap::new();
         for (_, view) in self.running(feature, Some(wave)) {
             for task in view.waves.iter().filter(|view| view.wave.as_deref() == Some(wave)).flat_map(|view| &view.tasks)
             {
-                *tasks.entry(&task.id).or_insert(true) &= matches!(task.state, TaskState::Finished { .. });
+                let outcome = task.state.outcome();
+                let known = tasks.entry(&task.id).or_insert(outcome);
+                *known = outcome.and(*known);
             }
         }
-        (!tasks.is_empty()).then(|| (tasks.values().filter(|done| **done).count(), tasks.len()))
+        (!tasks.is_empty()).then(|| tasks.into_values().collect())
     }
 
     /// The runs in progress that have tasks without an outcome in a feature, or in one wave of it.
@@ -229,6 +266,23 @@ impl RunBook {
     /// How hard a task of a run in progress is being ended, alone or with its run.
     pub(super) fn ending(&self, run: &RunId, task: &TaskView) -> Option<Level> {
         self.live.get(run)?.ending(task)
+    }
+
+    /// When a run in progress began.
+    pub(super) fn started(&self, run: &RunId) -> Option<Instant> {
+        Some(self.clocks.get(run)?.started)
+    }
+
+    /// When a run, or one task of it, was first asked to end; `None` where nobody wants that.
+    pub(super) fn ending_since(&self, run: &RunId, task: Option<&TaskId>) -> Option<Instant> {
+        let ending = &self.clocks.get(run)?.ending;
+        let of_task = task.and_then(|task| ending.get(&Some(task.clone())));
+        [of_task, ending.get(&None)].into_iter().flatten().min().copied()
+    }
+
+    /// The run in progress of this id.
+    pub(super) fn view(&self, run: &RunId) -> Option<&View> {
+        self.live.get(run).map(AsRef::as_ref)
     }
 
     /// How hard a run is to be ended that somebody wants to end, or one task of it.

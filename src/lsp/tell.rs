@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use tower_lsp::Client;
-use tower_lsp::ls_types::{MessageActionItem, MessageType, ShowDocumentParams};
+use tower_lsp::ls_types::{MessageActionItem, MessageType, Position, Range, ShowDocumentParams, Uri};
 
+use super::capabilities::Abilities;
 use super::plain::{self, Plain};
-use super::proto::uri_of;
-use crate::agent::safe;
+use super::proto::{uri_of, uri_of_log};
+use crate::agent::{self, safe};
 
 /// Shows the user a message.
 pub(super) async fn user(client: &Client, kind: MessageType, message: impl Into<Plain>) {
@@ -41,9 +42,24 @@ pub(super) async fn log(client: &Client, kind: MessageType, message: &str) {
 /// Opens a file in the editor; where it cannot, tells where the file lies, which is called `what`.
 pub(super) async fn file(client: &Client, can_show: bool, what: &str, path: &Path) {
     let Some(uri) = uri_of(path) else { return };
-    let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
-    let shown = can_show && client.show_document(asked).await.unwrap_or(false);
-    if !shown {
+    if !(can_show && show(client, uri, None).await) {
         user(client, MessageType::INFO, &format!("the {what} is {}", path.display())).await;
     }
+}
+
+/// Opens a log at its end, where what went wrong stands; where the editor cannot, tells where it lies.
+pub(super) async fn task_log(client: &Client, abilities: Abilities, path: &Path) {
+    let Some(uri) = uri_of_log(path, abilities.shows_logs) else { return };
+    let log = path.to_path_buf();
+    // A log that cannot be read is opened all the same: the editor says why it cannot.
+    let lines = tokio::task::spawn_blocking(move || agent::line_count(&log).unwrap_or_default()).await;
+    let end = Position { line: lines.unwrap_or_default(), character: 0 };
+    if !(abilities.show_document && show(client, uri, Some(Range { start: end, end })).await) {
+        user(client, MessageType::INFO, &format!("the log is {}", path.display())).await;
+    }
+}
+
+async fn show(client: &Client, uri: Uri, selection: Option<Range>) -> bool {
+    let asked = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection };
+    client.show_document(asked).await.unwrap_or(false)
 }

@@ -212,6 +212,11 @@ impl Outcome {
     /// All of them, in their order.
     pub const ALL: [Self; 6] = [Self::Passed, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Skipped, Self::Lost];
 
+    /// Is something wrong with the task? What the user cancelled and what was not started tell nothing about it.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::Lost)
+    }
+
     /// The name that the machine formats use.
     pub fn as_str(self) -> &'static str {
         match self {

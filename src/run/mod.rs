@@ -66,4 +66,4 @@ pub use retry::RetryPolicy;
 pub use role::internal;
 pub use runtime::runtime;
 pub use start::{Launcher, Options, Resumed, StartError, Takeover, max_parallel, resume, start};
-pub use view::{Finished, TaskState, TaskView, View, WaveView};
+pub use view::{Finished, Tally, TaskState, TaskView, View, WaveView};

@@ -32,6 +32,8 @@ pub struct View {
     pub paused: bool,
     /// How hard the whole run is being ended; `None` while nobody wants that.
     pub cancelling: Option<Level>,
+    /// When its tasks were first asked to end (RFC 3339, UTC).
+    pub ending_since: Option<String>,
     /// How often a supervisor died and another one took the run over.
     pub resumed: u32,
     /// How many tasks have which outcome so far; only outcomes that some task has.
@@ -109,6 +111,8 @@ pub struct TaskView {
     pub slow_ms: Option<u64>,
     /// How hard this task alone is being ended; [`View::ending`] counts in what is asked of its run.
     pub cancelling: Option<Level>,
+    /// When it alone was first asked to end (RFC 3339, UTC).
+    pub ending_since: Option<String>,
     /// It passed after it had failed.
     pub flaky: bool,
     /// It left processes behind, which were killed.
@@ -149,6 +153,68 @@ pub enum TaskState {
         /// Why it did not pass.
         reason: Option<String>,
     },
+}
+
+/// How far some tasks of a run are: the one count that terminals, lenses and progress show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub total: usize,
+    /// Those that passed. A task that failed or was left to a person is not done.
+    pub done: usize,
+    /// Those that somebody has to look at.
+    pub failed: usize,
+    /// Those that the user ended.
+    pub cancelled: usize,
+    /// Those that were not started and will not be.
+    pub skipped: usize,
+}
+
+impl Tally {
+    /// How many have an outcome, whichever.
+    pub fn ended(&self) -> usize {
+        self.done + self.failed + self.cancelled + self.skipped
+    }
+
+    /// What did not pass, in words: `1 failed`, `2 skipped`.
+    pub fn rest(&self) -> Vec<String> {
+        let rest = [(self.failed, "failed"), (self.cancelled, "cancelled"), (self.skipped, "skipped")];
+        rest.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+    }
+}
+
+impl FromIterator<Option<Outcome>> for Tally {
+    fn from_iter<T: IntoIterator<Item = Option<Outcome>>>(outcomes: T) -> Self {
+        let mut tally = Self::default();
+        for outcome in outcomes {
+            tally.total += 1;
+            match outcome {
+                None => {}
+                Some(Outcome::Passed) => tally.done += 1,
+                Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost) => tally.failed += 1,
+                Some(Outcome::Cancelled) => tally.cancelled += 1,
+                Some(Outcome::Skipped) => tally.skipped += 1,
+            }
+        }
+        tally
+    }
+}
+
+impl TaskState {
+    /// The outcome; `None` before there is one.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Finished { outcome, .. } => Some(*outcome),
+            Self::Pending | Self::Running { .. } | Self::Retrying { .. } => None,
+        }
+    }
+}
+
+/// Keeps when something was asked to end. No later wave to start asks nothing of what runs.
+fn note_ending(since: &mut Option<String>, level: Level, time: &str) {
+    if level > Level::FinishWave && since.is_none() {
+        *since = Some(time.to_owned());
+    }
 }
 
 impl View {
@@ -208,13 +274,17 @@ impl View {
                 }
             }
             Event::RunResumed { .. } => self.resumed += 1,
-            Event::RunCancelling { level, tasks: None } => self.cancelling = self.cancelling.max(Some(*level)),
+            Event::RunCancelling { level, tasks: None } => {
+                self.cancelling = self.cancelling.max(Some(*level));
+                note_ending(&mut self.ending_since, *level, &record.time);
+            }
             Event::RunPaused => self.pause(&record.time),
             Event::RunContinued => self.go_on(&record.time),
             Event::RunCancelling { level, tasks: Some(tasks) } => {
                 for task in tasks {
                     if let Some(view) = self.task_mut(task.as_str()) {
                         view.cancelling = view.cancelling.max(Some(*level));
+                        note_ending(&mut view.ending_since, *level, &record.time);
                     }
                 }
             }
@@ -322,9 +392,9 @@ impl View {
         between(since, now).saturating_sub(self.pauses.iter().map(paused).sum())
     }
 
-    /// How many tasks have an outcome.
-    pub fn done(&self) -> u32 {
-        self.summary.values().sum()
+    /// How far its tasks are.
+    pub fn tally(&self) -> Tally {
+        self.tasks().map(|task| task.state.outcome()).collect()
     }
 
     fn pause(&mut self, time: &str) {
@@ -365,6 +435,7 @@ impl View {
                     left_out: task.left_out,
                     slow_ms: None,
                     cancelling: None,
+                    ending_since: None,
                     flaky: false,
                     leaked: false,
                     told: Told::default(),

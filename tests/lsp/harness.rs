@@ -317,6 +317,23 @@ impl Editor {
         }
     }
 
+    /// What a lens sends, once it is there.
+    pub fn lens(&mut self, uri: &str, title: &str) -> Value {
+        self.titles_until(uri, |titles| titles.iter().any(|shown| shown == title));
+        let lens = self.lenses(uri).into_iter().find(|lens| lens["command"]["title"] == title);
+        lens.unwrap_or_else(|| panic!("the lens {title}"))["command"].clone()
+    }
+
+    /// Clicks a lens, once it is there; again as long as it has stood there for too short a time.
+    pub fn click(&mut self, uri: &str, title: &str) -> Value {
+        let lens = self.lens(uri, title);
+        loop {
+            let answer = self.command(lens["command"].as_str().unwrap(), lens["arguments"][0].clone());
+            let Some(left) = answer["ignored"]["left_ms"].as_u64() else { return answer };
+            std::thread::sleep(Duration::from_millis(left));
+        }
+    }
+
     /// The first diagnostics of a file, from now on or kept, that fit.
     pub fn diagnostics(&mut self, uri: &str, fits: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let message = self.wait(&format!("diagnostics of {uri}"), |message| {

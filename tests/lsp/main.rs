@@ -1,6 +1,7 @@
 //! The language server from outside: the real binary over real framing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod ending;
 mod estimates;
 mod failures;
 mod foreign;

@@ -786,7 +786,7 @@ fn without_a_supervisor_each_task_is_shown_as_it_stands() {
     });
     assert!(matches!(view.task("A").unwrap().state, TaskState::Running { .. }), "{:?}", view.task("A"));
     assert_eq!(view.task("C").unwrap().state, TaskState::Pending, "it starts where the run is taken over");
-    assert_eq!(view.done(), 1);
+    assert_eq!(view.tally().ended(), 1);
     let status = std::process::Command::new(binary()).arg("-C").arg(bench.root()).arg("status").output().unwrap();
     let shown = String::from_utf8_lossy(&status.stdout).into_owned();
     assert!(shown.contains("\n    C not started: its supervisor died\n"), "{shown}");

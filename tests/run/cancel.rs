@@ -68,7 +68,7 @@ fn cancelling_one_task_leaves_the_others() {
     let journal = bench.paths(&run).journal();
     wait_until("both are cancelled", || {
         let view = run::View::of(&run::read_journal(&journal).unwrap());
-        view.done() == 2
+        view.tally().ended() == 2
     });
     std::fs::write(bench.path("go"), "").unwrap();
     let run = bench.follow(&run);
@@ -102,7 +102,7 @@ fn a_guard_that_is_killed_leaves_nothing_behind() {
     let [guard] = guards.as_slice() else { panic!("one guard: {guards:?}") };
     kill(*guard, rustix::process::Signal::KILL);
     wait_until("the others are not touched", || {
-        run::View::of(&run::read_journal(&bench.paths(&run).journal()).unwrap()).done() == 1
+        run::View::of(&run::read_journal(&bench.paths(&run).journal()).unwrap()).tally().ended() == 1
     });
     std::fs::write(bench.path("go"), "").unwrap();
     let run = bench.follow(&run);

@@ -155,7 +155,7 @@ fn one_task_of_a_paused_run_can_be_cancelled() {
     run::pause(&bench.state(), &run).unwrap();
     wait_until("the tasks are stopped", || all_stopped(&run));
     bench.cancel(&run, Some(&[id("A")]), Level::Terminate);
-    wait_until("A has ended", || run::View::of(&records(&bench, &run)).done() == 1);
+    wait_until("A has ended", || run::View::of(&records(&bench, &run)).tally().ended() == 1);
     assert!(all_stopped(&run), "B is still stopped");
     std::fs::write(bench.path("go"), "").unwrap();
     run::go_on(&bench.state(), &run).unwrap();

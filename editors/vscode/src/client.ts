@@ -17,7 +17,9 @@ import {
   EVENT,
   RUNS,
   STARTING,
+  ServerCommand,
   WAVES_CHANGED,
+  type Cancelled,
   type EventParams,
   type RunInfo,
   type RunsAnswer,
@@ -28,7 +30,7 @@ import { saveTaskFiles } from "./saving";
 import { PromptLenses } from "./promptLenses";
 import { ask, show } from "./questions";
 import type { Store } from "./store";
-import { tellError, tellWarning } from "./tell";
+import { tellBriefly, tellError, tellWarning } from "./tell";
 
 const DOCUMENTS = [
   { scheme: "file", language: "markdown" },
@@ -145,8 +147,14 @@ export class Client implements vscode.Disposable {
   #options(): LanguageClientOptions {
     return {
       documentSelector: DOCUMENTS,
-      // The extension tells the end of a run itself, with actions that only it can do.
-      initializationOptions: { events: true, interactiveMessages: false, failureMessages: false },
+      // The extension tells of runs itself: their progress, their end with actions that only it can do, and their logs.
+      initializationOptions: {
+        events: true,
+        interactiveMessages: false,
+        failureMessages: false,
+        runProgress: false,
+        logs: true,
+      },
       outputChannel: this.log,
       diagnosticCollectionName: "feature-build",
       middleware: this.#middleware(),
@@ -164,6 +172,7 @@ export class Client implements vscode.Disposable {
         next(token, progress);
       },
       executeCommand: async (command, args: unknown[], next): Promise<unknown> => {
+        if (command === ServerCommand.cancel) return tellIgnored((await next(command, args)) as Cancelled | undefined);
         if (!STARTING.includes(command)) return (await next(command, args)) as unknown;
         if (!vscode.workspace.isTrusted) return refuseWithoutTrust();
         const unsaved = await saveTaskFiles(this.#store);
@@ -203,6 +212,13 @@ async function offerSettings(message: string): Promise<void> {
   } else if (choice === "Show How to Get It") {
     await vscode.commands.executeCommand("extension.open", "feature-build.feature-build");
   }
+}
+
+/** Tells that a click ended nothing: it came so soon that it may have meant what stood there before. */
+function tellIgnored(answer: Cancelled | undefined): Cancelled | undefined {
+  const left = answer?.ignored?.left_ms;
+  if (left !== undefined) tellBriefly("Nothing was ended: that came too soon. Click again.", left);
+  return answer;
 }
 
 function refuseWithoutTrust(): Started {

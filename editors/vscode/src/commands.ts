@@ -3,8 +3,8 @@ import type { Client } from "./client";
 import { configure } from "./configure";
 import { errorText, foreignLine } from "./foreign";
 import { followOutput } from "./followOutput";
-import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
-import { harder, isBad, type RunView, type TaskView } from "./runs";
+import { ServerCommand, type RunInfo, type Target } from "./protocol";
+import { CANCELLED, harder, isBad, type RunView, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { fileOf, targetOf, type PlacedTask, type Store } from "./store";
 import { tell, tellError } from "./tell";
@@ -136,11 +136,11 @@ class Commands {
   async showMenu(): Promise<void> {
     const failures = this.#store.failures();
     const live = this.#store.runs.live();
+    // What is harmless comes first: a click and Enter must end nothing.
     const choices: Choice<() => Promise<unknown>>[] = [
-      ...live.flatMap((run) => this.#endsOf(run)),
-      ...(live.some((run) => openTasks(run).length > 0)
-        ? [{ icon: "debug-stop", label: "End a task…", value: () => this.#endTask(live) }]
-        : []),
+      { icon: "terminal", label: "Follow output…", value: () => this.follow(undefined) },
+      { icon: "output", label: "Open a log…", value: () => this.openLog(undefined) },
+      { icon: "history", label: "Show runs", value: () => this.showRuns() },
       ...failures.map((placed) => ({
         icon: "error",
         label: `Open failed task ${placed.task.id}`,
@@ -150,19 +150,20 @@ class Commands {
       ...(failures.length === 0
         ? []
         : [{ icon: "debug-restart", label: "Re-run failed", value: () => this.rerunFailed() }]),
-      { icon: "output", label: "Open a log…", value: () => this.openLog(undefined) },
-      { icon: "terminal", label: "Follow output…", value: () => this.follow(undefined) },
       { icon: "play", label: "Run…", value: () => this.run(undefined) },
-      { icon: "history", label: "Show runs", value: () => this.showRuns() },
+      ...live.flatMap((run) => this.#endsOf(run)),
+      ...(live.some((run) => openTasks(run).length > 0)
+        ? [{ icon: "debug-stop", label: "End a task…", value: () => this.#endTask(live) }]
+        : []),
     ];
     const choice = await pickAlways(choices, "Feature Build");
     await choice?.();
   }
 
-  /** The ways to end a run that are left: the most usual one first. */
+  /** The ways to end a run that are left: the softest one first. */
   #endsOf(run: RunView): Choice<() => Promise<unknown>>[] {
     const description = text.progress([run], Date.now());
-    return usualFirst(harder(run.cancelling)).map((level) => ({
+    return harder(run.cancelling).map((level) => ({
       ...text.endOf("run", run.title, level),
       description,
       value: () => execute(ServerCommand.cancel, { root: run.root, run: run.id, level }),
@@ -182,7 +183,7 @@ class Commands {
     const chosen = await pickAlways(choices, "End which task?");
     if (chosen === undefined) return;
     const { run, task } = chosen;
-    const levels = usualFirst(harder(task.cancelling)).map((level) => ({
+    const levels = harder(task.cancelling).map((level) => ({
       ...text.endOf("task", task.id, level),
       value: level,
     }));
@@ -288,11 +289,6 @@ function openTasks(run: RunView): TaskView[] {
   return [...run.tasks.values()].filter((task) => task.state !== "finished" && harder(task.cancelling).length > 0);
 }
 
-/** What is meant by "Cancel" stands on top. */
-function usualFirst(levels: readonly Level[]): Level[] {
-  return [...levels].sort((a, b) => Number(b === "terminate") - Number(a === "terminate"));
-}
-
 const STARTS = {
   feature: ServerCommand.runFeature,
   wave: ServerCommand.runWave,
@@ -333,8 +329,9 @@ function asWords<T>(choice: Choice<T>): Choice<T> {
 function runChoice(run: RunInfo): Choice<never> {
   const state = run.state === "running" ? "running" : text.counts(run.summary);
   const took = run.wall_ms === null ? "" : ` in ${text.duration(run.wall_ms)}`;
+  const ended = run.exit_code === 0 ? "pass" : run.exit_code === CANCELLED ? "circle-slash" : "error";
   return {
-    icon: run.state === "running" ? "sync~spin" : run.exit_code === 0 ? "pass" : "error",
+    icon: run.state === "running" ? "sync~spin" : ended,
     label: run.title,
     description: `${state}${took}`,
     detail: new Date(run.started).toLocaleString(),

@@ -4,6 +4,7 @@ import { registerCommands } from "./commands";
 import { keepContextKeys } from "./contextKeys";
 import { IgnoredSettings, serverPath } from "./ignoredSetting";
 import { refreshLensesAgain } from "./lensRefresh";
+import { LogDocuments } from "./logDocuments";
 import { tellFailedRuns } from "./messages";
 import { showSetup } from "./setupView";
 import { StatusBar } from "./statusBar";
@@ -26,6 +27,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     new StatusBar(store),
     new WavesView(store),
     showSetup(),
+    new LogDocuments(),
     new TaskFiles(store, context.extensionUri),
     tellFailedRuns(store),
     refreshLensesAgain(store, started),

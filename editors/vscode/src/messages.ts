@@ -3,15 +3,17 @@ import { ServerCommand } from "./protocol";
 import type { RunView } from "./runs";
 import type { Store } from "./store";
 import { tellError } from "./tell";
-import * as text from "./text";
 
 /** Tells when a run has ended and some task of it did not pass, with what one wants to do then. */
 export function tellFailedRuns(store: Store): vscode.Disposable {
   const since = Date.now();
   return store.onRunEvent(({ run, record }) => {
-    if (record.event !== "run-finished" || run.finished?.exitCode !== 1) return;
     // A server that starts anew tells old runs again; their end is no news.
-    if (run.finished.at < since) return;
+    if (record.event !== "run-finished" || run.finished === undefined || run.finished.at < since) return;
+    if (run.finished.exitCode !== 1) {
+      void hideOld(run);
+      return;
+    }
     if (!vscode.workspace.getConfiguration("featureBuild").get<boolean>("notifyOnFailure", true)) return;
     void tell(run);
   });
@@ -20,11 +22,28 @@ export function tellFailedRuns(store: Store): vscode.Disposable {
 const SHOW = "Show failures";
 const RERUN = "Re-run failed";
 
+/** How many messages about a feature stand, by its root and id. */
+const standing = new Map<string, number>();
+
 async function tell(run: RunView): Promise<void> {
-  const message = `${run.title}: ${text.counts(run.finished?.summary ?? {})}.`;
+  const key = keyOf(run);
+  standing.set(key, (standing.get(key) ?? 0) + 1);
+  // The same words for each run of a feature: VS Code replaces a message by one that says the same. How many tasks did not
+  // pass is in the status bar, which is told about the newest run, too.
+  const message = `${run.title}: tasks of its last run did not pass.`;
   const choice = await tellError(message, SHOW, RERUN);
+  standing.set(key, (standing.get(key) ?? 1) - 1);
   if (choice === SHOW) await vscode.commands.executeCommand("workbench.actions.view.problems");
   if (choice === RERUN) {
     await vscode.commands.executeCommand(ServerCommand.rerunFailed, { root: run.root, run: run.id });
   }
+}
+
+/** A message that is not so any more leaves the sight; VS Code keeps what it hides in its list. */
+async function hideOld(run: RunView): Promise<void> {
+  if ((standing.get(keyOf(run)) ?? 0) > 0) await vscode.commands.executeCommand("notifications.hideToasts");
+}
+
+function keyOf(run: RunView): string {
+  return JSON.stringify([run.root, run.feature]);
 }

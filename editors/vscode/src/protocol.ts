@@ -43,6 +43,13 @@ export interface Target {
   readonly run?: string;
 }
 
+/** The answer to {@link ServerCommand.cancel}. */
+export interface Cancelled {
+  readonly cancelled: readonly string[];
+  /** A lens that had only just come to stand where it was clicked ends nothing; how long that goes on. */
+  readonly ignored?: { readonly left_ms: number };
+}
+
 /** How hard a run is ended; only goes up. */
 export type Level = "finish-wave" | "terminate" | "kill";
 
@@ -132,7 +139,8 @@ export type EventParams = RunRecord & {
   readonly remaining_ms: number | null;
 };
 
-export type TaskState = "done" | "dropped" | "ready" | "waiting" | "needs-person" | "unrunnable";
+export type TaskState =
+  "done" | "dropped" | "ready" | "waiting" | "needs-person" | "claimed" | "blocked" | "halted" | "unrunnable";
 
 /** The newest attempt of a task that has ended, whichever run it was in. */
 export interface LatestAttempt {
@@ -162,8 +170,24 @@ export interface TaskInfo {
   readonly latest: LatestAttempt | null;
 }
 
+/** How far a feature or a wave is: the server's one answer. */
+export interface Progress {
+  /** All of it is done: what is left for a person, or cannot run, is not. */
+  readonly done: boolean;
+  /** Something is left, for whomever. */
+  readonly open: boolean;
+  /** A run would start something. */
+  readonly startable: boolean;
+  /** `1/2 done · 1 needs a person`. */
+  readonly words: string;
+  readonly needs_person: number;
+  readonly unrunnable: number;
+  readonly blocked: number;
+}
+
 export interface WaveInfo {
   readonly wave: string | null;
+  readonly progress: Progress;
   /** How long what is still to be done of it will probably take; `null` where nothing is, or nothing tells. */
   readonly estimate_ms: number | null;
   readonly tasks: readonly TaskInfo[];
@@ -173,6 +197,7 @@ export interface FeatureInfo {
   readonly id: string;
   readonly title: string;
   readonly dialect: string;
+  readonly progress: Progress;
   readonly waves: readonly WaveInfo[];
 }
 

@@ -7,8 +7,8 @@ import {
 } from "vscode-languageclient/node";
 import { exact, foreign } from "./foreign";
 
-/** The server's answer to its own questions that does nothing: what Escape means. */
-const NO = "Not now";
+/** The server's answers to its own questions that do nothing: what Escape means. */
+const NO: readonly string[] = ["Not now", "Keep it running"];
 
 /** Shows what the server tells. */
 export function show({ type, message }: ShowMessageParams): void {
@@ -24,7 +24,7 @@ export async function ask(question: ShowMessageRequestParams): Promise<MessageAc
   const actions = question.actions ?? [];
   const ask = SHOW[question.type];
   if (lines.length === 0) return (await ask(foreign(message), {}, ...actions)) ?? null;
-  const items = actions.map((action) => ({ ...action, isCloseAffordance: action.title === NO }));
+  const items = actions.map((action) => ({ ...action, isCloseAffordance: NO.includes(action.title) }));
   const detail = exact(lines.join("\n"));
   const chosen = await ask(exact(message), { modal: true, detail }, ...items);
   return actions.find(({ title }) => title === chosen?.title) ?? null;

@@ -245,12 +245,14 @@ function advance(run: RunView, record: EventParams): void {
   }
 }
 
-/** How far runs are, added up. */
+/** How far runs are, added up. The one count of tasks of runs that is shown. */
 export interface Tally {
   readonly total: number;
-  readonly finished: number;
-  readonly passed: number;
+  /** What failed or was left to a person is not done. */
+  readonly done: number;
   readonly failed: number;
+  readonly cancelled: number;
+  readonly skipped: number;
 }
 
 export function tally(runs: readonly RunView[]): Tally {
@@ -258,11 +260,26 @@ export function tally(runs: readonly RunView[]): Tally {
   const count = (wanted: (task: TaskView) => boolean): number => tasks.filter(wanted).length;
   return {
     total: tasks.length,
-    finished: count((task) => task.state === "finished"),
-    passed: count((task) => task.outcome === "passed"),
+    done: count((task) => task.outcome === "passed"),
     failed: count((task) => isBad(task.outcome)),
+    cancelled: count((task) => task.outcome === "cancelled"),
+    skipped: count((task) => task.outcome === "skipped"),
   };
 }
+
+/** How a run stands. The one answer: signs, colours and words follow from it. */
+export type Standing = "running" | "passed" | "failed" | "cancelled" | "left";
+
+export function standing(run: RunView): Standing {
+  if (run.finished === undefined) return "running";
+  const { total, done, failed } = tally([run]);
+  if (failed > 0 || run.finished.exitCode === 1) return "failed";
+  if (run.finished.exitCode === CANCELLED) return "cancelled";
+  return done === total ? "passed" : "left";
+}
+
+/** The exit code of a run that the user ended. */
+export const CANCELLED = 130;
 
 /** The milliseconds that a run still needs: what the server said last, without the time that has gone since. */
 export function remaining({ left, paused }: RunView, now: number): number | undefined {

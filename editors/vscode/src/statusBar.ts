@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { foreignLine } from "./foreign";
-import type { RunView, TaskView } from "./runs";
+import { standing, tally, type RunView, type TaskView } from "./runs";
 import type { Store } from "./store";
 import * as text from "./text";
 
@@ -45,10 +45,10 @@ export class StatusBar implements vscode.Disposable {
   }
 
   #show(shown: string, runs: readonly RunView[]): void {
-    const failed = runs.some((run) => run.finished?.exitCode === 1) || text.failedIn(runs) > 0;
+    const failed = runs.some((run) => standing(run) === "failed") || tally(runs).failed > 0;
     this.#item.text = shown;
     this.#item.tooltip = tooltip(runs);
-    this.#item.accessibilityInformation = { label: `Feature Build: ${shown.replace(/^[▶✓✗] /, "")}`, role: "button" };
+    this.#item.accessibilityInformation = { label: `Feature Build: ${text.spoken(runs)}`, role: "button" };
     this.#item.backgroundColor = failed ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
     this.#item.show();
   }
@@ -76,7 +76,7 @@ function tooltip(runs: readonly RunView[]): string {
 }
 
 function taskLine(task: TaskView): string {
-  if (task.state === "finished") return `${task.outcome === "passed" ? "✓" : "✗"} ${task.id} ${text.outcome(task)}`;
+  if (task.state === "finished") return `${text.sign(task.outcome)} ${task.id} ${text.outcome(task)}`;
   const ending = text.ending(task.cancelling);
   if (task.state === "pending") return `· ${task.id}`;
   const said = ending ?? (task.state === "retrying" ? text.retrying(task, Date.now()) : task.progress);

@@ -17,3 +17,8 @@ export function tellWarning<T extends string>(message: string, ...choices: T[]):
 export function tell<T extends string>(message: string, ...choices: T[]): Thenable<T | undefined> {
   return vscode.window.showInformationMessage(foreign(message), ...choices);
 }
+
+/** Shows for some milliseconds in the status bar what is no news for longer. */
+export function tellBriefly(message: string, milliseconds: number): void {
+  vscode.window.setStatusBarMessage(foreign(message), milliseconds);
+}

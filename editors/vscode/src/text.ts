@@ -1,6 +1,6 @@
 /** Words for numbers. No editor type here. */
 
-import { BAD, type RunView, type TaskView, type Tally, remaining, tally } from "./runs";
+import { BAD, type RunView, type Standing, type TaskView, isBad, remaining, standing, tally } from "./runs";
 import type { Counts, Level, Outcome } from "./protocol";
 
 /** `850 ms`, `12 s`, `12 m 03 s`, `2 h 05 m`. */
@@ -22,12 +22,22 @@ export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
+/** An outcome in words. */
+const WORDS: Readonly<Record<Outcome, string>> = {
+  passed: "passed",
+  failed: "failed",
+  "timed-out": "timed out",
+  cancelled: "cancelled",
+  skipped: "skipped",
+  lost: "lost",
+};
+
 /** `2 passed, 1 failed`. */
 export function counts(summary: Counts): string {
   const order: readonly Outcome[] = ["passed", ...BAD, "cancelled", "skipped"];
   const parts = order.flatMap((outcome) => {
     const count = summary[outcome] ?? 0;
-    return count > 0 ? [`${count} ${outcome}`] : [];
+    return count > 0 ? [`${count} ${WORDS[outcome]}`] : [];
   });
   return parts.length === 0 ? "nothing ran" : parts.join(", ");
 }
@@ -38,7 +48,7 @@ export function outcome(task: Pick<TaskView, "outcome" | "exitCode" | "durationM
   const exit = task.outcome === "failed" && task.exitCode != null ? ` (exit ${task.exitCode})` : "";
   const after =
     task.outcome !== "skipped" && task.durationMs !== undefined ? ` after ${duration(task.durationMs)}` : "";
-  return `${task.outcome}${exit}${after}`;
+  return `${WORDS[task.outcome]}${exit}${after}`;
 }
 
 /** `failed (exit 3), again in 4 s`, while a task waits for its next attempt. */
@@ -49,16 +59,38 @@ export function retrying({ retry }: TaskView, now: number): string {
 
 /** The status bar's text while runs are on: `▶ 2/3 · 1 failed · ~4 min`. */
 export function progress(runs: readonly RunView[], now: number): string {
-  const { total, finished, failed } = tally(runs);
   const left = runs.map((run) => remaining(run, now));
   const known = left.filter((milliseconds) => milliseconds !== undefined);
-  const parts = [`▶ ${finished}/${total}`];
-  if (failed > 0) parts.push(`${failed} failed`);
-  const doing = new Set(runs.map((run) => ending(run.cancelling)));
-  if (doing.size === 1) parts.push(...[...doing].filter((word) => word !== undefined));
+  const parts = counted(runs);
   if (known.length > 0 && known.length === left.length) parts.push(about(Math.max(...known)));
-  return parts.join(" · ");
+  return `▶ ${parts.join(" · ")}`;
 }
+
+/** `2/3`, `1 failed`, `terminating`: how far runs are, without what time alone changes. */
+function counted(runs: readonly RunView[]): string[] {
+  const { total, done, ...rest } = tally(runs);
+  const parts = [`${done}/${total}`];
+  for (const [what, count] of Object.entries(rest)) if (count > 0) parts.push(`${count} ${what}`);
+  const live = runs.filter((run) => run.finished === undefined);
+  const doing = new Set(live.map((run) => ending(run.cancelling)));
+  if (doing.size === 1) parts.push(...[...doing].filter((word) => word !== undefined));
+  return parts;
+}
+
+/** The same for a screen reader: `running, 2/3 done, 1 failed`. Nothing in it changes each second. */
+export function spoken(runs: readonly RunView[]): string {
+  const words = [...new Set(runs.map((run) => SPOKEN[standing(run)]))];
+  const [done = "", ...rest] = counted(runs);
+  return [...words, `${done} done`, ...rest].join(", ");
+}
+
+const SPOKEN: Readonly<Record<Standing, string>> = {
+  running: "running",
+  passed: "passed",
+  failed: "failed",
+  cancelled: "cancelled",
+  left: "ended, not all of it was run",
+};
 
 /** A time that is only known about: `~40 s`, `~4 min`, `~1 h 20 min`. */
 export function about(milliseconds: number): string {
@@ -69,11 +101,24 @@ export function about(milliseconds: number): string {
   return minutes <= 60 ? `~${minutes} min` : `~${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
-/** The status bar's text after a run: `✓ 3/3`, `✗ 2/3 · 1 failed`. */
+/** The status bar's text after a run: `✓ 3/3`, `✗ 2/3 · 1 failed`, `■ 1/3 · 2 cancelled`. */
 export function ended(run: RunView): string {
-  const { total, passed, failed }: Tally = tally([run]);
-  if (run.finished?.exitCode === 0) return `✓ ${passed}/${total}`;
-  return failed > 0 ? `✗ ${passed}/${total} · ${failed} failed` : `✗ ${passed}/${total}`;
+  return `${SIGNS[standing(run)]} ${counted([run]).join(" · ")}`;
+}
+
+const SIGNS: Readonly<Record<Standing, string>> = {
+  running: "▶",
+  passed: "✓",
+  failed: "✗",
+  cancelled: "■",
+  left: "○",
+};
+
+/** The sign that stands before an outcome. */
+export function sign(outcome: Outcome | undefined): string {
+  if (outcome === "passed") return "✓";
+  if (outcome === "skipped") return "○";
+  return isBad(outcome) ? "✗" : "■";
 }
 
 /** What is being done to a task or run that has to end; nothing while it may come to its own end. */
@@ -93,9 +138,4 @@ export function endOf(what: "run" | "task", name: string, level: Level): { icon:
     case "kill":
       return { icon: "flame", label: `Kill ${name} now` };
   }
-}
-
-/** How many tasks of these runs did not pass. */
-export function failedIn(runs: readonly RunView[]): number {
-  return tally(runs).failed;
 }

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { foreignLine } from "./foreign";
-import type { FeatureInfo, RootInfo, Target, TaskInfo, TaskState, WaveInfo } from "./protocol";
+import type { FeatureInfo, Progress, RootInfo, Target, TaskInfo, TaskState, WaveInfo } from "./protocol";
 import { isActive, isBad, type TaskView } from "./runs";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
@@ -109,19 +109,14 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
 
   #featureItem({ root, feature }: FeatureRow): vscode.TreeItem {
     const tasks = feature.waves.flatMap((wave) => wave.tasks);
-    const done = tasks.filter((task) => task.state === "done").length;
-    const open = tasks.some((task) => task.state === "ready" || task.state === "waiting");
-    const running = tasks.some((task) => this.#isRunning(root, task.id));
-    const item = new vscode.TreeItem(
-      feature.title,
-      open || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
-    );
+    const group = this.#group(root, feature.progress, tasks, "project");
+    const item = new vscode.TreeItem(feature.title, group.collapsible);
     item.id = JSON.stringify([root.root, feature.id]);
-    item.description = this.#describe(root, `${done}/${tasks.length} done`);
+    item.description = this.#describe(root, group.words.join(" · "));
     item.tooltip = feature.id;
-    item.iconPath = running ? RUNNING : open ? new vscode.ThemeIcon("project") : DONE;
-    item.contextValue = context("feature", { runnable: open, running });
-    item.accessibilityInformation = { label: `Feature ${feature.title}, ${done} of ${tasks.length} tasks done` };
+    item.iconPath = group.icon;
+    item.contextValue = context("feature", { runnable: feature.progress.startable, running: group.running });
+    item.accessibilityInformation = { label: [`Feature ${feature.title}`, ...group.spoken].join(", ") };
     return item;
   }
 
@@ -132,28 +127,37 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   #waveItem({ root, feature, wave }: WaveRow): vscode.TreeItem {
-    const done = wave.tasks.filter((task) => task.state === "done").length;
-    const ready = wave.tasks.some((task) => task.state === "ready" || task.state === "waiting");
-    const running = wave.tasks.some((task) => this.#isRunning(root, task.id));
-    const failed = wave.tasks.some((task) => isBad(this.#store.attempt(root.root, task)?.outcome));
+    const group = this.#group(root, wave.progress, wave.tasks, "layers");
     const label = wave.wave === null ? "No wave" : `Wave ${wave.wave}`;
-    const item = new vscode.TreeItem(
-      label,
-      ready || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
-    );
+    const item = new vscode.TreeItem(label, group.collapsible);
     item.id = JSON.stringify([root.root, feature.id, wave.wave]);
     const takes = wave.estimate_ms === null ? [] : [text.about(wave.estimate_ms)];
-    item.description = [`${done}/${wave.tasks.length} done`, ...takes].join(" · ");
+    item.description = [...group.words, ...takes].join(" · ");
     item.tooltip = [
       `${label} of ${feature.title}`,
       ...takes.map((time) => `Takes ${time} by earlier attempts or estimates`),
     ].join("\n");
-    item.iconPath = running ? RUNNING : failed ? FAILED : ready ? new vscode.ThemeIcon("layers") : DONE;
-    item.contextValue = context("wave", { runnable: ready && wave.wave !== null, running });
-    item.accessibilityInformation = {
-      label: `${label} of ${feature.title}, ${done} of ${wave.tasks.length} tasks done`,
-    };
+    item.iconPath = group.icon;
+    item.contextValue = context("wave", { runnable: wave.progress.startable, running: group.running });
+    item.accessibilityInformation = { label: [`${label} of ${feature.title}`, ...group.spoken].join(", ") };
     return item;
+  }
+
+  /** What a feature and a wave show alike: how far the plan says they are, and what runs or failed of them. */
+  #group(root: RootInfo, progress: Progress, tasks: readonly TaskInfo[], open: string): Group {
+    const attempts = tasks.map((task) => ({ task, attempt: this.#store.attempt(root.root, task) }));
+    const running = attempts.some(({ attempt }) => isActive(attempt));
+    const failed = attempts.filter(({ task, attempt }) => isFailed(task, attempt)).length;
+    const words = [progress.words, ...(failed > 0 ? [`${failed} failed`] : [])];
+    const states = [...(running ? ["running"] : []), ...(failed > 0 ? ["failed"] : [])];
+    return {
+      running,
+      words,
+      spoken: [...states, ...words.flatMap((word) => word.split(" · "))],
+      icon: running ? RUNNING : failed > 0 ? FAILED : iconOf(progress, open),
+      collapsible:
+        progress.open || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
+    };
   }
 
   #taskItem(row: TaskRow): vscode.TreeItem {
@@ -161,7 +165,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     const attempt = this.#store.attempt(root.root, task);
     const running = isActive(attempt);
     const item = new vscode.TreeItem(task.id, vscode.TreeItemCollapsibleState.None);
-    const { icon, words } = this.#standing(task, attempt);
+    const { icon, words, spoken } = this.#standing(task, attempt);
     item.id = JSON.stringify([root.root, feature.id, wave.wave, task.id]);
     item.description = [words, task.title].filter((part) => part !== "").join(" · ");
     item.tooltip = tooltip(row.placed, attempt);
@@ -172,19 +176,21 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       log: attempt?.log !== undefined,
     });
     item.command = { command: "featureBuild.openTask", title: "Open Task File", arguments: [row] };
-    item.accessibilityInformation = { label: `Task ${task.id}, ${words}, ${task.title}` };
+    item.accessibilityInformation = { label: `Task ${task.id}, ${spoken ?? words}, ${task.title}` };
     return item;
   }
 
-  /** How a task stands, as a sign and in words. */
-  #standing(task: TaskInfo, attempt: TaskView | undefined): { icon: vscode.ThemeIcon; words: string } {
+  /** How a task stands: as a sign, in words, and for a screen reader without what changes each second. */
+  #standing(task: TaskInfo, attempt: TaskView | undefined): Sign {
     if (attempt?.state === "running") {
       const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
       const says = text.ending(attempt.cancelling) ?? attempt.progress ?? "running";
-      return { icon: RUNNING, words: [since, says].filter(Boolean).join(" · ") };
+      const spoken = text.ending(attempt.cancelling) ?? "running";
+      return { icon: RUNNING, words: [since, says].filter(Boolean).join(" · "), spoken };
     }
     if (attempt?.state === "retrying") {
-      return { icon: RETRYING, words: text.ending(attempt.cancelling) ?? text.retrying(attempt, Date.now()) };
+      const words = text.ending(attempt.cancelling) ?? text.retrying(attempt, Date.now());
+      return { icon: RETRYING, words, spoken: text.ending(attempt.cancelling) ?? "will be tried again" };
     }
     if (attempt?.attached !== undefined && attempt.state === "pending") {
       return { icon: RUNNING, words: "runs in another run" };
@@ -197,10 +203,35 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     }
     return STATES[task.state];
   }
+}
 
-  #isRunning(root: RootInfo, task: string): boolean {
-    return isActive(this.#store.runs.newest(root.root, task)?.task);
-  }
+interface Sign {
+  readonly icon: vscode.ThemeIcon;
+  readonly words: string;
+  readonly spoken?: string;
+}
+
+/** Its last attempt failed, and nobody has said since that it is done. */
+function isFailed(task: TaskInfo, attempt: TaskView | undefined): boolean {
+  return attempt?.state === "finished" && isBad(attempt.outcome) && task.state !== "done";
+}
+
+/** What a row shows that stands for several tasks. */
+interface Group {
+  readonly running: boolean;
+  readonly words: readonly string[];
+  readonly spoken: readonly string[];
+  readonly icon: vscode.ThemeIcon;
+  readonly collapsible: vscode.TreeItemCollapsibleState;
+}
+
+/** Green only where all of it is done. */
+function iconOf({ done, open, startable, needs_person, unrunnable }: Progress, icon: string): vscode.ThemeIcon {
+  if (done) return DONE;
+  if (!open) return STATES.dropped.icon;
+  if (startable) return new vscode.ThemeIcon(icon);
+  if (unrunnable > 0) return STATES.unrunnable.icon;
+  return needs_person > 0 ? STATES["needs-person"].icon : new vscode.ThemeIcon(icon);
 }
 
 /** A command's argument for a row. */
@@ -224,6 +255,9 @@ const STATES: Readonly<Record<TaskState, { icon: vscode.ThemeIcon; words: string
   ready: { icon: icon("circle-large-outline"), words: "ready" },
   waiting: { icon: icon("clock"), words: "waiting" },
   "needs-person": { icon: icon("account"), words: "needs a person" },
+  claimed: { icon: icon("account"), words: "claimed" },
+  blocked: { icon: icon("circle-slash"), words: "blocked" },
+  halted: { icon: icon("circle-slash", "disabledForeground"), words: "halted" },
   unrunnable: { icon: icon("warning", "problemsWarningIcon.foreground"), words: "cannot run" },
 };
 

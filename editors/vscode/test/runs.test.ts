@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { EventParams, Level, Outcome, RunEvent } from "../src/protocol";
 import { Runs, harder } from "../src/runs";
-import { counts, duration, ended, outcome, progress, retrying } from "../src/text";
+import { counts, duration, ended, outcome, progress, retrying, spoken } from "../src/text";
 
 const ROOT = "/w";
 const START = Date.parse("2026-01-14T09:30:00Z");
@@ -58,7 +58,8 @@ test("a run as its records tell", () => {
   assert.equal(progress(runs.live(), START), "▶ 0/3");
   runs.apply(story.end("A", "passed"), START);
   runs.apply(story.end("B", "failed", 3), START);
-  assert.equal(progress(runs.live(), START), "▶ 2/3 · 1 failed");
+  assert.equal(progress(runs.live(), START), "▶ 1/3 · 1 failed");
+  assert.equal(spoken(runs.live()), "running, 1/3 done, 1 failed");
   assert.equal(runs.newest(ROOT, "C")?.task.state, "running");
   const failed = runs.live()[0]?.tasks.get("B");
   assert.ok(failed);
@@ -70,6 +71,26 @@ test("a run as its records tell", () => {
   const last = runs.lastFinished();
   assert.ok(last);
   assert.equal(ended(last), "✗ 2/3 · 1 failed");
+  assert.equal(spoken([last]), "failed, 2/3 done, 1 failed");
+});
+
+test("each end of a run has a sign and words of its own", () => {
+  const end = (outcomes: readonly Outcome[], exit: number): string[] => {
+    const story = new Story();
+    const ids = outcomes.map((_, at) => `T${at}`);
+    const records = [story.started({ "1": ids })];
+    const ends = outcomes.map((how, at) => story.end(`T${at}`, how));
+    const last = fold([...records, ...ends, story.over(exit)]).lastFinished();
+    assert.ok(last);
+    return [ended(last), spoken([last])];
+  };
+  assert.deepEqual(end(["passed"], 0), ["✓ 1/1", "passed, 1/1 done"]);
+  assert.deepEqual(end(["cancelled"], 130), ["■ 0/1 · 1 cancelled", "cancelled, 0/1 done, 1 cancelled"]);
+  assert.deepEqual(end(["failed"], 1), ["✗ 0/1 · 1 failed", "failed, 0/1 done, 1 failed"]);
+  assert.deepEqual(end(["passed", "skipped"], 0), [
+    "○ 1/2 · 1 skipped",
+    "ended, not all of it was run, 1/2 done, 1 skipped",
+  ]);
 });
 
 test("ending a task or a run only gets harder", () => {

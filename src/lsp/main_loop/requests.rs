@@ -104,7 +104,8 @@ impl State {
         let range = Range { end: if range.start.line == range.end.line { range.end } else { range.start }, ..range };
         let root_uri = root.uri();
         let lens = |offer: &lenses::Offer| {
-            let arguments = serde_json::to_value(offer.target.at(root_uri.clone())).ok().map(|target| vec![target]);
+            let target = Target { lens: offer.command == Command::Cancel, ..offer.target.at(root_uri.clone()) };
+            let arguments = serde_json::to_value(target).ok().map(|target| vec![target]);
             let title = plain::line(offer.lens.as_ref()?);
             let command = LspCommand { title, command: offer.command.id().to_string(), arguments };
             Some(CodeLens { range, command: Some(command), data: None })
@@ -293,50 +294,6 @@ impl State {
         let _ = answer.send(json!(Started::nothing(reason)));
     }
 
-    /// Cancels the named run, or the runs of the wave or feature; where a task is named, that one alone.
-    fn cancel(&self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
-        let Some(root) = self.roots.get(path) else { return };
-        let mut runs: HashSet<RunId> = match (&target.run, &target.task, &target.feature) {
-            (Some(run), ..) => root.runs.live().map(|(live, _)| live).filter(|live| live.0 == *run).cloned().collect(),
-            // Also those that wait for its outcome: they would start it anew.
-            (None, Some(task), _) => root.runs.live_in(task).map(|(run, _)| run.clone()).collect(),
-            (None, None, Some(feature)) => {
-                root.runs.running(feature, target.wave.as_deref()).map(|(run, _)| run.clone()).collect()
-            }
-            (None, None, None) => root.runs.live().map(|(run, _)| run.clone()).collect(),
-        };
-        runs.extend(just_started(root, target));
-        let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
-        let reason = runs.is_empty().then(|| format!("nothing of {} runs", target.words()));
-        let path = path.to_path_buf();
-        let level_of = |run: &RunId| target.level.unwrap_or_else(|| root.runs.next_level(run, task.as_ref()));
-        let runs: HashMap<RunId, Level> = runs.into_iter().map(|run| (run.clone(), level_of(&run))).collect();
-        tokio::task::spawn_blocking(move || {
-            let tasks = task.as_ref().map(std::slice::from_ref);
-            let cancel = |run, level| run::cancel(&run::state_dir_of(&path, run), run, tasks, level);
-            let failed = runs.iter().find_map(|(run, level)| cancel(run, *level).err());
-            let reason =
-                reason.or(failed.map(|error| format!("cancelling: {error}"))).map(|reason| plain::text(&reason));
-            let _ = answer.send(json!({ "cancelled": runs.keys().collect::<Vec<_>>(), "reason": reason }));
-        });
-    }
-
-    /// The second click means it; so does the first one on a run that is being ended already.
-    pub(super) fn progress_cancelled(&mut self, token: &ProgressToken) {
-        let Some(bar) = self.tokens.get_mut(token) else { return };
-        let Some(root) = self.roots.get(&bar.root) else { return };
-        let before = std::mem::replace(&mut bar.cancelled, true);
-        let level = if before { Level::Kill } else { root.runs.next_level(&bar.run, None) };
-        let (path, run, client) = (root.path.clone(), bar.run.clone(), self.client.clone());
-        tokio::spawn(async move {
-            let cancel = move || run::cancel(&run::state_dir_of(&path, &run), &run, None, level);
-            let cancelled = tokio::task::spawn_blocking(cancel);
-            if let Ok(Err(error)) = cancelled.await {
-                tell::user(&client, MessageType::ERROR, &format!("cancelling: {error}")).await;
-            }
-        });
-    }
-
     /// The log of a task's run in progress, else of its latest attempt.
     pub(super) fn log_of(&self, path: &Path, task: &str) -> Option<PathBuf> {
         let root = self.roots.get(path)?;
@@ -345,16 +302,32 @@ impl State {
     }
 
     fn open_log(&self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
-        let log = target.task.as_deref().and_then(|task| self.log_of(path, task));
-        let Some(log) = log else {
+        let of_task = target.task.as_deref().and_then(|task| self.log_of(path, task));
+        let Some(log) = of_task.or_else(|| self.log_of_wave(path, target)) else {
             let reason = format!("{} has no log yet", target.words());
             let _ = answer.send(json!({ "uri": null, "reason": plain::text(&reason) }));
             self.message(MessageType::INFO, reason);
             return;
         };
-        let uri = uri_of(&log);
+        let uri = uri_of_log(&log, self.abilities.shows_logs);
         let _ = answer.send(json!({ "uri": uri }));
-        self.show("log", &log);
+        self.show_log(log);
+    }
+
+    /// Where a wave is named that runs: the log of its first task that runs, else of the first that has one.
+    fn log_of_wave(&self, path: &Path, target: &Target) -> Option<PathBuf> {
+        let (feature, wave) = (target.feature.as_deref()?, target.wave.as_deref()?);
+        let runs = self.roots.get(path)?.runs.running(feature, Some(wave));
+        let tasks = runs.flat_map(|(_, view)| &view.waves).filter(|view| view.wave.as_deref() == Some(wave));
+        let with_log = tasks.flat_map(|wave| &wave.tasks).filter(|task| task.log.is_some());
+        let is_over = |task: &&run::TaskView| matches!(task.state, run::TaskState::Finished { .. });
+        with_log.min_by_key(is_over)?.log.as_ref().map(|log| path.join(log))
+    }
+
+    /// Opens a log in the editor, or tells where it lies.
+    pub(super) fn show_log(&self, log: PathBuf) {
+        let (client, abilities) = (self.client.clone(), self.abilities);
+        tokio::spawn(async move { tell::task_log(&client, abilities, &log).await });
     }
 
     /// Opens a file in the editor, or tells where it lies.
@@ -362,26 +335,6 @@ impl State {
         let (client, can_show, path) = (self.client.clone(), self.abilities.show_document, path.to_path_buf());
         tokio::spawn(async move { tell::file(&client, can_show, what, &path).await });
     }
-}
-
-/// The runs of the target that were started a moment ago and have not told anything yet.
-fn just_started(root: &Root, target: &Target) -> Vec<RunId> {
-    let is_of_wave = |wave: &&plan::Wave| {
-        let label = wave.label.as_ref().map(WaveLabel::as_str);
-        target.wave.is_none() || label == target.wave.as_deref()
-    };
-    let is_of_feature = |name: &str, id: &TaskId| {
-        let features = root.index().into_iter().flat_map(Index::features).filter(|feature| *feature.id == *name);
-        let mut tasks = features.flat_map(|feature| &feature.waves).filter(is_of_wave).flat_map(|wave| &wave.tasks);
-        tasks.any(|task| task.runnable_id().as_ref() == Some(id))
-    };
-    let is_of_target = |id: &TaskId| match (&target.run, &target.task, &target.feature) {
-        (Some(_), ..) | (None, None, None) => true,
-        (None, Some(task), _) => id.as_str() == task,
-        (None, None, Some(feature)) => is_of_feature(feature, id),
-    };
-    let of_target = root.starting.iter().filter(|(id, _)| is_of_target(id)).filter_map(|(_, run)| run.as_ref());
-    of_target.filter(|run| target.run.as_ref().is_none_or(|named| run.0 == *named)).cloned().collect()
 }
 
 /// A run that is about to be started, with all that another thread needs for it.

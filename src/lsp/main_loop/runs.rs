@@ -17,7 +17,8 @@ impl State {
         if !root.followed.insert(run.clone()) {
             return;
         }
-        let token = self.abilities.progress.then(|| self.fresh_token(run.0.as_str()));
+        let shows = self.abilities.progress && self.abilities.run_progress;
+        let token = shows.then(|| self.fresh_token(run.0.as_str()));
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), Bar { root: path.to_path_buf(), run: run.clone(), cancelled: false });
         }
@@ -99,7 +100,6 @@ impl State {
     /// A message where a run failed; one that the user cancelled did what was asked.
     fn tell_end(&self, path: &Path, view: &View) {
         const CANCELLED: u8 = 130;
-        let failed = |outcome: Outcome| !matches!(outcome, Outcome::Passed | Outcome::Skipped | Outcome::Cancelled);
         let fails = match &view.finished {
             Some(finished) => finished.exit_code != 0 && finished.exit_code != CANCELLED,
             None => true,
@@ -109,7 +109,7 @@ impl State {
         }
         let message = format!("{}: {}", progress::title(view), progress::summary(view));
         let first = view.tasks().find(|task| match &task.state {
-            run::TaskState::Finished { outcome, .. } => failed(*outcome) && task.log.is_some(),
+            run::TaskState::Finished { outcome, .. } => outcome.is_failure() && task.log.is_some(),
             _ => false,
         });
         let Some(first) = first.filter(|_| self.abilities.interactive_messages).map(|task| task.id.clone()) else {

@@ -30,6 +30,7 @@ impl State {
                 uri: &|file: &Path| root.uri_of(file),
                 nearest: &root.nearest,
                 encoding: self.abilities.encoding,
+                client_shows_logs: self.abilities.shows_logs,
             };
             if !root.looking_for_nearest && sources.wants_nearest_ids(&file) {
                 unsure.push((path.to_path_buf(), file.clone()));

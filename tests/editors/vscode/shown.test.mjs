@@ -33,3 +33,127 @@ test("a task is opened from the Waves view by a click, by Enter and by its menu"
     await window.screenshot("10-opened");
   });
 });
+
+test("a wave with a task for a person is not green, says so and stays open", async () => {
+  const workspace = Workspace.example();
+  const person = FILE.replace("001-count", "002-longest");
+  workspace.write(person, workspace.read(person).replace("mode: direct", "mode: manual"));
+  await within(code, workspace, "person", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    await window.wavesRow("Wave 1 of FEAT-TXT, 0/3 done, 1 needs a person");
+    await window.clickLens("▶ Run wave 1 (2 tasks)");
+    await window.lens("⏳ 0/3 done, 1 skipped");
+    await window.wavesRow("Wave 1 of FEAT-TXT, running, 0/3 done");
+    workspace.release(TASK(1));
+    workspace.release(TASK(3));
+    await window.statusIs("○ 2/3 · 1 skipped");
+    const row = await window.wavesRow("Wave 1 of FEAT-TXT, 2/3 done, 1 needs a person");
+    assert.match(row.text, /2\/3 done · 1 needs a person/);
+    await window.wavesRow(`Task ${TASK(2)}, needs a person`);
+    const icons = (text) => window.row(text).locator(".custom-view-tree-node-item-icon");
+    const green = await window.colour(icons(TASK(1)));
+    assert.notEqual(await window.colour(icons("Wave 1")), green, "not the colour of what is done");
+    assert.equal(await window.row("Wave 1").getAttribute("aria-expanded"), "true");
+    await window.screenshot("10-person");
+  });
+});
+
+test("a click on a status shows output and ends nothing; a lens that has just come there ends nothing", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "slip", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.clickLens("▶ Run wave 1 (3 tasks)");
+    await window.clickLens("⏳ 0/3 done");
+    await eventually("the output is opened", async () => (await window.activeTab()).endsWith(".log"));
+    await window.screenshot("10-status-clicked");
+    assert.equal(workspace.events("run-cancelling").length, 0, "nothing was cancelled");
+    // Its second click meets what stands there now.
+    await window.page.locator(".tab").filter({ hasText: "TASK-TXT-001-count.md" }).first().click();
+    await window.endByLens("Cancel", () => workspace.events("run-cancelling").length === 1);
+    await eventually("the run is over", () => workspace.events("run-finished").length === 1);
+  });
+});
+
+test("what the user cancelled is no failure: neutral colours, no message, no problem", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "neutral", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    await window.clickLens("▶ Run wave 1 (3 tasks)");
+    await eventually("the tasks run", () => [1, 2, 3].every((number) => workspace.has(`started-${TASK(number)}`)));
+    assert.equal(await window.statusLabel(), "Feature Build: running, 0/3 done");
+    await window.command("Feature Build: Cancel");
+    await window.statusIs("■ 0/3 · 3 cancelled");
+    await eventually("a screen reader says so", async () =>
+      /^Feature Build: cancelled, 0\/3 done, 3 cancelled/.test(await window.statusLabel()),
+    );
+    await window.lens("■ cancelled · Open log");
+    assert.ok(!(await window.lenses()).some((lens) => lens.includes("failed")), "no lens speaks of a failure");
+    await window.wavesRow(`Task ${TASK(1)}, cancelled`);
+    const row = await window.wavesRow("Wave 1 of FEAT-TXT");
+    assert.doesNotMatch(row.label, /failed/);
+    assert.ok(!(await window.badge()), "nothing to look at");
+    await window.openProblems();
+    assert.ok(!(await window.problems()).some((problem) => problem.includes("cancelled")));
+    assert.equal(await window.page.locator(".notification-list-item").count(), 0, "no message");
+    await window.screenshot("10-cancelled");
+
+    await window.clickStatus();
+    const [first] = await eventually("the menu", async () => {
+      const rows = await window.pickable();
+      return rows.length > 0 && rows;
+    });
+    assert.match(first, /Follow output/, "what is harmless comes first");
+    await window.screenshot("10-menu");
+  });
+});
+
+test("Open Log shows text without control sequences, at its end", async () => {
+  const noisy = `i=0; while [ $i -lt 200 ]; do printf '\\033[32mline %s\\033[0m\\n' $i; i=$((i + 1)); done
+printf '10 %%\\r50 %%\\r100 %%\\n\\033]0;title\\007src/broken.rs:2:5: expected one thing, found another\\n'
+exit 3
+`;
+  const workspace = Workspace.example(noisy);
+  workspace.write("src/broken.rs", "fn first() {}\nlet broken = ;\n");
+  await within(code, workspace, "log", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.clickLens("▶ Run task");
+    await window.statusIs("✗ 0/1 · 1 failed");
+    await window.clickLens("✗ failed (exit 3) · Open log");
+    await eventually("the log is opened", async () => (await window.activeTab()) === `${TASK(1)}.log`);
+    await eventually("its end is in sight", async () => (await window.editorText()).includes("found another"));
+    await eventually("the cursor is at its end", async () => (await window.cursor())?.line >= 202);
+    const text = await window.editorText();
+    assert.match(text, /line 199\n100 %\nsrc\/broken/);
+    assert.doesNotMatch(text, /\[32m|\[0m|title|[\u0000-\u0008\u001b␛]/u);
+    await window.screenshot("10-log");
+    await window.openProblems();
+    const problem = await window.problem("expected one thing");
+    assert.match(problem.trim(), /^src\/broken\.rs:2:5 expected one thing, found another/, "the cause comes first");
+    await window.screenshot("10-cause");
+  });
+});
+
+test("a newer run's message replaces the older one's, and goes when everything has passed", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "messages", async () => {
+    const window = await code.open(workspace, FILE);
+    const messages = () => window.page.locator(".notifications-toasts .notification-list-item").count();
+    const end = async (exit) => {
+      const before = workspace.events("run-finished").length;
+      workspace.release(TASK(1), exit);
+      await window.clickLens("▶ Run task");
+      await eventually("the run is over", () => workspace.events("run-finished").length > before);
+    };
+    await end(3);
+    await window.notification("did not pass");
+    await end(4);
+    await window.lens("✗ failed (exit 4) · Open log");
+    await eventually("one message stands", async () => (await messages()) === 1);
+    await window.screenshot("10-messages");
+    await end(0);
+    await window.statusIs("✓ 1/1");
+    await eventually("no message says otherwise", async () => (await messages()) === 0);
+  });
+});

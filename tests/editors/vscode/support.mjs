@@ -371,6 +371,17 @@ export class Window {
     await this.page.locator(".codelens-decoration a").filter({ hasText: text }).first().click();
   }
 
+  /** Clicks what ends something, again as long as it has stood there for too short a time. */
+  async endByLens(text, ended) {
+    await this.lens(text);
+    const lens = this.page.locator(".codelens-decoration a").filter({ hasText: new RegExp(`^${text}$`) });
+    await eventually(`the lens ${text} counts`, async () => {
+      if (await ended()) return true;
+      await lens.first().click({ timeout: 1000 });
+      return ended();
+    });
+  }
+
   /**
    * The milliseconds from a key until the lens is the one of the wave that stands in the text by then, as the page itself
    * sees both. Which one that is the text says: on a busy machine VS Code takes a letter twice now and then.
@@ -488,6 +499,15 @@ export class Window {
     });
   }
 
+  /** Waits for what a row shows beside what a screen reader says of it. */
+  wavesShow(text) {
+    return eventually(`a row shows ${text}`, async () => (await this.waves()).find((row) => text.test(row.text))).catch(
+      async (error) => {
+        throw new Error(`${error.message}; there are ${JSON.stringify(await this.waves())}`);
+      },
+    );
+  }
+
   /** A row of the Waves view. */
   row(text) {
     return this.page.locator(".sidebar .monaco-list-row").filter({ hasText: text }).first();
@@ -520,6 +540,17 @@ export class Window {
       .locator(".terminal-wrapper.active .xterm-rows > div, .terminal-wrapper.active .xterm-accessibility-tree > div")
       .allTextContents();
     return rows.join("\n").replaceAll("\u00a0", " ");
+  }
+
+  /** What a screen reader says of the item in the status bar. */
+  statusLabel() {
+    const item = this.page.locator('.statusbar-item[id="feature-build.feature-build.featureBuild.status"]');
+    return item.first().getAttribute("aria-label");
+  }
+
+  /** The colour that a thing has on the screen. */
+  colour(locator, property = "color") {
+    return locator.first().evaluate((found, name) => getComputedStyle(found)[name], property);
   }
 
   async useLightTheme() {

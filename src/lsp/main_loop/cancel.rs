@@ -1,0 +1,222 @@
+//! Ending what runs: what is a slip of the hand, what is asked about first, and what counts at once.
+
+use super::*;
+use crate::lsp::proto::duration;
+
+/// A lens that has come to stand where another one was clicked does nothing for so long: the second click of a double click
+/// meant that other one.
+const SLIP: Duration = Duration::from_secs(2);
+/// What has run for longer is not ended without a question: that would be costly to repeat.
+const LONG_MS: u64 = 60_000;
+
+/// The answers that the user may choose.
+const NO: &str = "Keep it running";
+
+/// Runs, or one task of them, that somebody wants to end.
+#[derive(Debug, Clone)]
+pub(in crate::lsp) struct Ending {
+    runs: Vec<(RunId, Level)>,
+    /// Only this task.
+    task: Option<TaskId>,
+    /// In words: `wave 1 of FEAT-1`.
+    what: String,
+}
+
+/// Who waits for the answer: the sender of a command, or nobody.
+type Answer = Option<oneshot::Sender<Value>>;
+
+impl State {
+    /// Cancels the named run, or the runs of the wave or feature; where a task is named, that one alone.
+    pub(super) fn cancel(&mut self, path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
+        let Some(root) = self.roots.get(path) else { return };
+        let runs = runs_of(root, target);
+        if runs.is_empty() {
+            let reason = plain::text(&format!("nothing of {} runs", target.words()));
+            return drop(answer.send(json!({ "cancelled": [], "reason": reason })));
+        }
+        let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
+        let level_of = |run: &RunId| target.level.unwrap_or_else(|| root.runs.next_level(run, task.as_ref()));
+        let runs: Vec<(RunId, Level)> = runs.into_iter().map(|run| (run.clone(), level_of(&run))).collect();
+        let ending = Ending { runs, task, what: target.words() };
+        if target.lens
+            && let Some(left) = self.slip(root, &ending)
+        {
+            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+            let reason = "clicked where another lens stood a moment ago";
+            let ignored = json!({ "cancelled": [], "ignored": { "left_ms": left_ms }, "reason": reason });
+            return drop(answer.send(ignored));
+        }
+        self.end(path, ending, Some(answer));
+    }
+
+    /// The second cancel means it; so does the first one of a run that is being ended already.
+    pub(super) fn progress_cancelled(&mut self, token: &ProgressToken) {
+        let Some(bar) = self.tokens.get(token) else { return };
+        let (path, run) = (bar.root.clone(), bar.run.clone());
+        let Some(root) = self.roots.get(&path) else { return };
+        let level = if bar.cancelled { Level::Kill } else { root.runs.next_level(&run, None) };
+        let what = root.runs.view(&run).map_or_else(|| format!("run {run}"), progress::title);
+        let ending = Ending { runs: vec![(run, level)], task: None, what };
+        let ends = self.end(&path, ending, None);
+        if let Some(bar) = self.tokens.get_mut(token) {
+            bar.cancelled |= ends;
+        }
+    }
+
+    /// How long a lens that was clicked has still to be ignored: it has stood there for too short a time.
+    fn slip(&self, root: &Root, ending: &Ending) -> Option<Duration> {
+        let since = |(run, level): &(RunId, Level)| {
+            let asked = self.asked.get(&(run.clone(), ending.task.clone())).copied();
+            match level {
+                Level::Kill => asked.max(root.runs.ending_since(run, ending.task.as_ref())),
+                // One that has told nothing yet was started just now.
+                Level::FinishWave | Level::Terminate => {
+                    asked.max(Some(root.runs.started(run).unwrap_or_else(Instant::now)))
+                }
+            }
+        };
+        // Where one of several runs is old, its lens is, too.
+        let oldest = ending.runs.iter().filter_map(since).min()?;
+        SLIP.checked_sub(oldest.elapsed()).filter(|left| !left.is_zero())
+    }
+
+    /// Ends it, or asks the user first. Is it being ended?
+    fn end(&mut self, path: &Path, ending: Ending, answer: Answer) -> bool {
+        let question = self.roots.get(path).and_then(|root| question(root, &ending));
+        let asked: Vec<_> = ending.runs.iter().map(|(run, _)| (run.clone(), ending.task.clone())).collect();
+        // Who cancels once more while the question is open has answered it.
+        let is_asked = asked.iter().any(|asked| self.asked.contains_key(asked));
+        let Some(question) = question.filter(|_| self.abilities.message_requests && !is_asked) else {
+            self.end_now(path, ending, answer);
+            return true;
+        };
+        self.asked.extend(asked.into_iter().map(|asked| (asked, Instant::now())));
+        if let Some(answer) = answer {
+            // Answered before the user is: editors wait for commands, some of them with everything else.
+            let _ = answer.send(json!({ "cancelled": [], "asking": true, "reason": "the user is asked first" }));
+        }
+        let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
+        tokio::spawn(async move {
+            let yes = question.ask(&client).await;
+            let _ = happenings.send(Happening::EndAnswered { root, ending, yes }).await;
+        });
+        false
+    }
+
+    pub(super) fn end_answered(&mut self, path: &Path, ending: Ending, yes: bool) {
+        for (run, _) in &ending.runs {
+            self.asked.remove(&(run.clone(), ending.task.clone()));
+        }
+        if yes {
+            self.end_now(path, ending, None);
+        }
+    }
+
+    fn end_now(&self, path: &Path, ending: Ending, answer: Answer) {
+        let (path, client) = (path.to_path_buf(), self.client.clone());
+        tokio::spawn(async move {
+            let Ending { runs, task, .. } = ending;
+            let cancelled: Vec<RunId> = runs.iter().map(|(run, _)| run.clone()).collect();
+            let ended = tokio::task::spawn_blocking(move || {
+                let tasks = task.as_ref().map(std::slice::from_ref);
+                let cancel = |run, level| run::cancel(&run::state_dir_of(&path, run), run, tasks, level);
+                runs.iter().find_map(|(run, level)| cancel(run, *level).err())
+            });
+            let failed = ended.await.ok().flatten().map(|error| format!("cancelling: {error}"));
+            match (answer, failed) {
+                (Some(answer), reason) => {
+                    let reason = reason.map(|reason| plain::text(&reason));
+                    let _ = answer.send(json!({ "cancelled": cancelled, "reason": reason }));
+                }
+                (None, Some(reason)) => tell::user(&client, MessageType::ERROR, &reason).await,
+                (None, None) => {}
+            }
+        });
+    }
+}
+
+/// The runs in progress that a target names.
+fn runs_of(root: &Root, target: &Target) -> HashSet<RunId> {
+    let mut runs: HashSet<RunId> = match (&target.run, &target.task, &target.feature) {
+        (Some(run), ..) => root.runs.live().map(|(live, _)| live).filter(|live| live.0 == *run).cloned().collect(),
+        // Also those that wait for its outcome: they would start it anew.
+        (None, Some(task), _) => root.runs.live_in(task).map(|(run, _)| run.clone()).collect(),
+        (None, None, Some(feature)) => {
+            root.runs.running(feature, target.wave.as_deref()).map(|(run, _)| run.clone()).collect()
+        }
+        (None, None, None) => root.runs.live().map(|(run, _)| run.clone()).collect(),
+    };
+    runs.extend(just_started(root, target));
+    runs
+}
+
+/// The runs of the target that were started a moment ago and have not told anything yet.
+fn just_started(root: &Root, target: &Target) -> Vec<RunId> {
+    let is_of_wave = |wave: &&plan::Wave| {
+        let label = wave.label.as_ref().map(WaveLabel::as_str);
+        target.wave.is_none() || label == target.wave.as_deref()
+    };
+    let is_of_feature = |name: &str, id: &TaskId| {
+        let features = root.index().into_iter().flat_map(Index::features).filter(|feature| *feature.id == *name);
+        let mut tasks = features.flat_map(|feature| &feature.waves).filter(is_of_wave).flat_map(|wave| &wave.tasks);
+        tasks.any(|task| task.runnable_id().as_ref() == Some(id))
+    };
+    let is_of_target = |id: &TaskId| match (&target.run, &target.task, &target.feature) {
+        (Some(_), ..) | (None, None, None) => true,
+        (None, Some(task), _) => id.as_str() == task,
+        (None, None, Some(feature)) => is_of_feature(feature, id),
+    };
+    let of_target = root.starting.iter().filter(|(id, _)| is_of_target(id)).filter_map(|(_, run)| run.as_ref());
+    of_target.filter(|run| target.run.as_ref().is_none_or(|named| run.0 == *named)).cloned().collect()
+}
+
+/// What the user is asked before something is ended that has run for long.
+struct Question {
+    verb: &'static str,
+    what: String,
+    ran_ms: u64,
+    tasks: usize,
+}
+
+/// The question; `None` where nothing has run for long, or it is being ended already.
+fn question(root: &Root, ending: &Ending) -> Option<Question> {
+    let long = ending.runs.iter().filter_map(|(run, level)| Some((root.runs.view(run)?, *level)));
+    let long = long.filter_map(|(view, level)| Some((view, level, ran_ms(view, level, ending.task.as_ref())?)));
+    let long: Vec<(&View, Level, u64)> = long.filter(|(.., ran_ms)| *ran_ms > LONG_MS).collect();
+    let running = |view: &View| match &ending.task {
+        Some(_) => 1,
+        None => view.tasks().filter(|task| matches!(task.state, run::TaskState::Running { .. })).count(),
+    };
+    Some(Question {
+        verb: if long.iter().any(|(_, level, _)| *level == Level::Kill) { "Kill" } else { "Cancel" },
+        what: ending.what.clone(),
+        ran_ms: long.iter().map(|(.., ran_ms)| *ran_ms).max()?,
+        tasks: long.iter().map(|(view, ..)| running(view)).sum(),
+    })
+}
+
+/// How long what is to be ended has run; `None` where it may come to its own end, or is being ended already.
+fn ran_ms(view: &View, level: Level, task: Option<&TaskId>) -> Option<u64> {
+    let ends = |asked: Option<Level>| level > Level::FinishWave && asked <= Some(Level::FinishWave);
+    let now = Timestamp::now();
+    let Some(task) = task else { return ends(view.cancelling).then(|| view.elapsed_ms(&view.started, now)) };
+    let task = view.task(task.as_str())?;
+    match &task.state {
+        run::TaskState::Running { since } if ends(view.ending(task)) => Some(view.elapsed_ms(since, now)),
+        _ => None,
+    }
+}
+
+impl Question {
+    /// Asks. Closing the question, or a client that cannot show it after all, ends nothing.
+    async fn ask(self, client: &Client) -> bool {
+        let yes = format!("{} it", self.verb);
+        let loses = match self.tasks {
+            0 => String::new(),
+            1 => "; a task that runs loses what it has not saved".into(),
+            several => format!("; {several} tasks that run lose what they have not saved"),
+        };
+        let text = format!("{} {}?\nIt has run for {}{loses}.", self.verb, self.what, duration(self.ran_ms));
+        tell::ask(client, MessageType::WARNING, text, &[&yes, NO]).await == Some(0)
+    }
+}
