@@ -52,6 +52,11 @@ impl RunPaths {
         self.dir.join("run.lock")
     }
 
+    /// What a supervisor could tell nobody else. No id has a `~`, so it is no task's log.
+    pub(super) fn supervisor_log(&self) -> PathBuf {
+        self.dir.join("supervisor~.log")
+    }
+
     /// Whether the run has trouble with its state folder.
     pub(super) fn health(&self) -> PathBuf {
         self.dir.join("health")
@@ -109,4 +114,82 @@ impl RunPaths {
 /// The lock of a task: held by the guard of its one attempt.
 pub(super) fn task_lock(state_dir: &Path, task: &TaskId) -> PathBuf {
     state_dir.join("locks").join(format!("{task}.lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// Whatever a task is called, its files are its own; file systems that do not tell case apart are left out here.
+    #[test]
+    fn no_file_of_a_task_is_the_runs_or_another_tasks() {
+        let run = RunPaths::at(Path::new("/runs/r"));
+        let mut owners: HashMap<PathBuf, String> = HashMap::new();
+        let mut claim = |path: PathBuf, owner: String| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(name.len() <= 255 - ".tmp".len(), "{name}");
+            for path in
+                [path.clone(), path.with_file_name(format!("{name}.tmp")), path.with_file_name(format!("{name}.tail"))]
+            {
+                let before = owners.insert(path.clone(), owner.clone());
+                assert!(
+                    before.as_ref().is_none_or(|before| *before == owner),
+                    "{}: {before:?}, {owner}",
+                    path.display()
+                );
+            }
+        };
+        for path in [
+            run.order(),
+            run.seal(),
+            run.journal(),
+            run.lock(),
+            run.supervisor_log(),
+            run.health(),
+            run.summary(),
+            run.requests(),
+        ] {
+            claim(path, "the run".into());
+        }
+        let parts = ["supervisor", "run", "journal", "health", "result", "requests", "a", "1", "2"];
+        let ends = [
+            "",
+            ".log",
+            ".tail",
+            ".log.tail",
+            ".json",
+            ".jsonl",
+            ".lock",
+            ".seal",
+            ".tmp",
+            ".1",
+            ".2",
+            ".1.result",
+            "-1",
+            "_1",
+        ];
+        let made = parts.iter().flat_map(|part| ends.map(|end| format!("{part}{end}")));
+        for id in made.chain([format!("x{}", ".".repeat(127)), "x".repeat(128)]) {
+            let task = TaskId::new(&id).unwrap();
+            claim(run.stdin(&task), id.clone());
+            for attempt in [1, 2, 11, u32::MAX] {
+                let files = [
+                    run.log(&task, attempt),
+                    run.result(&task, attempt),
+                    run.wanted(&task, attempt),
+                    run.trouble(&task, attempt),
+                    run.slow(&task, attempt),
+                    run.progress(&task, attempt),
+                ];
+                files.into_iter().for_each(|path| claim(path, id.clone()));
+            }
+        }
+        for none in ["", ".", "..", ".x", "~", "a~2", "a/b", "supervisor~"] {
+            assert!(TaskId::new(none).is_err(), "{none:?}");
+        }
+    }
 }

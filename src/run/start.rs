@@ -84,6 +84,20 @@ pub enum StartError {
     /// A task calls this, and the run would wait for that task.
     #[error("starting a run: {0}")]
     WaitsForItself(WaitsForItself),
+    /// Two tasks would share each file of theirs: their logs, their locks.
+    #[error(
+        "starting a run: the ids {one} and {other} differ only in case, which the file system of {} does not tell apart; \
+         give one of the tasks another id, or run them one after the other",
+        .folder.display()
+    )]
+    SameFiles {
+        /// A task.
+        one: TaskId,
+        /// Another one.
+        other: TaskId,
+        /// Where their files would lie.
+        folder: PathBuf,
+    },
     /// The run's folder cannot be written.
     #[error("starting a run: writing {}{}", .path.display(), what_to_do(.source))]
     Write {
@@ -178,6 +192,11 @@ pub fn start(
     let callers = nesting::may_start(&identity.state_dir, tasks).map_err(StartError::WaitsForItself)?;
     let (run, paths) = make_folder(root, &configured, &identity)?;
     let state_dir = identity.state_dir;
+    if let Some((one, other)) = same_but_for_case(commands.keys()).filter(|_| ignores_case(paths.dir())) {
+        // Nothing was started: a folder that stays would only look like a run that died.
+        let _ = std::fs::remove_dir_all(paths.dir());
+        return Err(StartError::SameFiles { one, other, folder: state_dir });
+    }
     let order = Order {
         run: run.clone(),
         asked_ms: system::now_ms(),
@@ -208,6 +227,25 @@ pub fn start(
             Err(error)
         }
     }
+}
+
+/// Two ids that are one file's name where case does not count.
+fn same_but_for_case<'a>(ids: impl Iterator<Item = &'a TaskId>) -> Option<(TaskId, TaskId)> {
+    let mut seen: BTreeMap<String, &TaskId> = BTreeMap::new();
+    for id in ids {
+        if let Some(other) = seen.insert(id.as_str().to_ascii_lowercase(), id) {
+            return Some((other.clone(), id.clone()));
+        }
+    }
+    None
+}
+
+/// Whether names that differ in case are one where this folder lies, whose own name has letters.
+fn ignores_case(dir: &Path) -> bool {
+    let name = dir.file_name().unwrap_or_default();
+    [name.to_ascii_uppercase(), name.to_ascii_lowercase()]
+        .into_iter()
+        .any(|other| other != name && dir.with_file_name(other).symlink_metadata().is_ok())
 }
 
 /// How many tasks of a run are at work at the same time, where whoever starts it does not say.
@@ -383,7 +421,7 @@ impl Word {
 fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<Takeover>) -> Result<Word, StartError> {
     let failed = |source| StartError::Spawn { run: run.clone(), source };
     let (mut word, said) = io::pipe().map_err(failed)?;
-    let errors = private::append(&paths.dir().join("supervisor.log")).map_err(failed)?;
+    let errors = private::append(&paths.supervisor_log()).map_err(failed)?;
     let mut command = launcher.command(super::role::DETACH).map_err(failed)?;
     command.arg(paths.dir()).args(takeover.map(Takeover::as_argument));
     command.current_dir(paths.dir()).stdin(Stdio::null()).stdout(said).stderr(errors);
@@ -404,7 +442,7 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<T
         return Ok(word);
     }
     if message.is_empty() {
-        message = private::read(&paths.dir().join("supervisor.log"), LONGEST_WORD)
+        message = private::read(&paths.supervisor_log(), LONGEST_WORD)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default();
     }
@@ -463,4 +501,32 @@ pub(super) fn say(word: &str) -> io::Result<()> {
     // Whoever started the run may be gone already; the run goes on.
     let _ = output.write_all(word.as_bytes()).and_then(|()| output.flush());
     Ok(rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn ids_that_would_share_their_files_are_found() {
+        let same = |ids: &[&str]| {
+            let ids: Vec<TaskId> = ids.iter().map(|id| TaskId::new(id).unwrap()).collect();
+            same_but_for_case(ids.iter()).map(|(one, other)| [one.to_string(), other.to_string()])
+        };
+        assert_eq!(same(&["Task-1", "task-2", "TASK-1"]), Some(["Task-1".into(), "TASK-1".into()]));
+        assert_eq!(same(&["Task-1", "task-2", "TASK-10"]), None);
+    }
+
+    /// A second name of the folder stands for a file system that does not tell case apart.
+    #[test]
+    fn a_file_system_that_ignores_case_is_known_by_the_folders_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("20260101-000000-abcd");
+        std::fs::create_dir(&run).unwrap();
+        assert!(!ignores_case(&run));
+        std::os::unix::fs::symlink(&run, folder.path().join("20260101-000000-ABCD")).unwrap();
+        assert!(ignores_case(&run));
+    }
 }
