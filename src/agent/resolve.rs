@@ -16,6 +16,11 @@ use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, 
 /// The file that says what runs a task.
 pub const CONFIG_FILE: &str = "feature-build.yaml";
 
+/// No task's standard input is longer: an agent reads all of it, and this program holds it until the run has begun.
+const LONGEST_BODY: u64 = 16 << 20;
+/// Nor those of all tasks of a run together.
+const LONGEST_BODIES: usize = 256 << 20;
+
 /// What is started for one task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Command {
@@ -116,6 +121,15 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The bodies that the tasks of one run shall read are too long together.
+    #[error(
+        "reading what the tasks read from their standard input: with that of task {task} it is more than {} MB together; \
+         start fewer of them at once", LONGEST_BODIES >> 20
+    )]
+    Bodies {
+        /// The task that is one too many.
+        task: TaskId,
+    },
 }
 
 /// Works out what is started for each task of the schedule. Blocking: reads the bodies that commands ask for.
@@ -141,7 +155,7 @@ fn resolve_with<'a>(
     task_of: impl Fn(&Path) -> Option<&'a Task>,
     programs: &dyn Fn(&str) -> Option<PathBuf>,
 ) -> Result<BTreeMap<TaskId, Command>, Error> {
-    let mut commands = BTreeMap::new();
+    let (mut commands, mut held) = (BTreeMap::new(), 0);
     for wave in &schedule.waves {
         if let Some(refused) =
             wave.skipped.iter().find_map(|skipped| refused(skipped, task_of(Path::new(&skipped.file))))
@@ -152,6 +166,10 @@ fn resolve_with<'a>(
             let file = task_of(Path::new(&task.file));
             let values = Values { task, feature: &schedule.feature, wave: wave.wave.as_deref(), root };
             let command = Chooser { config, root, task, file, values, programs }.command()?;
+            held += command.stdin.as_ref().map_or(0, Vec::len);
+            if held > LONGEST_BODIES {
+                return Err(Error::Bodies { task: task.id.clone() });
+            }
             commands.insert(task.id.clone(), command);
         }
     }
@@ -338,8 +356,12 @@ impl Chooser<'_> {
             return Ok(None);
         }
         let file = self.root.join(&self.task.file);
-        match workspace::read_inside(self.root, &file) {
+        match workspace::read_inside(self.root, &file, LONGEST_BODY) {
             Ok(bytes) => Ok(Some(body_of(&bytes).into_bytes())),
+            Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                let message = format!("it is longer than {} MB, which no agent reads", LONGEST_BODY >> 20);
+                Err(Error::Body { task: self.task.id.clone(), file, source: std::io::Error::other(message) })
+            }
             Err(source) => Err(Error::Body { task: self.task.id.clone(), file, source }),
         }
     }

@@ -233,13 +233,26 @@ impl Journal {
     /// Opens a journal, or begins one. A last line that was never finished is cut off. Blocking.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut file = private::only_file(private::options().read(true).append(true).create(true).open(path)?)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let seq = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        file.set_len(whole as u64)?;
+        let (mut seq, mut whole, mut read) = (0, 0, 0);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = match file.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                count => count?,
+            };
+            let piece = buffer.get(..count).unwrap_or_default();
+            if piece.is_empty() {
+                break;
+            }
+            for end in memchr::memchr_iter(b'\n', piece) {
+                seq += 1;
+                whole = read + end as u64 + 1;
+            }
+            read += count as u64;
+        }
+        file.set_len(whole)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, length: whole as u64, torn: false, seq })
+        Ok(Self { file, length: whole, torn: false, seq })
     }
 
     /// Adds a line, in one write. Where that fails, nothing of the line stays: it can be tried again. Blocking.

@@ -1,6 +1,7 @@
 //! Backlog.md's folder, configuration and milestones, found as the tool itself finds them (its
 //! `src/utils/backlog-directory.ts`).
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::discover::{self, Source};
@@ -21,7 +22,12 @@ pub(super) struct Backlog {
     folder: BacklogFolder,
     statuses: Vec<Text>,
     milestones: Milestones,
+    /// A configuration that cannot be read, and why.
+    unread: Option<(PathBuf, String)>,
 }
+
+/// Nobody has more milestones.
+const MOST_MILESTONES: usize = 10_000;
 
 impl Backlog {
     /// Reads them. Blocking.
@@ -30,16 +36,24 @@ impl Backlog {
         let named = at_root.as_ref().and_then(|config| config.folder.as_deref()).and_then(plain_folder);
         let folder = named.unwrap_or_else(|| usual_folder(root).into());
         let config = at_root.or_else(|| config_of_folder(root, &folder)).unwrap_or_default();
+        let unread = unread_config(root, &folder);
         let folders = MILESTONES.map(|below| root.join(&folder).join(below));
-        let files = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
+        let folders = folders.iter().filter(|folder| discover::is_inside(root, folder));
+        let files = folders.filter_map(|folder| folder.read_dir().ok()).flatten();
         let files = files.filter_map(|entry| Some(entry.ok()?.path()));
         let mut milestones: Vec<Milestone> = files
             .filter(|file| file.extension().is_some_and(|extension| extension == "md"))
-            .filter_map(|file| task::read_milestone(&discover::read_small(Source::Path(&file)).ok()?))
+            .take(MOST_MILESTONES)
+            .filter_map(|file| task::read_milestone(&read(root, &file).ok()?))
             .collect();
         milestones.sort_by(|a, b| a.id.cmp(&b.id));
         let folder = BacklogFolder { path: folder.into(), prefix: config.prefix.unwrap_or_else(|| "task".into()) };
-        Self { folder, statuses: config.statuses, milestones: Milestones::new(milestones) }
+        Self { folder, statuses: config.statuses, milestones: Milestones::new(milestones), unread }
+    }
+
+    /// A configuration that cannot be read, and why.
+    pub(super) fn unread(&self) -> Option<(&Path, &str)> {
+        self.unread.as_ref().map(|(file, why)| (&**file, &**why))
     }
 
     /// Where its tasks lie.
@@ -71,13 +85,29 @@ impl Backlog {
 
 /// The configuration at the root: one without a project's name is none to the tool.
 fn config_at_root(root: &Path) -> Option<BacklogConfig> {
-    let text = discover::read_small(Source::Path(&root.join(ROOT_CONFIG))).ok()?;
+    let text = read(root, &root.join(ROOT_CONFIG)).ok()?;
     Some(task::read_backlog_config(&text)).filter(|config| config.has_project_name)
 }
 
 fn config_of_folder(root: &Path, folder: &str) -> Option<BacklogConfig> {
     let file = CONFIGS.iter().map(|name| root.join(folder).join(name)).find(|file| file.is_file())?;
-    Some(task::read_backlog_config(&discover::read_small(Source::Path(&file)).ok()?))
+    Some(task::read_backlog_config(&read(root, &file).ok()?))
+}
+
+/// The first configuration that is there and cannot be read: a link leads out of the workspace, or it is no file.
+fn unread_config(root: &Path, folder: &str) -> Option<(PathBuf, String)> {
+    let of_folder = CONFIGS.iter().map(|name| Path::new(folder).join(name)).find(|file| root.join(file).is_file());
+    let mut files = [Some(PathBuf::from(ROOT_CONFIG)), of_folder].into_iter().flatten();
+    files.find_map(|file| {
+        let error = read(root, &root.join(&file)).err().filter(|error| error.kind() != io::ErrorKind::NotFound)?;
+        let why = format!("reading {}: {error}; it counts as missing", file.display());
+        Some((file, why))
+    })
+}
+
+/// Reads a file, which no link leads out of this root.
+fn read(root: &Path, file: &Path) -> io::Result<String> {
+    discover::read_small(Source::Inside(root, file))
 }
 
 fn usual_folder(root: &Path) -> &'static str {

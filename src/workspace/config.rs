@@ -4,6 +4,7 @@ mod attempts;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -71,6 +72,8 @@ pub struct Config {
     pub retries: Retries,
     /// Regular expressions. Where one fits the last 16 kB of a failed attempt's output, the attempt met a rate limit: it is
     /// repeated as `retries` says how, at most 100 times, and is not counted.
+    #[serde(deserialize_with = "attempts::patterns")]
+    #[schemars(with = "Vec<Pattern>")]
     pub retry_on: Vec<Pattern>,
     /// How much of a task's output is kept, half of it from the start and half from the end. Default: 64MB.
     pub log_limit: Option<Size>,
@@ -115,6 +118,8 @@ pub struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub struct Own {
     /// Globs of the task files, relative to the root, such as `work/**/*.md`. Files that git ignores are left out.
+    #[serde(deserialize_with = "globs")]
+    #[schemars(with = "Vec<Glob>")]
     pub files: Vec<Glob>,
     /// Which key means what.
     pub keys: OwnKeys,
@@ -214,9 +219,10 @@ impl Config {
 
     /// The bytes of a root's configuration; none where there is no file. Blocking.
     pub(super) fn read(root: &Path) -> Result<Vec<u8>, ConfigError> {
-        match private::read_plain(&root.join(FILE_NAME), LONGEST) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read.map_err(|error| ConfigError::new(error.to_string(), Span::default())),
+        let failed = |error: io::Error| ConfigError::new(error.to_string(), Span::default());
+        match private::open_inside(root, Path::new(FILE_NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            file => private::at_most(file.map_err(failed)?, LONGEST).map_err(failed),
         }
     }
 
@@ -328,6 +334,11 @@ fn located(place: Option<serde_yaml::Location>, what: &str, text: &str) -> Confi
 }
 
 fn unknown(kind: &str, name: &str, known: &[&str]) -> String {
+    /// No name that is meant is longer, and to compare two takes as long as the product of their lengths.
+    const LONGEST_NAME: usize = 100;
+    if let Some((end, _)) = name.char_indices().nth(LONGEST_NAME) {
+        return format!("unknown {kind} `{}…`", name.get(..end).unwrap_or_default());
+    }
     let nearest = known
         .iter()
         .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
@@ -374,11 +385,37 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D:
     Ok(seconds)
 }
 
+/// What is wrong with a glob; an expression that could not be made of it is quoted whole by the library.
+fn words(error: &globset::Error) -> String {
+    match error.kind() {
+        globset::ErrorKind::Regex(_) => "it is too large, or nests too deep".into(),
+        other => other.to_string(),
+    }
+}
+
+/// All globs together are no longer than this: each is looked for in every path.
+const LONGEST_GLOBS: usize = 16 << 10;
+
+fn globs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Glob>, D::Error> {
+    let globs = Vec::<Glob>::deserialize(deserializer)?;
+    if globs.iter().map(|glob| glob.0.len()).sum::<usize>() > LONGEST_GLOBS {
+        return Err(de::Error::custom(format!("the globs are longer than {LONGEST_GLOBS} bytes together")));
+    }
+    Ok(globs)
+}
+
 impl<'de> Deserialize<'de> for Glob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        globset::Glob::new(&text)
-            .map_err(|error| de::Error::custom(format!("`{text}` is no glob: {}", error.kind())))?;
+        if text.len() > LONGEST_GLOBS {
+            return Err(de::Error::custom(format!("the glob is longer than {LONGEST_GLOBS} bytes")));
+        }
+        let no_glob = |error: globset::Error| {
+            de::Error::custom(format!("`{}` is no glob: {}", attempts::shortened(&text), words(&error)))
+        };
+        let glob = globset::Glob::new(&text).map_err(no_glob)?;
+        // A glob may be read and yet make no expression: one that nests too deep.
+        globset::GlobSet::builder().add(glob).build().map_err(no_glob)?;
         Ok(Self(text))
     }
 }

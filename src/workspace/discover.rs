@@ -48,6 +48,8 @@ pub(super) enum Source<'a> {
     Found(&'a Found<'a>),
     /// At this path, which no link leads out of the root.
     Path(&'a Path),
+    /// At this path below this root, unless a link leads out of that.
+    Inside(&'a Path, &'a Path),
 }
 
 impl Source<'_> {
@@ -55,6 +57,7 @@ impl Source<'_> {
         match self {
             Self::Found(found) => found.open(),
             Self::Path(path) => private::open_plain(path),
+            Self::Inside(root, path) => private::open_inside(root, path),
         }
     }
 }
@@ -191,17 +194,16 @@ impl Places {
     }
 }
 
-/// Reads a file that lies in the root: not through a link, which could lead out of it. Blocking.
+/// Reads a file of at most this many bytes that lies in the root: not through a link, which could lead out of it.
+/// Blocking.
 ///
 /// # Errors
-/// Where it cannot be read, or a link is on the way.
-pub fn read_inside(root: &Path, path: &Path) -> io::Result<Vec<u8>> {
+/// Where it cannot be read, is longer, or a link is on the way.
+pub fn read_inside(root: &Path, path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if path.canonicalize()? != *path || !path.starts_with(root) {
         return Err(io::Error::other("it is reached through a link, or lies outside of the workspace"));
     }
-    let mut bytes = Vec::new();
-    private::open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    private::read(path, most)
 }
 
 /// Does this path exist, and lead to a place inside the root?
@@ -209,17 +211,58 @@ pub(super) fn is_inside(root: &Path, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|real| real.starts_with(root))
 }
 
-/// A walk as git sees the folder, for a user's own globs. It begins at the root, for what git ignores may be an ancestor
-/// of `within`.
+/// A walk as git sees the folder, for a user's own globs. It begins at the root of the repository, for what git ignores may
+/// be an ancestor of `within`, and what it ignores may be said above the workspace; not above the repository, where
+/// somebody else may say it.
 fn git_walk(root: &Path, within: &Path) -> WalkBuilder {
-    let mut walk = WalkBuilder::new(root);
-    walk.hidden(false).require_git(false).follow_links(false).threads(walk::threads());
+    let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
+    let mut walk = WalkBuilder::new(top);
+    walk.hidden(false).require_git(false).follow_links(false).parents(false).threads(walk::threads());
+    if !ignores_are_files(top) {
+        // Then nothing is known to be ignored there.
+        walk.git_ignore(false).git_exclude(false).ignore(false);
+    }
     let within = within.to_path_buf();
     walk.filter_entry(move |entry| {
         let is_machinery = matches!(entry.file_name().to_str(), Some(".git" | ".feature-build" | "node_modules"));
-        !is_machinery && (entry.path().starts_with(&within) || within.starts_with(entry.path()))
+        let is_on_the_way = entry.path().starts_with(&within) || within.starts_with(entry.path());
+        let is_folder = || entry.file_type().is_some_and(|kind| kind.is_dir());
+        !is_machinery && is_on_the_way && (!is_folder() || ignores_are_files(entry.path()))
     });
     walk
+}
+
+/// Whether all that says in this folder what git ignores can be read: the library that does would wait for a named pipe, and
+/// take a file of gigabytes into memory.
+fn ignores_are_files(folder: &Path) -> bool {
+    const LONGEST: u64 = 1 << 20;
+    let is_short = |path: &Path| path.metadata().is_ok_and(|about| about.is_file() && about.len() <= LONGEST);
+    let is_absent = |path: &Path| path.symlink_metadata().is_err();
+    let is_fine = |path: PathBuf| is_absent(&path) || is_short(&path);
+    let git = folder.join(".git");
+    // In a worktree of its own it is a file that names a folder, in which a file may name another one.
+    let (is_folder, is_nothing) = (git.is_dir(), is_absent(&git));
+    let of_git = match (is_folder || is_nothing, is_short(&git)) {
+        (true, _) => is_fine(git.join("info/exclude")),
+        (false, true) => git_folder_of(&git).is_none_or(|git| {
+            is_fine(git.join("commondir"))
+                && common_folder_of(&git).is_none_or(|common| is_fine(common.join("info/exclude")))
+        }),
+        (false, false) => false,
+    };
+    of_git && is_fine(folder.join(".gitignore")) && is_fine(folder.join(".ignore"))
+}
+
+/// The folder that a `.git` file names, which is short.
+fn git_folder_of(file: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(file).ok()?;
+    Some(file.parent()?.join(text.lines().next()?.strip_prefix("gitdir: ")?))
+}
+
+/// The folder that a worktree shares with others, where that can be said by a short file.
+fn common_folder_of(git: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(git.join("commondir")).ok()?;
+    Some(git.join(text.lines().next()?))
 }
 
 /// Would a walk as git sees the root find this file?
@@ -311,8 +354,8 @@ impl Beginning<'_> {
 }
 
 /// Reads a file as far as its frontmatter goes.
-pub(super) fn read_beginning(path: &Path) -> io::Result<String> {
-    let mut file = private::open_plain(path)?;
+pub(super) fn read_beginning(root: &Path, file: &Path) -> io::Result<String> {
+    let mut file = private::open_in_folder(root, file)?;
     let (mut bytes, mut most) = (Vec::new(), HEAD);
     loop {
         let read = (&mut file).take((most - bytes.len()) as u64).read_to_end(&mut bytes)?;

@@ -139,7 +139,10 @@ impl Index {
     pub fn problems(&self, file: &Path) -> Vec<Problem> {
         match self.relative(file) {
             Some(file) if &*file == Path::new(FILE_NAME) => self.config_problem().into_iter().collect(),
-            Some(file) => self.catalog.problems(&file).to_vec(),
+            Some(file) => match self.backlog_problem() {
+                Some((unread, problem)) if unread == &*file => vec![problem],
+                _ => self.catalog.problems(&file).to_vec(),
+            },
             None => Vec::new(),
         }
     }
@@ -149,9 +152,9 @@ impl Index {
         let planned = self.catalog.files_with_problems();
         let mut all: Vec<_> =
             planned.map(|(file, problems)| FileProblems { file: file.clone(), problems: problems.to_vec() }).collect();
-        if let Some(problem) = self.config_problem() {
-            all.push(FileProblems { file: Path::new(FILE_NAME).into(), problems: vec![problem] });
-        }
+        let of_config = self.config_problem().map(|problem| (Path::new(FILE_NAME), problem));
+        let of_configs = of_config.into_iter().chain(self.backlog_problem());
+        all.extend(of_configs.map(|(file, problem)| FileProblems { file: file.into(), problems: vec![problem] }));
         all.sort_by(|a, b| a.file.cmp(&b.file));
         all
     }
@@ -265,15 +268,15 @@ impl Index {
         real.strip_prefix(&self.root).ok().map(Path::to_path_buf)
     }
 
+    /// Backlog.md's configuration, where that is not read, and why.
+    fn backlog_problem(&self) -> Option<(&Path, Problem)> {
+        let (file, why) = self.backlog.unread()?;
+        Some((file, broken_config(Severity::Warning, why, Span::default())))
+    }
+
     fn config_problem(&self) -> Option<Problem> {
         let error = self.config_error.as_ref()?;
-        Some(Problem {
-            code: Code::InvalidConfiguration,
-            severity: Severity::Error,
-            message: error.message.as_str().into(),
-            span: error.span,
-            related: Vec::new(),
-        })
+        Some(broken_config(Severity::Error, &error.message, error.span))
     }
 
     /// Reads the configuration. True where task files must be read again because of it.
@@ -451,9 +454,9 @@ impl Index {
     /// What the summary beside a plan says: of several the first, in the order in which GSD looks for them, that finishes
     /// the plan.
     fn summary_of(&self, plan: &Path) -> Summary {
-        let files = task::summaries_of(plan).into_iter().map(|file| self.root.join(file));
+        let files = task::summaries_of(plan).into_iter();
         let mut found = Summary::Missing;
-        for summary in files.filter_map(|file| discover::read_beginning(&file).ok()) {
+        for summary in files.filter_map(|file| discover::read_beginning(&self.root, &file).ok()) {
             match task::read_summary(&summary) {
                 Summary::Complete => return Summary::Complete,
                 other if found == Summary::Missing => found = other,
@@ -462,6 +465,10 @@ impl Index {
         }
         found
     }
+}
+
+fn broken_config(severity: Severity, message: &str, span: Span) -> Problem {
+    Problem { code: Code::InvalidConfiguration, severity, message: message.into(), span, related: Vec::new() }
 }
 
 /// A task must not say what is started unless the configuration lets it; saying nothing would look as if it counted.

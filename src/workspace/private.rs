@@ -92,6 +92,25 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     only_file(options.open(path)?)
 }
 
+/// Opens a file of this canonical root for reading, which no link on the way leads out of it.
+pub(crate) fn open_inside(root: &Path, file: &Path) -> io::Result<File> {
+    let path = root.join(file);
+    let real = path.canonicalize()?;
+    if !real.starts_with(root) {
+        let message = format!("a link leads from it to {}, out of the workspace, and is not followed", real.display());
+        return Err(io::Error::other(message));
+    }
+    open(&real)
+}
+
+/// The same for a file in a folder that is known to lie inside: only the file itself may be a link.
+pub(crate) fn open_in_folder(root: &Path, file: &Path) -> io::Result<File> {
+    match open(&root.join(file)) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => open_inside(root, file),
+        opened => opened,
+    }
+}
+
 /// Reads a file of the workspace of at most this many bytes; a longer one is refused.
 pub(crate) fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     at_most(open_plain(path)?, most)

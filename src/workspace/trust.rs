@@ -12,6 +12,7 @@ mod store;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use similar::algorithms::{Capture, Replace, myers};
@@ -121,7 +122,10 @@ impl Subject {
         let (old, new) = (lines_of(before), lines_of(&self.text));
         let mut found = Replace::new(Capture::new());
         // One algorithm by its name: `similar`'s usual ways in bring all of them, more than half a megabyte of the program.
-        let Ok(()) = myers::diff(&mut found, old.as_slice(), 0..old.len(), new.as_slice(), 0..new.len());
+        // Long texts that have little in common would take minutes; after so long more lines are shown than have changed.
+        let deadline = Some(Instant::now() + Duration::from_secs(1));
+        let (old_lines, new_lines) = (0..old.len(), 0..new.len());
+        let Ok(()) = myers::diff_deadline(&mut found, old.as_slice(), old_lines, new.as_slice(), new_lines, deadline);
         let signed = |sign: char, lines: &[&str], range: Range<usize>| -> Vec<String> {
             let lines = lines.get(range).unwrap_or_default().iter();
             lines.map(|line| format!("{sign} {}", line.trim_end_matches(['\r', '\n']))).collect()

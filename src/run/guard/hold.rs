@@ -5,6 +5,7 @@
 //! is one line, `ended`, the mark and the time. So the ordinary way costs no search through all processes. An attempt
 //! whose mark never stood there has started nothing.
 
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,11 @@ use super::super::{RunId, RunPaths};
 use crate::task::TaskId;
 
 const ENDED: &str = "ended";
-/// No lock's text is longer: a line for each attempt in a row that did not come to a proper end.
-const LONGEST: u64 = 1 << 20;
+/// No lock's text is longer: a line for each attempt in a row that did not come to a proper end. What is behind it was
+/// written by nobody who held the lock.
+const LONGEST: u64 = 64 << 10;
+/// Each mark costs a look at all processes. There are two or three where guards were killed, one after another.
+const MOST_MARKS: usize = 32;
 
 /// The task belongs to this process.
 #[derive(Debug)]
@@ -33,8 +37,8 @@ pub(super) struct Hold {
 /// Whether the attempt with this mark holds this lock of its task, or held it and came to no proper end. Where that
 /// cannot be read it may have. Blocking.
 pub(in crate::run) fn has_mark(lock: &Path, mark: &str) -> bool {
-    match private::read(lock, LONGEST) {
-        Ok(text) => String::from_utf8_lossy(&text).lines().any(|line| line == mark),
+    match private::open(lock).and_then(|file| beginning(&file)) {
+        Ok(text) => text.lines().any(|line| line == mark),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
@@ -56,14 +60,14 @@ impl Hold {
                 break lock;
             }
             // Empty for the moment between taking the lock and writing the mark.
-            let text = private::read(path, LONGEST)?;
-            if let Some(holder) = String::from_utf8_lossy(&text).lines().next().filter(|line| is_mark(line)) {
+            let text = beginning(&private::open(path)?)?;
+            if let Some(holder) = text.lines().next().filter(|line| is_mark(line)) {
                 return Ok(Taken::ByAnother(holder.to_string()));
             }
         };
         let state_dir = path.parent().and_then(Path::parent).map(Path::to_path_buf);
         let mut hold = Self { lock, mark: mark.to_string(), before: String::new(), state_dir };
-        hold.before = hold.read()?;
+        hold.before = beginning(hold.lock.file())?;
         if let Some(ended) = ended_since(&hold.before, asked_ms).filter(|ended| run_of(ended) != run_of(mark)) {
             return Ok(Taken::ByAnother(ended.to_string()));
         }
@@ -75,7 +79,8 @@ impl Hold {
     pub(super) fn begin(&mut self) -> io::Result<()> {
         let own = format!("{}\n", self.mark);
         let before = std::mem::take(&mut self.before);
-        let left: Vec<&str> = before.lines().filter(|line| is_mark(line) && self.is_ours(line)).collect();
+        let is_left = |line: &&str| is_mark(line) && self.is_ours(line);
+        let left: Vec<&str> = before.lines().filter(is_left).take(MOST_MARKS).collect();
         self.write(&left.iter().fold(own.clone(), |text, mark| text + mark + "\n"))?;
         if left.is_empty() {
             return Ok(());
@@ -106,12 +111,6 @@ impl Hold {
         self.write("")
     }
 
-    fn read(&mut self) -> io::Result<String> {
-        let mut bytes = Vec::new();
-        self.lock.file().read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
     /// The new text first, then the end of the file: a reader never sees it empty in between.
     fn write(&mut self, text: &str) -> io::Result<()> {
         let mut file = self.lock.file();
@@ -127,6 +126,16 @@ fn nonce_of(mark: &str) -> Option<&str> {
 
 fn run_of_mark(mark: &str) -> Option<RunId> {
     TaskId::new(run_of(mark)).ok().map(RunId)
+}
+
+/// The whole lines among the first bytes of a lock's text.
+fn beginning(file: &File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == LONGEST {
+        bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// `run/task/attempt@workspace`, in earlier versions without the workspace: ids have no slash.
@@ -202,6 +211,27 @@ mod tests {
         drop(held(&path, "two/T/1", 0));
         assert!(!has_mark(&path, "one/T/1") && has_mark(&path, "two/T/1"));
         assert!(!has_mark(&dir.path().join("other.lock"), "one/T/1"));
+    }
+
+    /// A workspace may bring its locks.
+    #[test]
+    fn a_lock_as_long_as_somebody_liked_costs_no_more_than_a_usual_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sparse, marks) = (dir.path().join("S.lock"), dir.path().join("M.lock"));
+        File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+        std::fs::write(&marks, "a/b/1\n".repeat(1_000_000)).unwrap();
+        for path in [&sparse, &marks] {
+            assert!(!has_mark(path, "one/T/1"));
+            assert!(beginning(&File::open(path).unwrap()).unwrap().len() <= 64 << 10);
+            let began = std::time::Instant::now();
+            let hold = held(path, "one/T/1", 0);
+            // One look at all processes, or a few: not one for each mark.
+            assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+            assert!(has_mark(path, "one/T/1"));
+            assert_eq!(by(path, "two/T/1", now_ms()), "one/T/1");
+            hold.end(true).unwrap();
+            assert!(path.metadata().unwrap().len() < 100);
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use regex_syntax::hir::{Class, Hir, HirKind};
 use schemars::JsonSchema;
-use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How often a task that did not pass is tried again, and how long is waited before.
@@ -99,9 +100,14 @@ impl<'de> Visitor<'de> for RetriesVisitor {
     }
 }
 
-/// A regular expression that is searched for in output; checked when it is read.
+/// A regular expression that is searched for in output; checked when it is read, compiled when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pattern(String);
+
+/// No configuration needs more expressions, and each costs time.
+const MOST_PATTERNS: usize = 100;
+/// What all of them may cost together, as [`cost`] counts it: compiled, they take some tenths of a second then.
+const MOST_COST: u64 = 50_000;
 
 impl Pattern {
     /// The expression, as written.
@@ -110,25 +116,105 @@ impl Pattern {
     }
 }
 
-impl FromStr for Pattern {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match regex::bytes::Regex::new(text) {
-            Ok(_) => Ok(Self(text.to_owned())),
-            // The library draws the expression, with marks below it, and says what is wrong in its last line.
-            Err(error) => {
-                let message = error.to_string();
-                let what = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                Err(format!("`{text}` is no regular expression: {what}"))
-            }
+/// Reads an expression, with what it costs.
+fn read_pattern(text: &str) -> Result<(Pattern, u64), String> {
+    // As `regex::bytes` reads it, which it is compiled by.
+    match regex_syntax::ParserBuilder::new().utf8(false).build().parse(text) {
+        Ok(read) => Ok((Pattern(text.to_owned()), cost(&read))),
+        // The library draws the expression, with marks below it, and says what is wrong in its last line.
+        Err(error) => {
+            let message = error.to_string();
+            let what = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            Err(format!("`{}` is no regular expression: {what}", shortened(text)))
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+/// About how much a compiled expression holds: its characters, the ranges of its classes, each as often as it is repeated.
+fn cost(expression: &Hir) -> u64 {
+    match expression.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        HirKind::Repetition(repeated) => {
+            let times = repeated.max.unwrap_or(repeated.min.saturating_add(1)).max(1);
+            cost(&repeated.sub).saturating_mul(u64::from(times))
+        }
+        HirKind::Capture(group) => cost(&group.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().map(cost).fold(1, u64::saturating_add),
+    }
+}
+
+/// Reads `retry_on`.
+pub(super) fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pattern>, D::Error> {
+    deserializer.deserialize_seq(PatternsVisitor)
+}
+
+struct PatternsVisitor;
+
+impl<'de> Visitor<'de> for PatternsVisitor {
+    type Value = Vec<Pattern>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of regular expressions")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Pattern>, A::Error> {
+        let (mut patterns, mut left) = (Vec::new(), MOST_COST);
+        while let Some(Costly(pattern, cost)) = items.next_element_seed(Within { left, count: patterns.len() })? {
+            left = left.saturating_sub(cost);
+            patterns.push(pattern);
+        }
+        Ok(patterns)
+    }
+}
+
+/// A pattern with its cost.
+struct Costly(Pattern, u64);
+
+/// One more pattern, within what the others have left. Read so, an error has the pattern's place.
+struct Within {
+    left: u64,
+    count: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Within {
+    type Value = Costly;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Costly, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Within {
+    type Value = Costly;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a regular expression")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Costly, E> {
+        if self.count >= MOST_PATTERNS {
+            return Err(E::custom(format!("`retry_on` has more than {MOST_PATTERNS} expressions; join some with `|`")));
+        }
+        let (pattern, cost) = read_pattern(text).map_err(E::custom)?;
+        if cost > self.left {
+            return Err(E::custom(format!(
+                "`{}` makes `retry_on` too costly to search for: repeat less, and write `(?-u:\\w)` for `\\w`",
+                shortened(text)
+            )));
+        }
+        Ok(Costly(pattern, cost))
+    }
+}
+
+/// As much of a text as an error can quote.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -250,6 +336,32 @@ mod tests {
         }
         for text in ["", "MB", "64 XB", "-1", "1.2.3 MB", "99999999999999999999GB"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    /// A configuration that nobody trusts yet is read, too.
+    #[test]
+    fn expressions_that_cost_too_much_are_refused_before_they_are_compiled() {
+        let list = |pattern: &str, count: usize| format!("retry_on:\n{}", format!("  - '{pattern}'\n").repeat(count));
+        let began = std::time::Instant::now();
+        for (text, place, words) in [
+            (list(r"\w{200}", 2000), "line 2, column 5", "too costly"),
+            (list(r"\w{20}", 100), "line 5, column 5", "write `(?-u:\\w)` for `\\w`"),
+            (list("rate limit", 101), "line 102, column 5", "more than 100"),
+            (list("(((a{100}){100}){100}){100}", 1), "line 2, column 5", "too costly"),
+            (list(&"(".repeat(900_000), 1), "line 2", "is no regular expression"),
+            (list(&"x".repeat(900_000), 1), "line 2", "too costly"),
+        ] {
+            let error = Config::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(words) && error.len() < 400, "{error}");
+        }
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+        let usual = [r"(?i)rate.?limit", r"\b429\b", r"(?i)too many requests|overloaded_error", r"\w+ is busy"];
+        for pattern in usual {
+            let config = Config::parse(&list(pattern, 10)).unwrap();
+            let texts: Vec<&str> = config.retry_on.iter().map(Pattern::as_str).collect();
+            assert_eq!(texts, [pattern; 10]);
+            assert!(regex::bytes::RegexSet::new(texts).is_ok());
         }
     }
 
