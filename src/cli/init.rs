@@ -30,7 +30,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    let root = context.root()?;
+    let root = context.own_root()?;
     let file = root.join(CONFIG_FILE);
     let is_there = file.symlink_metadata().is_ok();
     ensure!(args.force || !is_there, "{} is there already; --force puts it aside", file.display());

@@ -31,7 +31,7 @@ use crate::run::{
     state_dir as run_state_dir, state_dir_of as run_state_dir_of, unreadable,
 };
 use crate::task::TaskId;
-use crate::workspace::{Config, Index};
+use crate::workspace::{Config, Index, RootError};
 
 /// Exit code: some task did not pass, or `check` found an error.
 const NOT_PASSED: u8 = 1;
@@ -83,6 +83,17 @@ impl Context {
         anyhow::ensure!(self.directory.exists(), "there is no folder {}", self.directory.display());
         crate::workspace::find_root(&self.directory)
             .with_context(|| format!("looking for the workspace of {}", self.directory.display()))
+    }
+
+    /// Where `init` works: below another user's configuration it makes one of this user's own.
+    fn own_root(&self) -> anyhow::Result<PathBuf> {
+        match self.root() {
+            Err(error) => match error.downcast_ref::<RootError>() {
+                Some(RootError::Foreign { folder, .. }) => Ok(folder.clone()),
+                _ => Err(error),
+            },
+            root => root,
+        }
     }
 
     /// Where the state of its runs lies.

@@ -10,6 +10,7 @@ mod left_out;
 pub mod placeholder;
 pub(crate) mod private;
 mod root;
+mod state;
 pub mod trust;
 mod walk;
 
@@ -20,4 +21,5 @@ pub use config::{
 };
 pub use discover::read_inside;
 pub use index::{Changed, FileProblems, Index};
-pub use root::{USUAL_STATE_DIR, find_root, state_dir};
+pub use root::{Owner, RootError, find_root, find_root_among};
+pub use state::{USUAL_STATE_DIR, state_dir};

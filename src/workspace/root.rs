@@ -1,11 +1,48 @@
 //! The root of a workspace: the same answer for the terminal and for the language server.
 
-use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use thiserror::Error;
 
 use super::backlog::{is_backlog, is_root_of_backlog};
 use super::config::FILE_NAME;
-use super::{Config, private};
+use super::private;
+use super::trust::{Standing, Store, Subject};
+
+/// No root can be found.
+#[derive(Debug, Error)]
+pub enum RootError {
+    /// No part of the path can be resolved.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A folder above has a configuration of somebody else, who has no part in the folder that was asked about. Whoever
+    /// may write to a folder such as `/tmp` could else say what runs for everybody who works below.
+    #[error(
+        "{} belongs to {owner}, and not to you: it is not taken for {}; if you trust it, call `feature-build -C {} trust`, \
+         else put a {FILE_NAME} of your own into your folder (`feature-build init`)",
+        .file.display(), .folder.display(), .file.parent().unwrap_or(Path::new("/")).display()
+    )]
+    Foreign {
+        /// The configuration.
+        file: PathBuf,
+        /// The user that it belongs to.
+        owner: Owner,
+        /// The folder that was asked about.
+        folder: PathBuf,
+    },
+}
+
+/// A user, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner(u32);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the user with the id {}", self.0)
+    }
+}
 
 /// The root of the workspace that a file or folder lies in: the nearest ancestor with `feature-build.yaml`, else with a
 /// dialect's folder, else with `.git`, else the folder itself. Canonical. The path itself need not exist yet (a file that
@@ -15,23 +52,60 @@ use super::{Config, private};
 /// GSD project claims by its `sub_repos` is a part of that project.
 ///
 /// # Errors
-/// Where no part of the path can be resolved.
-pub fn find_root(path: &Path) -> io::Result<PathBuf> {
+/// [`RootError`].
+pub fn find_root(path: &Path) -> Result<PathBuf, RootError> {
+    find_root_among(path, &[])
+}
+
+/// The same, where the user has opened these folders: what lies in them was chosen, whoever it belongs to.
+///
+/// # Errors
+/// [`RootError`].
+pub fn find_root_among(path: &Path, opened: &[PathBuf]) -> Result<PathBuf, RootError> {
     let folder = existing_folder(path)?;
     let repository = folder.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok());
     let end = repository.map(|repository| gsd_project_of(repository).unwrap_or(repository));
     let within = || folder.ancestors().take_while(|dir| end.is_none_or(|end| dir.starts_with(end)));
     let nearest = |has: fn(&Path) -> bool| within().find(|ancestor| has(ancestor));
-    let root = nearest(|dir| dir.join(FILE_NAME).is_file()).or_else(|| nearest(has_dialect_folder)).or(repository);
+    if let Some(root) = nearest(|dir| dir.join(FILE_NAME).is_file()) {
+        let is_opened =
+            || opened.iter().filter_map(|opened| opened.canonicalize().ok()).any(|real| root.starts_with(real));
+        if root != folder && !is_opened() {
+            refuse_foreign(root, &folder)?;
+        }
+        return Ok(root.to_path_buf());
+    }
+    let root = nearest(has_dialect_folder).or(repository);
     Ok(root.unwrap_or(&folder).to_path_buf())
 }
 
-/// Where the state of a workspace lies, relative to its root, unless `state_dir` says otherwise.
-pub const USUAL_STATE_DIR: &str = ".feature-build";
+/// Refuses the configuration of another user, as git does with repositories (CVE-2022-24765): but for the superuser's, for
+/// that of whoever owns the folder in question, who could put one right there, and for one that the user has trusted.
+fn refuse_foreign(root: &Path, folder: &Path) -> Result<(), RootError> {
+    let file = root.join(FILE_NAME);
+    let owner_of_folder = folder.metadata()?.uid();
+    let of_file = [file.symlink_metadata()?.uid(), file.metadata()?.uid()];
+    let may = |owner: u32| owner == 0 || owner == owner_of_folder || is_users(owner);
+    // The superuser's own file may stand in anybody's folder; any other one its owner could have put there.
+    let of_root = if of_file == [0, 0] { None } else { Some(root.metadata()?.uid()) };
+    let Some(owner) = of_file.into_iter().chain(of_root).find(|owner| !may(*owner)) else { return Ok(()) };
+    if is_trusted(root) {
+        return Ok(());
+    }
+    Err(RootError::Foreign { file, owner: Owner(owner), folder: folder.to_path_buf() })
+}
 
-/// Where the runs, locks and logs of a workspace lie: `.feature-build/`, or where `state_dir` moves it.
-pub fn state_dir(root: &Path, config: &Config) -> PathBuf {
-    config.state_dir.as_ref().map_or_else(|| root.join(USUAL_STATE_DIR), |dir| root.join(dir))
+/// Whether this is the user who works here: under `sudo` also the one who called that, as for git.
+fn is_users(owner: u32) -> bool {
+    let user = rustix::process::geteuid();
+    let caller = || std::env::var("SUDO_UID").ok().and_then(|id| id.parse::<u32>().ok());
+    owner == user.as_raw() || user.is_root() && caller() == Some(owner)
+}
+
+/// Whether the user has trusted this configuration as it stands: then its folder was named, for nothing else asks for it.
+fn is_trusted(root: &Path) -> bool {
+    let standing = Store::of_user().ok().zip(Subject::read(root).ok());
+    standing.is_some_and(|(store, subject)| matches!(store.standing(subject), Ok(Standing::Trusted(_))))
 }
 
 /// The canonical folder of a path: itself, or the nearest ancestor that exists.

@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 mod commands;
+mod denial;
 mod ended;
 mod foreign;
 mod gate;
 mod hostile;
 mod nasty;
+mod owners;
 mod places;
 mod programs;
 #[path = "../cli/pty.rs"]
