@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -40,14 +40,14 @@ use super::proto::{path_of, uri_of, uri_of_log};
 use super::root::{self, Done, Lines, Nearest, Rest, Root, Slot, Work, shown_root};
 use super::runs::{Following, News};
 use super::tell;
-use super::watch::{self, FileWatch};
+use super::watch::{self, Deaf, FileWatch};
 use super::waves::{self, Runs, Stale, Waves};
 use crate::agent::{self, CONFIG_FILE, Excerpt};
 use crate::plan::{self, Asked, Schedule, Selection};
 use crate::run::{self, Level, Rerun, RunId, View};
 use crate::task::{RelPath, Task, TaskId, WaveLabel};
 use crate::workspace::trust::{Standing, Store, Subject};
-use crate::workspace::{Changed, Index, find_root};
+use crate::workspace::{Changed, Index, RootError, find_root, find_root_among};
 use cancel::Ending;
 use requests::{Refusal, answer_nothing, fingerprint};
 use rerun::Asking;
@@ -116,6 +116,8 @@ pub(super) enum Request {
 pub(super) enum Happening {
     /// A folder's or an unknown command's root was found, with the editor's name for it.
     RootFound { root: Option<PathBuf>, shown: PathBuf, folder: Option<PathBuf> },
+    /// A folder's or a text's root cannot be found.
+    Refused(RootError),
     /// A text's root was found; `clean`: the text was the disk's.
     Located { uri: Uri, place: Option<Place>, version: Option<i32>, clean: bool },
     /// The index is back.
@@ -124,10 +126,12 @@ pub(super) enum Happening {
     Lines { root: PathBuf, reading: u64, lines: Lines, nearest: Option<Nearest> },
     /// Files changed on disk.
     Files { root: PathBuf, paths: Vec<PathBuf> },
-    /// Files changed on disk before they were watched.
-    Missed { root: PathBuf, paths: Vec<PathBuf> },
+    /// Files changed on disk while they were not watched; `None`: anything may have.
+    Missed { root: PathBuf, paths: Option<Vec<PathBuf>> },
     /// A watch stands.
     Watching { root: PathBuf, watch: FileWatch },
+    /// Since then changes of files are not told, or not all of them; `None`: nobody knows since when.
+    Deaf { root: PathBuf, since: Option<SystemTime>, why: Deaf },
     /// A run's folder appeared.
     RunSeen { root: PathBuf, run: RunId },
     /// A run went on, or ended.
@@ -235,6 +239,8 @@ struct State {
     roots: HashMap<PathBuf, Root>,
     documents: Documents,
     places: HashMap<Uri, Place>,
+    /// What the user was told of configurations that are somebody else's.
+    told_foreign: HashSet<PathBuf>,
     /// Requests about texts whose root is being looked for.
     unplaced: HashMap<Uri, Vec<Request>>,
     /// Commands for roots that are being looked for, with the path that the command named.
@@ -275,6 +281,7 @@ impl State {
             roots: HashMap::new(),
             documents: Documents::default(),
             places: HashMap::new(),
+            told_foreign: HashSet::new(),
             unplaced: HashMap::new(),
             rootless: Vec::new(),
             tokens: HashMap::new(),
@@ -309,16 +316,18 @@ impl State {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::RootFound { root, shown, folder } => self.root_found(root, shown, folder),
+            Happening::Refused(error) => self.refused(&error),
             Happening::Located { uri, place, version, clean } => self.located(uri, place, version, clean),
             Happening::IndexBack { root, done } => self.index_back(&root, done),
             Happening::Lines { root, reading, lines, nearest } => self.lines_read(&root, reading, lines, nearest),
             Happening::Files { root, paths } => self.watched_files_changed(&root, &paths),
-            Happening::Missed { root, paths } => self.files_missed(&root, &paths),
+            Happening::Missed { root, paths } => self.files_missed(&root, paths.as_deref()),
             Happening::Watching { root, watch } => {
                 if let Some(root) = self.roots.get_mut(&root) {
                     root.watch = Some(watch);
                 }
             }
+            Happening::Deaf { root, since, why } => self.deaf(&root, since, &why),
             Happening::RunSeen { root, run } => self.follow(&root, run),
             Happening::Run { root, run, view, over } => self.run_went_on(&root, &run, &view, over),
             Happening::Excerpt { root, task, run, excerpt } => self.excerpt_read(&root, &task, &run, excerpt),

@@ -1,6 +1,7 @@
 //! One workspace root: its index, its runs, and what the editor was told about its files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem::Discriminant;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,7 +11,7 @@ use tower_lsp::ls_types::{Diagnostic, Uri};
 use super::main_loop::Request;
 use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
-use super::watch::FileWatch;
+use super::watch::{Deaf, FileWatch};
 use crate::agent::{self, Excerpt};
 use crate::plan::{KnownIds, UnknownId};
 use crate::run::{self, Durations, NewRuns, Outcome, RunId, RunState, RunSummary};
@@ -60,6 +61,8 @@ pub(super) struct Root {
     pub(super) published: BTreeMap<RelPath, (Uri, Vec<Diagnostic>)>,
     /// Watches files, where the editor does not.
     pub(super) watch: Option<FileWatch>,
+    /// The user was told why changes of files are not.
+    pub(super) told_deaf: HashSet<Discriminant<Deaf>>,
     /// Tells of new runs; ends with the root.
     pub(super) run_watch: Option<tokio::task::AbortHandle>,
 }
@@ -81,6 +84,8 @@ pub(super) struct Backlog {
     pub(super) texts: BTreeSet<RelPath>,
     /// Files and folders that changed on disk.
     pub(super) files: BTreeSet<RelPath>,
+    /// Anything may have changed on disk.
+    pub(super) everything: bool,
 }
 
 /// What another thread does with the index.
@@ -202,6 +207,7 @@ impl Root {
             looking_for_nearest: false,
             published: BTreeMap::new(),
             watch: None,
+            told_deaf: HashSet::new(),
             run_watch: None,
         }
     }
@@ -265,7 +271,7 @@ impl Root {
 impl Backlog {
     /// Has the index to go away again to hear it?
     pub(super) fn has_files(&self) -> bool {
-        !self.files.is_empty()
+        self.everything || !self.files.is_empty()
     }
 }
 

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use notify::event::{CreateKind, EventKind, ModifyKind, RenameMode};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use thiserror::Error;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tower_lsp::ls_types::{DidChangeWatchedFilesRegistrationOptions, FileSystemWatcher, GlobPattern, Registration};
 
 use super::main_loop::Happening;
@@ -30,32 +33,74 @@ pub(super) fn registration() -> Registration {
     }
 }
 
+/// No root takes more watches of the system's than this: all programs of a user share them.
+const MOST_FOLDERS: usize = 8192;
+/// Nor more than this part of what one user may have.
+const SHARE: usize = 4;
+/// Where Linux says how many watches one user may have.
+const WATCHES: &str = "/proc/sys/fs/inotify/max_user_watches";
+/// How long the server waits between two looks at the files that it is not told about.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Looking takes no more than this part of a processor, however many files there are.
+const LOOK_SHARE: u32 = 20;
+/// More changes than this are not told one by one.
+const MOST_MISSED: usize = 10_000;
+
 /// A watch on the files of a root: ends when dropped.
-pub(super) struct FileWatch {
-    _watcher: RecommendedWatcher,
+pub(super) enum FileWatch {
+    /// The system tells of changes.
+    Told { _watcher: RecommendedWatcher },
+    /// The server looks for them.
+    Looking(AbortHandle),
+}
+
+/// Why changes of files are not told, or not all of them.
+#[derive(Debug, Error)]
+pub(super) enum Deaf {
+    #[error(
+        "the system gives no further watch ({0}; on Linux `fs.inotify.max_user_watches` and \
+         `fs.inotify.max_user_instances` say how many a user may have)"
+    )]
+    NoneLeft(notify::Error),
+    #[error("they have more than {0} folders, and watches of all programs are counted together")]
+    TooMany(usize),
+    #[error("more of them changed at once than the system could tell")]
+    Overflow,
 }
 
 impl FileWatch {
-    /// Watches a root's own files and the dialects' folders. Blocking: large folders take a while.
-    pub(super) fn new(root: &Path, told: mpsc::Sender<Happening>) -> notify::Result<Self> {
-        let of = root.to_path_buf();
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let Ok(event) = event else { return };
-            if event.kind.is_access() {
-                return;
-            }
-            // This thread belongs to the watcher: it may wait for the loop.
-            let _ = told.blocking_send(Happening::Files { root: of.clone(), paths: event.paths });
-        })?;
-        watcher.watch(root, RecursiveMode::NonRecursive)?;
-        for folder in DEEP.map(|folder| root.join(folder)).iter().filter(|folder| folder.is_dir()) {
-            watcher.watch(folder, RecursiveMode::Recursive)?;
+    /// Watches a root's own files and the dialects' folders. No link is followed: it may lead to the whole disk.
+    /// Blocking: large folders take a while.
+    pub(super) fn new(root: &Path, told: mpsc::Sender<Happening>) -> Result<Self, Deaf> {
+        let most = most_folders();
+        let deep: Vec<PathBuf> =
+            DEEP.iter().map(|folder| root.join(folder)).filter(|folder| is_folder_inside(root, folder)).collect();
+        let folders: usize = deep.iter().map(|folder| count_folders(folder, most)).sum();
+        if folders > most {
+            return Err(Deaf::TooMany(most));
         }
-        Ok(Self { _watcher: watcher })
+        let handler = handler(root.to_path_buf(), told, most, folders);
+        let config = notify::Config::default().with_follow_symlinks(false);
+        let mut watcher = RecommendedWatcher::new(handler, config).map_err(Deaf::NoneLeft)?;
+        watcher.watch(root, RecursiveMode::NonRecursive).map_err(Deaf::NoneLeft)?;
+        for folder in &deep {
+            match watcher.watch(folder, RecursiveMode::Recursive) {
+                // It has gone meanwhile, which the watch on the root tells.
+                Err(error) if !folder.is_dir() => drop(error),
+                watched => watched.map_err(Deaf::NoneLeft)?,
+            }
+        }
+        Ok(Self::Told { _watcher: watcher })
     }
 
-    /// What changed since then, before anybody watched it: files, and folders in which one came or went. Blocking.
-    pub(super) fn missed(root: &Path, since: SystemTime) -> Vec<PathBuf> {
+    /// Looks for what changed since then, now and again.
+    pub(super) fn look(root: &Path, since: SystemTime, told: mpsc::Sender<Happening>) -> Self {
+        Self::Looking(tokio::spawn(look(root.to_path_buf(), since, told)).abort_handle())
+    }
+
+    /// What changed since then, before anybody watched it: files, and folders in which one came or went; `None`: more
+    /// than is worth telling. Blocking.
+    pub(super) fn missed(root: &Path, since: SystemTime) -> Option<Vec<PathBuf>> {
         let since = since.checked_sub(CLOCKS_DIFFER).unwrap_or(since);
         let is_new =
             |path: &Path| path.symlink_metadata().and_then(|about| about.modified()).is_ok_and(|at| at >= since);
@@ -65,19 +110,110 @@ impl FileWatch {
                 let path = entry.path();
                 if is_new(&path) {
                     missed.push(path); // a folder with all that is in it
-                } else if entry.file_type().is_ok_and(|kind| kind.is_dir())
-                    && (folder != root || Self::is_deep(root, &path))
-                {
+                } else if folder == root && Self::is_deep(root, &path) {
+                    folders.extend(Some(path).filter(|path| is_folder_inside(root, path)));
+                } else if folder != root && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     folders.push(path);
                 }
             }
+            if missed.len() > MOST_MISSED {
+                return None;
+            }
         }
-        missed
+        Some(missed)
     }
 
     /// Would a new folder of this path have to be watched?
     pub(super) fn is_deep(root: &Path, path: &Path) -> bool {
         DEEP.iter().any(|folder| root.join(folder) == path)
+    }
+}
+
+impl Drop for FileWatch {
+    fn drop(&mut self) {
+        if let Self::Looking(task) = self {
+            task.abort();
+        }
+    }
+}
+
+/// What the watcher's thread does with an event. It may wait for the loop.
+fn handler(
+    root: PathBuf,
+    told: mpsc::Sender<Happening>,
+    most: usize,
+    mut folders: usize,
+) -> impl FnMut(notify::Result<notify::Event>) {
+    move |event| {
+        let deaf = match event {
+            Ok(event) if event.need_rescan() => Deaf::Overflow,
+            Ok(event) if event.kind.is_access() => return,
+            Ok(event) => {
+                folders += event.paths.iter().map(|path| folders_that_came(&event.kind, path, most)).sum::<usize>();
+                let files = Happening::Files { root: root.clone(), paths: event.paths };
+                if told.blocking_send(files).is_err() || folders <= most {
+                    return;
+                }
+                // Told once: what comes from this watch until it is dropped is no other news.
+                folders = 0;
+                Deaf::TooMany(most)
+            }
+            Err(error) => Deaf::NoneLeft(error),
+        };
+        // The loop has ended: nobody is left to be told.
+        let _ = told.blocking_send(Happening::Deaf { root: root.clone(), since: None, why: deaf });
+    }
+}
+
+/// How many folders an event brings that the watcher watches from now on.
+fn folders_that_came(kind: &EventKind, path: &Path, most: usize) -> usize {
+    match kind {
+        EventKind::Create(CreateKind::Folder) => 1,
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => count_folders(path, most),
+        _ => 0,
+    }
+}
+
+/// How many watches one root may have.
+fn most_folders() -> usize {
+    let limit = std::fs::read_to_string(WATCHES).ok().and_then(|text| text.trim().parse::<usize>().ok());
+    limit.map_or(MOST_FOLDERS, |limit| MOST_FOLDERS.min(limit / SHARE))
+}
+
+/// A folder of the root, which may be a link to another place inside.
+fn is_folder_inside(root: &Path, folder: &Path) -> bool {
+    folder.canonicalize().is_ok_and(|real| real.starts_with(root) && real != root && real.is_dir())
+}
+
+/// How many folders this one is and has, links not followed; counts no further than one more than `most`. Blocking.
+fn count_folders(folder: &Path, most: usize) -> usize {
+    if !folder.is_dir() {
+        return 0;
+    }
+    let (mut count, mut folders) = (0, vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        count += 1;
+        if count > most {
+            break;
+        }
+        let inside = folder.read_dir().into_iter().flatten().flatten();
+        let inside = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        folders.extend(inside.map(|entry| entry.path()));
+    }
+    count
+}
+
+async fn look(root: PathBuf, mut since: SystemTime, told: mpsc::Sender<Happening>) {
+    loop {
+        let (at, began) = (root.clone(), SystemTime::now());
+        let timed = move || (FileWatch::missed(&at, since), began.elapsed().unwrap_or_default());
+        // The runtime ends, and the server with it.
+        let Ok((paths, took)) = tokio::task::spawn_blocking(timed).await else { return };
+        since = began;
+        if told.send(Happening::Missed { root: root.clone(), paths }).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY.max(took * LOOK_SHARE)).await;
     }
 }
 
@@ -111,7 +247,7 @@ mod tests {
         for old in [all[0], all[2], "tasks/backlog/f", "tasks/backlog", "tasks", "docs"] {
             std::fs::File::open(root.join(old)).unwrap().set_modified(long_ago).unwrap();
         }
-        let mut missed = FileWatch::missed(root, SystemTime::now());
+        let mut missed = FileWatch::missed(root, SystemTime::now()).unwrap();
         missed.sort();
         assert_eq!(missed, ["tasks/backlog/f/new.md", "tasks/changed", "x.yaml"].map(|path| root.join(path)));
     }

@@ -2,14 +2,15 @@
 //! of all, nobody wakes to look for what it would have told.
 
 use std::collections::HashMap;
+use std::io::{self, IsTerminal as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 use super::system;
@@ -48,10 +49,13 @@ impl Hub {
             }
             // Looking at a file is no change of it: answering it with another look would never end.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
+            // Its queue ran over.
+            Ok(event) if event.need_rescan() => wake_all(&told),
             Ok(event) => event.paths.iter().for_each(|path| wake(&told, path)),
             Err(_) => wake_all(&told),
         });
-        Some(Self { watcher: Mutex::new(watcher.ok()?), listeners })
+        let watcher = watcher.inspect_err(tell_once).ok()?;
+        Some(Self { watcher: Mutex::new(watcher), listeners })
     }
 
     fn add(&self, path: &Path, listener: &Arc<Notify>) -> bool {
@@ -59,6 +63,11 @@ impl Hub {
         // It panics where its thread is gone, or never was: this one must not go with it.
         let watched = catch_unwind(AssertUnwindSafe(|| watcher.watch(path, RecursiveMode::NonRecursive)));
         if !matches!(watched, Ok(Ok(()))) {
+            if let Ok(Err(error)) = watched
+                && matches!(error.kind, ErrorKind::MaxFilesWatch)
+            {
+                tell_once(&error);
+            }
             return false;
         }
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +97,19 @@ impl Hub {
             listeners.remove(path);
         }
         none
+    }
+}
+
+/// Says, once a process, that changes are heard late: in the log of a supervisor or server. Somebody at a terminal sees
+/// nothing of it but that, and a line among live ones would be in the way.
+fn tell_once(error: &notify::Error) {
+    static TOLD: Once = Once::new();
+    if !io::stderr().is_terminal() {
+        TOLD.call_once(|| {
+            eprintln!(
+                "feature-build: the system gives no further watch on files ({error}): runs are looked at now and then"
+            )
+        });
     }
 }
 

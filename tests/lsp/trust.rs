@@ -370,3 +370,38 @@ fn nothing_of_a_file_or_an_output_is_shown_with_control_characters() {
     }
     editor.quit();
 }
+
+/// Opened by itself the folder lies below somebody else's configuration; opened as a whole, that one was chosen.
+#[test]
+fn another_users_configuration_above_is_told_once_and_not_taken() {
+    const MALLORY: u32 = 64_001;
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only the superuser can make files of other users");
+    }
+    let workspace = Workspace::with_agent("");
+    workspace.distrust();
+    let config = workspace.path("feature-build.yaml");
+    std::os::unix::fs::chown(&config, Some(MALLORY), Some(MALLORY)).unwrap();
+    let files = ["TASK-1", "TASK-2"].map(|id| {
+        let file = format!("mine/tasks/{id}/feat/{id}.md");
+        workspace.write(&file, &crate::harness::task_text(id, 1, ""));
+        file
+    });
+    let mut editor = Editor::start(&[&workspace.path("mine")], able(), json!({}));
+    let is_told = |message: &Value| {
+        let text = message["params"]["message"].as_str().unwrap_or_default();
+        message["method"] == "window/showMessage" && text.contains("belongs to the user with the id 64001")
+    };
+    editor.wait("a warning", is_told);
+    for file in &files {
+        let uri = editor.open_file(&workspace, file);
+        assert!(editor.titles(&uri).is_empty());
+    }
+    assert!(!editor.heard().iter().any(is_told), "told twice");
+    editor.quit();
+
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({}));
+    let uri = editor.open_file(&workspace, &files[0]);
+    editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("(2 tasks)")));
+    editor.quit();
+}

@@ -37,7 +37,13 @@ impl State {
         self.rootless.push((asked.clone(), request));
         let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
-            let root = find_root(&asked).ok();
+            let root = match find_root(&asked) {
+                Ok(root) => Some(root),
+                Err(error) => {
+                    let _ = happenings.blocking_send(Happening::Refused(error));
+                    None
+                }
+            };
             let _ = happenings.blocking_send(Happening::RootFound { root, shown: asked, folder: None });
         });
     }

@@ -1,7 +1,5 @@
 //! Folders, roots and the index: opened, sent to other threads, taken back.
 
-use std::time::SystemTime;
-
 use super::*;
 
 impl State {
@@ -34,11 +32,24 @@ impl State {
     pub(super) fn find_folders_root(&self, folder: PathBuf) {
         let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
-            let Ok(root) = find_root(&folder) else { return };
+            let root = match find_root(&folder) {
+                Ok(root) => root,
+                Err(error) => return drop(happenings.blocking_send(Happening::Refused(error))),
+            };
             let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
             let shown = shown_root(&root, &folder, &canonical);
             let _ = happenings.blocking_send(Happening::RootFound { root: Some(root), shown, folder: Some(folder) });
         });
+    }
+
+    /// No root can be found. The user is told of another one's configuration, once; of a folder that is gone only the log.
+    pub(super) fn refused(&mut self, error: &RootError) {
+        let message = format!("looking for the workspace: {error}");
+        let RootError::Foreign { file, .. } = error else { return self.log(MessageType::WARNING, message) };
+        if self.told_foreign.insert(file.clone()) {
+            let client = self.client.clone();
+            tokio::spawn(async move { tell::user(&client, MessageType::WARNING, &message).await });
+        }
     }
 
     pub(super) fn root_found(&mut self, root: Option<PathBuf>, shown: PathBuf, folder: Option<PathBuf>) {
@@ -70,10 +81,50 @@ impl State {
     pub(super) fn watch_files(&self, root: &Path, since: SystemTime) {
         let (root, happenings) = (root.to_path_buf(), self.happenings.clone());
         tokio::task::spawn_blocking(move || {
-            let Ok(watch) = FileWatch::new(&root, happenings.clone()) else { return };
+            let watch = match FileWatch::new(&root, happenings.clone()) {
+                Ok(watch) => watch,
+                Err(why) => return drop(happenings.blocking_send(Happening::Deaf { root, since: Some(since), why })),
+            };
             let _ = happenings.blocking_send(Happening::Watching { root: root.clone(), watch });
             let paths = FileWatch::missed(&root, since);
             let _ = happenings.blocking_send(Happening::Missed { root, paths });
+        });
+    }
+
+    /// Changes of files are not told any more. The user is told, once a root; the server looks for itself. What came too
+    /// fast is read anew, and watched anew: folders that came meanwhile are not watched.
+    pub(super) fn deaf(&mut self, path: &Path, since: Option<SystemTime>, why: &Deaf) {
+        let happenings = self.happenings.clone();
+        let Some(root) = self.roots.get_mut(path) else { return };
+        let is_first = root.told_deaf.insert(std::mem::discriminant(why));
+        let from_now = since.unwrap_or_else(SystemTime::now);
+        root.watch = (!matches!(why, Deaf::Overflow)).then(|| FileWatch::look(path, from_now, happenings));
+        if root.watch.is_none() {
+            self.watch_files(path, from_now);
+        }
+        if since.is_none() {
+            self.files_missed(path, None);
+        }
+        if is_first {
+            self.tell_deaf(path, why);
+        }
+    }
+
+    fn tell_deaf(&self, path: &Path, why: &Deaf) {
+        let place = path.display();
+        let message = match why {
+            Deaf::Overflow => format!("watching the files of {place}: {why}; all of them are read anew"),
+            Deaf::NoneLeft(_) | Deaf::TooMany(_) => {
+                format!("the files of {place} are not watched, but looked at every few seconds: {why}")
+            }
+        };
+        let client = self.client.clone();
+        let is_mended = matches!(why, Deaf::Overflow);
+        tokio::spawn(async move {
+            tell::log(&client, MessageType::WARNING, &message).await;
+            if !is_mended {
+                tell::user(&client, MessageType::WARNING, &message).await;
+            }
         });
     }
 
@@ -219,7 +270,7 @@ impl State {
             return;
         }
         let files = std::mem::take(&mut root.backlog.files);
-        let rebuild = files.len() > MANY_FILES;
+        let rebuild = std::mem::take(&mut root.backlog.everything) || files.len() > MANY_FILES;
         let (open, closed): (BTreeSet<_>, BTreeSet<_>) =
             files.into_iter().partition(|file| root.open.contains_key(file));
         let work = if rebuild { Work::Rebuild } else { Work::Reload { open, closed } };

@@ -1,7 +1,5 @@
 //! Open texts and files on disk.
 
-use std::time::SystemTime;
-
 use super::*;
 use crate::workspace::private;
 
@@ -19,12 +17,18 @@ impl State {
         let happenings = self.happenings.clone();
         let path = path_of(&uri);
         let version = text.as_ref().map(|(version, _)| *version);
+        let opened: Vec<PathBuf> = self.folders.keys().cloned().collect();
         tokio::task::spawn_blocking(move || {
             let clean = match (&path, &text) {
                 (Some(path), Some((_, text))) => is_on_disk(path, text),
                 _ => true,
             };
-            let place = path.as_deref().and_then(place_of);
+            let place = path.as_deref().and_then(|path| {
+                place_of(path, &opened).unwrap_or_else(|error| {
+                    let _ = happenings.blocking_send(Happening::Refused(error));
+                    None
+                })
+            });
             let _ = happenings.blocking_send(Happening::Located { uri, place, version, clean });
         });
     }
@@ -122,12 +126,14 @@ impl State {
         if paths.iter().any(new_folder) && root.watch.take().is_some() {
             self.watch_files(path, SystemTime::now());
         }
-        self.files_missed(path, paths);
+        self.files_missed(path, Some(paths));
     }
 
-    /// Has files read again.
-    pub(super) fn files_missed(&mut self, path: &Path, paths: &[PathBuf]) {
+    /// Has files read again; `None`: all of them.
+    pub(super) fn files_missed(&mut self, path: &Path, paths: Option<&[PathBuf]>) {
         let Some(root) = self.roots.get_mut(path) else { return };
+        root.backlog.everything |= paths.is_none();
+        let paths = paths.unwrap_or_default();
         let files: Vec<RelPath> = paths.iter().filter_map(|changed| root.relative(changed)).collect();
         for file in files {
             if root.concerns(&file) {
@@ -156,12 +162,13 @@ pub(super) fn is_on_disk(path: &Path, text: &str) -> bool {
     std::str::from_utf8(bytes).is_err() || bytes == text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes()
 }
 
-/// Where a file belongs. The file itself may not be there yet, or be a link: its folder counts. Blocking.
-fn place_of(path: &Path) -> Option<Place> {
-    let folder = path.parent()?;
-    let canonical = folder.canonicalize().ok()?;
-    let root = find_root(&canonical).ok()?;
-    let file = canonical.join(path.file_name()?);
+/// Where a file belongs; `None` where its folder is not there. The file itself may not be there yet, or be a link: its
+/// folder counts. Blocking.
+fn place_of(path: &Path, opened: &[PathBuf]) -> Result<Option<Place>, RootError> {
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
+    let Ok(canonical) = folder.canonicalize() else { return Ok(None) };
+    let root = find_root_among(&canonical, opened)?;
+    let file = canonical.join(name);
     let shown = shown_root(&root, folder, &canonical);
-    Some(Place { file: file.strip_prefix(&root).ok()?.into(), root, shown })
+    Ok(file.strip_prefix(&root).ok().map(Into::into).map(|file| Place { file, root: root.clone(), shown }))
 }
