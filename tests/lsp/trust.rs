@@ -401,7 +401,9 @@ fn another_users_configuration_above_is_told_once_and_not_taken() {
     editor.quit();
 
     let mut editor = Editor::start(&[workspace.root()], able(), json!({}));
-    let uri = editor.open_file(&workspace, &files[0]);
-    editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("(2 tasks)")));
+    let file = workspace.task("TASK-3", 1, "");
+    let uri = editor.open_file(&workspace, &file);
+    editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("(1 task)")));
+    assert!(!editor.heard().iter().any(is_told));
     editor.quit();
 }
