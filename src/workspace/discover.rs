@@ -154,7 +154,7 @@ impl Places {
         take: &(impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync),
     ) -> Vec<T> {
         let found = Mutex::new(Vec::new());
-        git_walk(root, &root.join(within)).build_parallel().run(|| {
+        git_walk(root, &root.join(within), |_| true).build_parallel().run(|| {
             Box::new(|entry| {
                 if let Some(taken) = entry.ok().and_then(|entry| self.take_own(root, &entry, take)) {
                     // Poison means that another thread's `take` panicked; what this one found still counts.
@@ -211,11 +211,15 @@ pub(super) fn is_inside(root: &Path, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|real| real.starts_with(root))
 }
 
-/// A walk as git sees the folder, for a user's own globs. It begins at the root of the repository, for what git ignores may
-/// be an ancestor of `within`, and what it ignores may be said above the workspace; not above the repository, where
-/// somebody else may say it.
-fn git_walk(root: &Path, within: &Path) -> WalkBuilder {
-    let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
+/// A walk as git sees the folder `within` of this root, without folders that are not wanted. It begins at the root of the
+/// repository, for what git ignores may be an ancestor of `within`, and what it ignores may be said above the workspace;
+/// not above the repository, where somebody else may say it.
+pub(super) fn git_walk(
+    root: &Path,
+    within: &Path,
+    is_wanted: impl Fn(&Path) -> bool + Send + Sync + 'static,
+) -> WalkBuilder {
+    let top = top_of(root);
     let mut walk = WalkBuilder::new(top);
     walk.hidden(false).require_git(false).follow_links(false).parents(false).threads(walk::threads());
     if !ignores_are_files(top) {
@@ -227,9 +231,15 @@ fn git_walk(root: &Path, within: &Path) -> WalkBuilder {
         let is_machinery = matches!(entry.file_name().to_str(), Some(".git" | ".feature-build" | "node_modules"));
         let is_on_the_way = entry.path().starts_with(&within) || within.starts_with(entry.path());
         let is_folder = || entry.file_type().is_some_and(|kind| kind.is_dir());
-        !is_machinery && is_on_the_way && (!is_folder() || ignores_are_files(entry.path()))
+        let is_fine = || !is_folder() || is_wanted(entry.path()) && ignores_are_files(entry.path());
+        !is_machinery && is_on_the_way && is_fine()
     });
     walk
+}
+
+/// The root of the repository that a folder lies in, else the folder itself.
+pub(super) fn top_of(root: &Path) -> &Path {
+    root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root)
 }
 
 /// Whether all that says in this folder what git ignores can be read: the library that does would wait for a named pipe, and
@@ -268,7 +278,7 @@ fn common_folder_of(git: &Path) -> Option<PathBuf> {
 /// Would a walk as git sees the root find this file?
 pub(super) fn git_sees(root: &Path, file: &Path) -> bool {
     let path = root.join(file);
-    git_walk(root, &path).build().flatten().any(|entry| entry.path() == path)
+    git_walk(root, &path, |_| true).build().flatten().any(|entry| entry.path() == path)
 }
 
 /// Reads as much of a task file as its task needs: the frontmatter, and more of the body where `parse_beginning` asks for

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
-
 use super::backlog::is_backlog;
+use super::discover;
 use crate::task::{Code, Problem, Severity, Span};
 
 /// How deep below the root other roots are looked for: `packages/group/name/.planning`.
@@ -40,15 +39,12 @@ pub(super) fn problem(root: &Path, reads_any: bool) -> Option<Problem> {
 
 /// Each place, relative to the root, with why it is not read.
 fn places(root: &Path) -> Vec<(String, &'static str)> {
-    let mut walk = WalkBuilder::new(root);
-    walk.hidden(false).require_git(false).follow_links(false).max_depth(Some(DEEPEST));
     let top = root.to_path_buf();
-    walk.filter_entry(move |entry| {
-        let is_machinery = matches!(entry.file_name().to_str(), Some(".git" | ".feature-build" | "node_modules"));
-        // A repository in this one is another project.
-        let is_other = entry.depth() > 0 && entry.path() != top && entry.path().join(".git").exists();
-        !is_machinery && !is_other
-    });
+    // A repository in this one is another project.
+    let is_of_this = move |folder: &Path| !folder.starts_with(&top) || folder == top || !folder.join(".git").exists();
+    let above = root.strip_prefix(discover::top_of(root)).map_or(0, |below| below.components().count());
+    let mut walk = discover::git_walk(root, root, is_of_this);
+    walk.max_depth(Some(above + DEEPEST));
     let folders =
         walk.build().flatten().take(MOST_ENTRIES).filter(|entry| entry.file_type().is_some_and(|kind| kind.is_dir()));
     let mut found: Vec<(PathBuf, &'static str)> = Vec::new();
