@@ -70,12 +70,15 @@ pub(super) fn open(paths: &RunPaths) -> io::Result<()> {
     let mark = mark(paths)?;
     let dir = mark.parent().unwrap_or(&mark);
     private::claim(dir.parent().and_then(Path::parent).unwrap_or(dir), dir)?;
-    private::write_whole(&mark, paths.dir().as_os_str().as_encoded_bytes())
+    private::write_whole(&mark, place(paths).as_os_str().as_encoded_bytes())
 }
 
-/// Says that it has ended. Blocking.
+/// Says that it has ended. A copy of its folder has the same seal, and says nothing of the run. Blocking.
 pub(super) fn shut(paths: &RunPaths) {
-    let removed = mark(paths).and_then(fs::remove_file);
+    let is_of_this = |mark: &Path| {
+        private::read(mark, LONGEST_PATH).is_ok_and(|run| run == place(paths).as_os_str().as_encoded_bytes())
+    };
+    let removed = mark(paths).and_then(|mark| if is_of_this(&mark) { fs::remove_file(mark) } else { Ok(()) });
     if let Err(error) =
         removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     {
@@ -97,6 +100,10 @@ pub(super) fn forget_some() {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn place(paths: &RunPaths) -> PathBuf {
+    paths.dir().canonicalize().unwrap_or_else(|_| paths.dir().to_path_buf())
 }
 
 fn mark(paths: &RunPaths) -> io::Result<PathBuf> {
