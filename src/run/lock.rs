@@ -5,11 +5,12 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::private;
+use super::{private, system};
 
 /// Somebody who only looks whether a lock is held takes it, shared, for a moment. An owner tries as long as this before
 /// it believes that there is another owner.
@@ -25,17 +26,30 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock; `None` where somebody else holds it. What the file holds stays. Blocking.
     pub(super) fn acquire(path: &Path) -> io::Result<Option<Self>> {
-        let file =
-            private::only_file(private::options().create(true).truncate(false).read(true).write(true).open(path)?)?;
         let give_up = Instant::now() + PATIENCE;
+        let mut file = open(path)?;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self { file })),
+                Ok(()) if is_at(&file, path) => return Ok(Some(Self { file })),
+                // Taken away in between: a lock that nobody else can see.
+                Ok(()) => file = open(path)?,
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
+    }
+
+    /// The same where the file may have been taken away from under its holder: a new or empty one is no proof that nobody
+    /// has the lock. Blocking; looks at processes in that case.
+    pub(super) fn acquire_unless_lost(path: &Path) -> io::Result<Option<Self>> {
+        let lock = Self::acquire(path)?;
+        Ok(lock.filter(|lock| !lock.is_blank() || !system::holds_lost(path)))
+    }
+
+    /// Nothing stands in it: it may be new.
+    pub(super) fn is_blank(&self) -> bool {
+        is_blank(&self.file)
     }
 
     /// The file that is locked. A lock belongs to what was opened: it is held as long as any handle of this file is.
@@ -44,10 +58,29 @@ impl Lock {
     }
 }
 
-/// Whether somebody holds this lock.
+/// Whether somebody holds this lock. Where the file is missing or empty, that is no proof: its holder may have lost it.
 pub(super) fn is_held(path: &Path) -> bool {
-    let Ok(file) = private::open(path) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    match private::open(path) {
+        Ok(file) => match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => true,
+            _ => is_blank(&file) && system::holds_lost(path),
+        },
+        Err(error) => error.kind() == io::ErrorKind::NotFound && system::holds_lost(path),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    private::only_file(private::options().create(true).truncate(false).read(true).write(true).open(path)?)
+}
+
+fn is_blank(file: &File) -> bool {
+    file.metadata().is_ok_and(|data| data.len() == 0)
+}
+
+/// Whether a path leads to this file.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(own), Ok(there)) = (file.metadata(), path.symlink_metadata()) else { return false };
+    (own.dev(), own.ino()) == (there.dev(), there.ino())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{Order, RunId, RunPaths, TaskState, View, history, read_run, seal, sy
 use crate::task::TaskId;
 
 /// The variable that has the path of an attempt's log: it tells the run's folder.
-pub(super) const LOG: &str = "FEATURE_BUILD_LOG";
+pub(super) const LOG: &str = system::LOG;
 
 /// An attempt that a run or a command was started by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -82,7 +82,11 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
         // Before the lock: that of a run which is just being started must not be taken from its first supervisor.
         read_past(&paths)?;
     }
-    let lock = match (Lock::acquire(&paths.lock())?, takeover) {
+    let lock = match takeover {
+        None => Lock::acquire(&paths.lock())?,
+        Some(_) => Lock::acquire_unless_lost(&paths.lock())?,
+    };
+    let lock = match (lock, takeover) {
         (Some(lock), _) => lock,
         (None, Some(_)) => return Word::Owned.say(),
         (None, None) => return Err(io::Error::other("another supervisor owns the run")),

@@ -1,14 +1,18 @@
 //! What only some systems have. Elsewhere the same calls do what they can.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, setrlimit};
 
+#[cfg(target_os = "linux")]
+use super::role;
 use crate::workspace::ResourceLimits;
 
 /// The variable that marks every process of an attempt.
@@ -16,6 +20,9 @@ pub(super) const MARK: &str = "FEATURE_BUILD_ATTEMPT";
 
 /// The variable that tells a task the root of its workspace.
 pub(super) const WORKSPACE: &str = "FEATURE_BUILD_WORKSPACE";
+
+/// The variable that tells a task its log.
+pub(super) const LOG: &str = "FEATURE_BUILD_LOG";
 
 /// How often, and in which distance, what changes is looked at again before it is given up.
 const ROUNDS: u32 = 100;
@@ -115,7 +122,9 @@ pub(super) struct Marked {
     /// The attempt's mark.
     pub(super) mark: String,
     /// The root of its workspace.
-    pub(super) workspace: Option<Vec<u8>>,
+    pub(super) workspace: Option<PathBuf>,
+    /// The attempt's log.
+    pub(super) log: Option<PathBuf>,
 }
 
 /// The processes of attempts that fit; those between two programs are looked at until they have settled. Blocking.
@@ -147,6 +156,40 @@ pub(super) fn lives(nonce: &str, task: Option<&str>) -> bool {
     !marked(|marked| marked.mark.ends_with(&ending) && is_of(&marked.mark)).is_empty()
 }
 
+/// Whether a guard or supervisor holds the lock of a file that was taken away from this path. Blocking.
+#[cfg(target_os = "linux")]
+pub(super) fn holds_lost(path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = path.parent().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()));
+    let path = folder.zip(path.file_name()).map_or_else(|| path.to_path_buf(), |(folder, name)| folder.join(name));
+    // As proc_pid_fd(5) shows it.
+    let shown = [path.as_os_str().as_bytes(), b" (deleted)"].concat();
+    let own = rustix::process::getpid();
+    let ours = processes().filter(|pid| *pid != own && is_ours(*pid));
+    let files = ours.filter_map(|pid| fs::read_dir(proc_file(pid, "fd")).ok()).flatten().flatten();
+    let mut lost = files
+        .map(|entry| entry.path())
+        .filter(|file| fs::read_link(file).is_ok_and(|link| link.as_os_str().as_bytes() == shown));
+    // Opened by this link it is the same file.
+    lost.any(|file| {
+        let opened = fs::File::open(file);
+        opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn holds_lost(_path: &Path) -> bool {
+    false
+}
+
+/// Whether a process is a guard or a supervisor.
+#[cfg(target_os = "linux")]
+fn is_ours(pid: Pid) -> bool {
+    let arguments = fs::read(proc_file(pid, "cmdline")).unwrap_or_default();
+    let role = arguments.split(|&byte| byte == 0).nth(1).unwrap_or_default();
+    [role::GUARD, role::SUPERVISE].iter().any(|known| known.as_bytes() == role)
+}
+
 /// Its environment is not to be read for a moment.
 struct NotSettled;
 
@@ -160,7 +203,8 @@ fn read_mark(pid: Pid) -> Result<Option<Marked>, NotSettled> {
         variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).map(<[u8]>::to_vec)
     };
     let mark = variable(MARK).map(|mark| String::from_utf8_lossy(&mark).into_owned());
-    Ok(mark.map(|mark| Marked { pid, mark, workspace: variable(WORKSPACE) }))
+    let path = |name: &str| variable(name).map(|path| PathBuf::from(OsString::from_vec(path)));
+    Ok(mark.map(|mark| Marked { pid, mark, workspace: path(WORKSPACE), log: path(LOG) }))
 }
 
 /// Kills every process of an attempt whose mark fits, until none is left or none could be killed for a while. Blocking.

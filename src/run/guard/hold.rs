@@ -8,8 +8,9 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::super::lock::Lock;
+use super::super::lock::{self, Lock};
 use super::super::private;
 use super::super::seal;
 use super::super::system::{self, now_ms};
@@ -22,6 +23,10 @@ const ENDED: &str = "ended";
 const LONGEST: u64 = 64 << 10;
 /// Each mark costs a look at all processes. There are two or three where guards were killed, one after another.
 const MOST_MARKS: usize = 32;
+/// What stands in a lock whose holder has ended, and nobody has to know how: an empty one tells nothing.
+const FREE: &str = "free";
+/// How long to wait for a holder that has lost its lock.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The task belongs to this process.
 #[derive(Debug)]
@@ -43,6 +48,33 @@ pub(in crate::run) fn has_mark(lock: &Path, mark: &str) -> bool {
     }
 }
 
+/// What is alive of a task, as its processes tell.
+enum Alive {
+    /// The attempt with this mark has a guard.
+    Guarded(String),
+    /// The attempts of this workspace with these marks have none.
+    Left(Vec<String>),
+}
+
+/// Looks at the processes of the task that this mark is of: those that carry the workspace's nonce, and those that were
+/// started at its root. Blocking.
+fn alive(own: &str, root: &Path) -> Alive {
+    let nonce = nonce_of(own);
+    let is_ours = |mark: &str| nonce.is_some() && nonce_of(mark) == nonce;
+    let found = system::marked(|marked| {
+        marked.mark != own
+            && task_of(&marked.mark) == task_of(own)
+            && (is_ours(&marked.mark) || marked.workspace.as_deref() == Some(root))
+    });
+    if let Some(guarded) = found.iter().find(|marked| marked.log.as_deref().is_some_and(lock::is_held)) {
+        return Alive::Guarded(guarded.mark.clone());
+    }
+    let mut marks: Vec<String> = found.into_iter().map(|marked| marked.mark).filter(|mark| is_ours(mark)).collect();
+    marks.sort_unstable();
+    marks.dedup();
+    Alive::Left(marks)
+}
+
 /// What came of asking for a task.
 #[derive(Debug)]
 pub(super) enum Taken {
@@ -52,11 +84,20 @@ pub(super) enum Taken {
 }
 
 impl Hold {
-    /// Takes the task for the attempt with this mark, which begins with [`Self::begin`]. `asked_ms`: when its run was
+    /// Takes the task of the workspace at this root for the attempt with this mark, which begins with [`Self::begin`]. `asked_ms`: when its run was
     /// asked for the task; an attempt of another run that ended later is what was asked for. Blocking.
-    pub(super) fn take(path: &Path, mark: &str, asked_ms: u64) -> io::Result<Taken> {
+    pub(super) fn take(path: &Path, mark: &str, asked_ms: u64, root: &Path) -> io::Result<Taken> {
+        let mut left = Vec::new();
         let lock = loop {
-            if let Some(lock) = Lock::acquire(path)? {
+            if let Some(lock) = Lock::acquire_unless_lost(path)? {
+                if !lock.is_blank() {
+                    break lock;
+                }
+                // A new lock is no proof that nothing of the task is alive.
+                match alive(mark, root) {
+                    Alive::Guarded(other) => return Ok(Taken::ByAnother(other)),
+                    Alive::Left(marks) => left = marks,
+                }
                 break lock;
             }
             // Empty for the moment between taking the lock and writing the mark.
@@ -64,10 +105,16 @@ impl Hold {
             if let Some(holder) = text.lines().next().filter(|line| is_mark(line)) {
                 return Ok(Taken::ByAnother(holder.to_string()));
             }
+            if let Alive::Guarded(other) = alive(mark, root) {
+                return Ok(Taken::ByAnother(other));
+            }
+            // Its holder puts it back, or ends.
+            std::thread::sleep(PAUSE);
         };
         let state_dir = path.parent().and_then(Path::parent).map(Path::to_path_buf);
         let mut hold = Self { lock, mark: mark.to_string(), before: String::new(), state_dir };
         hold.before = beginning(hold.lock.file())?;
+        hold.before.extend(left.iter().map(|mark| format!("{mark}\n")));
         if let Some(ended) = ended_since(&hold.before, asked_ms).filter(|ended| run_of(ended) != run_of(mark)) {
             return Ok(Taken::ByAnother(ended.to_string()));
         }
@@ -108,7 +155,7 @@ impl Hold {
             let line = format!("{ENDED} {} {}\n", self.mark, now_ms());
             return self.write(&line);
         }
-        self.write("")
+        self.write(&format!("{FREE}\n"))
     }
 
     /// The new text first, then the end of the file: a reader never sees it empty in between.
@@ -118,6 +165,10 @@ impl Hold {
         file.write_all(text.as_bytes())?;
         file.set_len(text.len() as u64)
     }
+}
+
+fn task_of(mark: &str) -> Option<&str> {
+    mark.split('/').nth(1)
 }
 
 fn nonce_of(mark: &str) -> Option<&str> {
@@ -162,7 +213,7 @@ mod tests {
     use super::*;
 
     fn held(path: &Path, mark: &str, asked_ms: u64) -> Hold {
-        match Hold::take(path, mark, asked_ms).unwrap() {
+        match Hold::take(path, mark, asked_ms, Path::new("/")).unwrap() {
             Taken::Held(mut hold) => {
                 hold.begin().unwrap();
                 hold
@@ -172,7 +223,7 @@ mod tests {
     }
 
     fn by(path: &Path, mark: &str, asked_ms: u64) -> String {
-        match Hold::take(path, mark, asked_ms).unwrap() {
+        match Hold::take(path, mark, asked_ms, Path::new("/")).unwrap() {
             Taken::Held(_) => panic!("not held"),
             Taken::ByAnother(by) => by,
         }
@@ -206,7 +257,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("T.lock");
         drop(held(&path, "one/T/1", 0));
-        drop(Hold::take(&path, "two/T/1", 0).unwrap());
+        drop(Hold::take(&path, "two/T/1", 0, Path::new("/")).unwrap());
         assert!(has_mark(&path, "one/T/1") && !has_mark(&path, "two/T/1"));
         drop(held(&path, "two/T/1", 0));
         assert!(!has_mark(&path, "one/T/1") && has_mark(&path, "two/T/1"));

@@ -223,7 +223,7 @@ fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::R
     if control.wanted.level.is_some() {
         return conclude(job, control, supervisor, None, &cancelled_before(), None);
     }
-    let mut hold = match Hold::take(&job.lock, &job.mark, job.asked_ms)? {
+    let mut hold = match Hold::take(&job.lock, &job.mark, job.asked_ms, &job.root)? {
         Taken::Held(hold) => hold,
         Taken::ByAnother(mark) => return supervisor.say(&Report::Held(mark)),
     };

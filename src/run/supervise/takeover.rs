@@ -168,7 +168,8 @@ impl Supervisor {
             None => (1, false),
         };
         self.attempts.recall(&task, attempt);
-        if !told && !self.paths.log(&task, attempt).exists() {
+        let log = self.paths.log(&task, attempt);
+        if !told && !log.exists() && !lock::is_held(&log) {
             self.attempts.take_back(&task);
             return None;
         }
