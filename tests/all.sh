@@ -25,7 +25,7 @@ packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-packages gcc libc6-dev git libfaketime procps python3 python3-venv util-linux valgrind
+packages gcc libc6-dev git libfaketime procps python3 python3-venv tmux util-linux valgrind
 packages neovim emacs-nox elpa-eglot elpa-lsp-mode elpa-markdown-mode vim vim-ale
 if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
     packages kate xvfb xdotool dbus at-spi2-core gir1.2-atspi-2.0 python3-gi

@@ -5,8 +5,9 @@ mod keyboard;
 mod live;
 mod output;
 mod plain;
+mod screen;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 use super::NOT_PASSED;
 use super::format::Format;
+use super::terminal;
 use output::{Ended, Output};
 
 use crate::agent::safe;
@@ -183,7 +185,7 @@ async fn leave(output: &Output, words: &str) -> u8 {
 
 /// Whether what is shown goes on by itself: for that alone time is told.
 fn is_live(format: Format) -> bool {
-    format == Format::Text && io::stdout().is_terminal()
+    format == Format::Text && terminal::is_live()
 }
 
 fn output(format: Format) -> io::Result<(Output, Ended)> {
@@ -202,6 +204,38 @@ async fn follow(
     signals: &mut Signals,
 ) -> anyhow::Result<u8> {
     let (output, mut ended) = output(format).context("starting what shows the run")?;
+    let exit_code = match follow_into(&output, &mut ended, state_dir, run, (format, interrupt), signals).await {
+        Ok(Seen::All(exit_code)) => exit_code,
+        Ok(Seen::Left(exit_code)) => return Ok(exit_code),
+        Err(error) => {
+            // The terminal has its own screen back before the error is told.
+            output.leave().await;
+            return Err(error);
+        }
+    };
+    tokio::select! {
+        shown = output.finish(ended) => Ok(if shown.is_ok() { exit_code } else { LOST_OUTPUT }),
+        // Nobody reads what is left to be shown.
+        () = signals.end() => Ok(exit_code),
+    }
+}
+
+/// How following a run ended, with the exit code.
+enum Seen {
+    /// With the run.
+    All(u8),
+    /// Before it: the user left, or nobody reads.
+    Left(u8),
+}
+
+async fn follow_into(
+    output: &Output,
+    ended: &mut Ended,
+    state_dir: &Path,
+    run: &RunId,
+    (format, interrupt): (Format, Interrupt),
+    signals: &mut Signals,
+) -> anyhow::Result<Seen> {
     let paths = RunPaths::of(state_dir, run);
     let mut follower = Follower::recovering(paths.dir(), Launcher::default());
     let mut checkups = Checkups::new(paths.dir());
@@ -222,7 +256,7 @@ async fn follow(
                 }
                 Ok(None) => break,
                 Err(error @ FollowError::SupervisorDied { .. }) => {
-                    output.say(super::terminal::shown(&format!("feature-build: {error}")));
+                    output.say(terminal::shown(&format!("feature-build: {error}")));
                     break;
                 }
                 Err(error) => return Err(error.into()),
@@ -238,14 +272,14 @@ async fn follow(
                     stop_by = Some(Instant::now() + PAUSING);
                     output.say("pausing: `fg` or `bg` lets the tasks go on");
                 }
-                (Asked::End, Interrupt::EndsView) => return Ok(leave(&output, GOES_ON).await),
+                (Asked::End, Interrupt::EndsView) => return Ok(Seen::Left(leave(output, GOES_ON).await)),
                 (Asked::End, Interrupt::CancelsRun) => {
                     let (level, words) = match asked.max(view.cancelling) {
                         None | Some(Level::FinishWave) => {
                             (Level::Terminate, "cancelling: each task is asked to end; once more kills them")
                         }
                         Some(Level::Terminate) => (Level::Kill, "killing every task; once more ends only this view"),
-                        Some(Level::Kill) => return Ok(leave(&output, ENDS_BY_ITSELF).await),
+                        Some(Level::Kill) => return Ok(Seen::Left(leave(output, ENDS_BY_ITSELF).await)),
                     };
                     asked = Some(level);
                     run::cancel(state_dir, run, None, level).with_context(|| format!("cancelling run {run}"))?;
@@ -267,13 +301,8 @@ async fn follow(
                 tick_at = Some(Instant::now() + live::redraw());
             }
             // Whoever read the output is gone. That ends the view; the run goes on.
-            () = ended.lost() => return Ok(LOST_OUTPUT),
+            () = ended.lost() => return Ok(Seen::Left(LOST_OUTPUT)),
         }
     }
-    let exit_code = view.finished.map_or(NOT_PASSED, |finished| finished.exit_code);
-    tokio::select! {
-        shown = output.finish(ended) => Ok(if shown.is_ok() { exit_code } else { LOST_OUTPUT }),
-        // Nobody reads what is left to be shown.
-        () = signals.end() => Ok(exit_code),
-    }
+    Ok(Seen::All(view.finished.map_or(NOT_PASSED, |finished| finished.exit_code)))
 }

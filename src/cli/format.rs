@@ -7,6 +7,7 @@ use clap::builder::PossibleValue;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::run::Outcome;
 use crate::task::{Code, Dialect, Severity};
 
 /// How a command prints what it has to say.
@@ -99,10 +100,26 @@ pub(super) struct Task {
     pub(super) state: StateName,
     /// Why it cannot, for people; `null` where there is nothing to say.
     pub(super) reason: Option<String>,
+    /// What makes it `done`; `null` where it is not.
+    pub(super) done_by: Option<DoneBy>,
+    /// How its latest attempt ended; `null` where it never had one, and while it runs.
+    pub(super) last_outcome: Option<Outcome>,
+    /// The run of its latest attempt; `null` where it never had one.
+    pub(super) last_run: Option<String>,
     /// How long it will probably take, in milliseconds; `null` where nothing tells.
     pub(super) estimate_ms: Option<u64>,
     /// The ids of the known tasks that it depends on.
     pub(super) depends_on: Vec<String>,
+}
+
+/// What makes a task done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DoneBy {
+    /// A file says so: its own or its feature's.
+    File,
+    /// Its latest attempt passed; no file says so.
+    Run,
 }
 
 /// Whether a task can run.

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{Context, find_id, is_lost_output, run_named};
+use super::terminal::{Paint, shown};
+use super::{Context, did_you_mean, find_id, is_lost_output, run_named, words};
 use crate::agent::safe;
 use crate::run::{self, RunId, RunPaths, RunState, TaskState, View};
 use crate::task::TaskId;
@@ -27,7 +28,7 @@ pub(super) struct Args {
     /// The run.
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Go on printing as it comes, until the task has its outcome.
+    /// Go on printing as it comes, until the task has its outcome, and say that (on standard error).
     #[arg(long, short, conflicts_with = "attempt")]
     follow: bool,
     /// The attempt, from 1 [default: the latest].
@@ -43,7 +44,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         run::may_follow_task(&state_dir, &run, &task)?;
         return follow::follow(&root, &state_dir, &run, &task);
     }
-    let path = match &args.run {
+    let Found { path, run, task } = match &args.run {
         Some(run) => of_run(&state_dir, &run_named(&state_dir, run)?, args)?,
         None => latest(&state_dir, args)?,
     };
@@ -56,7 +57,30 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         Err(error) if !is_lost_output(&error) => {
             Err(error).with_context(|| format!("printing the log {}", path.display()))
         }
-        _ => Ok(ExitCode::SUCCESS),
+        Err(_) => Ok(ExitCode::SUCCESS),
+        Ok(()) => {
+            if args.follow {
+                say_outcome(&state_dir, &run, &task);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A log, and whose it is.
+struct Found {
+    path: PathBuf,
+    run: RunId,
+    task: TaskId,
+}
+
+/// Says how a task ended in a run, on standard error: standard output has the task's bytes and nothing else. A run that was
+/// removed meanwhile has nothing to say.
+fn say_outcome(state_dir: &Path, run: &RunId, task: &TaskId) {
+    let view = view(state_dir, run);
+    if let Some(task) = view.task(task.as_str()).filter(|task| matches!(task.state, TaskState::Finished { .. })) {
+        let line = words::coloured(&shown(&words::ended_task(task)), Paint::of_stderr());
+        eprintln!("feature-build: {}", line.trim_start());
     }
 }
 
@@ -79,13 +103,16 @@ fn view(state_dir: &Path, run: &RunId) -> View {
     View::of(&run::read_run(&RunPaths::of(state_dir, run)).unwrap_or_default())
 }
 
-fn of_run(state_dir: &Path, run: &RunId, args: &Args) -> anyhow::Result<PathBuf> {
+fn of_run(state_dir: &Path, run: &RunId, args: &Args) -> anyhow::Result<Found> {
     let wanted = &args.task;
     let view = View::of(&run::read_run(&RunPaths::of(state_dir, run))?);
-    let task = find_id(view.tasks().map(|task| &task.id), wanted).and_then(|id| view.task(id.as_str()));
-    let task = task.ok_or_else(|| anyhow!("task {wanted} is not in run {run}"))?;
+    let ids = view.tasks().map(|task| &task.id);
+    let task = find_id(ids.clone(), wanted).and_then(|id| view.task(id.as_str()));
+    let near = || did_you_mean(wanted, ids.map(TaskId::as_str));
+    let task = task.ok_or_else(|| anyhow!("task {wanted} is not in run {run}{}", near()))?;
     let log = task.log.as_ref().ok_or_else(|| anyhow!("task {} was not started in run {run}", task.id))?;
-    Ok(args.attempt.map_or_else(|| PathBuf::from(log), |attempt| log_of(state_dir, run, &task.id, attempt)))
+    let path = args.attempt.map_or_else(|| PathBuf::from(log), |attempt| log_of(state_dir, run, &task.id, attempt));
+    Ok(Found { path, run: run.clone(), task: task.id.clone() })
 }
 
 /// The log of one attempt.
@@ -93,14 +120,16 @@ fn log_of(state_dir: &Path, run: &RunId, task: &TaskId, attempt: NonZeroU32) -> 
     RunPaths::of(state_dir, run).log(task, attempt.get())
 }
 
-fn latest(state_dir: &Path, args: &Args) -> anyhow::Result<PathBuf> {
+fn latest(state_dir: &Path, args: &Args) -> anyhow::Result<Found> {
     let wanted = &args.task;
     let attempts = run::latest_attempts(state_dir);
     let found = find_id(attempts.keys(), wanted).and_then(|task| attempts.get_key_value(task));
-    let (task, attempt) = found.ok_or_else(|| anyhow!("task {wanted} has not run in this workspace"))?;
+    let near = || did_you_mean(wanted, attempts.keys().map(TaskId::as_str));
+    let (task, attempt) = found.ok_or_else(|| anyhow!("task {wanted} has not run in this workspace{}", near()))?;
     if let Some(log) = &attempt.log {
         let named = args.attempt.map(|number| log_of(state_dir, &attempt.run, task, number));
-        return Ok(named.unwrap_or_else(|| PathBuf::from(log)));
+        let path = named.unwrap_or_else(|| PathBuf::from(log));
+        return Ok(Found { path, run: attempt.run.clone(), task: task.clone() });
     }
     if !RunPaths::of(state_dir, &attempt.run).dir().exists() {
         bail!("the output of task {task} is gone: run {} was removed, it was old", attempt.run);

@@ -9,6 +9,7 @@ mod format;
 mod init;
 mod log;
 mod lsp;
+mod misplaced;
 mod prune;
 mod run;
 mod runs;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::agent::safe;
+use crate::plan::{nearest, one_of};
 use crate::run::{
     History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, read_run, runs_dir,
     state_dir as run_state_dir, state_dir_of as run_state_dir_of, unreadable,
@@ -143,8 +145,28 @@ impl Context {
 /// The run with this id, where there is one.
 fn run_named(state_dir: &Path, name: &str) -> anyhow::Result<RunId> {
     let run = RunId(TaskId::new(name)?);
-    anyhow::ensure!(RunPaths::of(state_dir, &run).journal().exists(), "no run \"{name}\" here");
+    anyhow::ensure!(RunPaths::of(state_dir, &run).journal().exists(), "{}", no_run(state_dir, name));
     Ok(run)
+}
+
+/// What is said of a run that nobody knows: with the nearest, or what the name means otherwise.
+fn no_run(state_dir: &Path, name: &str) -> String {
+    let said = format!("no run \"{name}\" here");
+    if find_id(run_history(state_dir).latest.keys(), name).is_some() {
+        return format!("{said}; it is a task: `feature-build log {name}` shows its output");
+    }
+    let runs = crate::run::runs(state_dir);
+    format!("{said}{}", did_you_mean(name, runs.iter().map(|run| run.run.0.as_str())))
+}
+
+/// `; did you mean A or B?`, or nothing where no name is near.
+fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let near = nearest_of(name, known);
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", one_of(&near)) }
+}
+
+fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+    nearest(name, known).into_iter().map(Into::into).collect()
 }
 
 /// The id that is meant: to the letter, else without case, as `run --task` finds it.
@@ -195,7 +217,7 @@ fn is_lost_output(error: &std::io::Error) -> bool {
 
 /// Runs the command line of this process. An error of a command is printed to standard error and exits with 2.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = misplaced::parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
     let context = Context { directory: cli.directory.unwrap_or_else(|| Path::new(".").to_path_buf()) };
     let done = match cli.command {
         Command::Init(args) => init::main(&context, &args),

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::format::Format;
-use super::terminal::{Look, Paint, print_json};
+use super::terminal::{self, Look, Paint, print_json};
 use super::{Context, print, say_unreadable, words};
-use crate::run::{self, Counts, RunPaths, RunState, RunSummary, View};
+use crate::run::{self, Counts, RunOutcome, RunPaths, RunState, RunSummary, View};
 
 /// List the runs of the workspace, the newest first; those that have not finished on top.
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,8 @@ struct Run {
     run: String,
     /// `running`, `finished` or `died`.
     state: &'static str,
+    /// How it ended; `null` where it has not finished.
+    outcome: Option<RunOutcome>,
     /// The feature's id.
     feature: String,
     /// The feature's title.
@@ -70,9 +72,17 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         let records = is_running.then(|| run::read_run(&RunPaths::of(&state_dir, &run.run)))?;
         run::remaining_ms(&View::of(&records.ok()?), now)
     };
-    let runs: Vec<Run> = runs.iter().map(|run| describe(run, remaining(run))).collect();
+    let runs: Vec<(RunSummary, Option<u64>)> = runs
+        .into_iter()
+        .map(|run| {
+            let remaining = remaining(&run);
+            (run, remaining)
+        })
+        .collect();
     match args.format {
-        Format::Json => return print_json(&Runs { runs }),
+        Format::Json => {
+            return print_json(&Runs { runs: runs.iter().map(|(run, remaining)| describe(run, *remaining)).collect() });
+        }
         Format::Text if runs.is_empty() && is_any_unread => {}
         Format::Text if runs.is_empty() => print("nothing has run in this workspace yet\n")?,
         Format::Text => print(&text(&runs, now, Paint::of_stdout()))?,
@@ -84,6 +94,7 @@ fn describe(run: &RunSummary, remaining_ms: Option<u64>) -> Run {
     Run {
         run: run.run.to_string(),
         state: words::run_state(run.state),
+        outcome: run.outcome(),
         feature: run.feature.clone(),
         title: run.title.clone(),
         started: run.started.clone(),
@@ -95,34 +106,34 @@ fn describe(run: &RunSummary, remaining_ms: Option<u64>) -> Run {
     }
 }
 
-fn text(runs: &[Run], now: Timestamp, paint: Paint) -> String {
-    let features: Vec<String> = runs.iter().map(|run| words::feature_name(&run.feature, &run.title)).collect();
-    let width = features.iter().map(|name| name.chars().count()).max().unwrap_or(0).min(WIDEST_FEATURE);
-    let lines = runs.iter().zip(&features).map(|(run, feature)| line(run, feature, width, now, paint));
-    lines.collect()
+fn text(runs: &[(RunSummary, Option<u64>)], now: Timestamp, paint: Paint) -> String {
+    let features: Vec<String> = runs.iter().map(|(run, _)| words::feature_name(&run.feature, &run.title)).collect();
+    let width = features.iter().map(|name| terminal::width(name)).max().unwrap_or(0).min(WIDEST_FEATURE);
+    let lines = runs.iter().zip(&features);
+    lines
+        .map(|((run, remaining), feature)| line(run, *remaining, &terminal::padded(feature, width), now, paint))
+        .collect()
 }
 
 /// A longer name moves its own line only.
 const WIDEST_FEATURE: usize = 40;
 
-fn line(run: &Run, feature: &str, width: usize, now: Timestamp, paint: Paint) -> String {
-    let (mark, look) = match (run.state, run.exit_code) {
-        ("running", _) => ("▶", Look::Blue),
-        (_, Some(0)) => ("✓", Look::Green),
-        (_, Some(130)) => ("■", Look::Yellow),
-        _ => ("✗", Look::Red),
+fn line(run: &RunSummary, remaining_ms: Option<u64>, feature: &str, now: Timestamp, paint: Paint) -> String {
+    let (mark, look) = match (run.state, run.outcome()) {
+        (RunState::Running, _) => ("▶", Look::Blue),
+        (_, Some(RunOutcome::Passed)) => ("✓", Look::Green),
+        (_, Some(RunOutcome::Cancelled)) => ("■", Look::Yellow),
+        (_, Some(RunOutcome::Failed) | None) => ("✗", Look::Red),
     };
-    let took = match (run.wall_ms, run.remaining_ms) {
-        (Some(wall_ms), _) => format!("in {}", words::duration(wall_ms)),
-        (None, Some(left)) => format!("{} left", run::about(left)),
+    let took = match (run.wall_ms, remaining_ms) {
+        (Some(wall_ms), _) => format!(" in {}", words::duration(wall_ms)),
+        (None, Some(left)) => format!(" {} left", run::about(left)),
         (None, None) => String::new(),
     };
-    let how = match run.state {
-        "finished" => words::counts(&run.summary),
-        _ => format!("{}/{} done", run.summary.values().sum::<u32>(), run.tasks),
+    let how = match run.outcome() {
+        Some(_) => words::counts(&run.summary),
+        None => format!("{}/{} done", run.summary.values().sum::<u32>(), run.tasks),
     };
     let ago = paint.paint(Look::Dim, &words::ago(&run.started, now));
-    let took = if took.is_empty() { took } else { format!(" {took}") };
-    let mark = paint.paint(look, mark);
-    format!("{mark} {}  {:8}  {feature:width$}  {how}{took}  {ago}\n", run.run, run.state)
+    format!("{} {}  {:9}  {feature}  {how}{took}  {ago}\n", paint.paint(look, mark), run.run, words::run_end(run))
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::format::Format;
 use super::terminal::{print_json, shown};
 use super::{Context, not_among, print, run_named, say_unreadable, words};
-use crate::run::{self, Counts, Level, Outcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
+use crate::run::{self, Counts, Level, Outcome, RunOutcome, RunPaths, RunState, RunSummary, TaskState, TaskView, View};
 
 /// Show the runs in progress, and how the last one ended; or one run.
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,8 @@ struct Run {
     run: String,
     /// `running`, `finished` or `died`.
     state: &'static str,
+    /// How it ended; `null` where it has not finished.
+    outcome: Option<RunOutcome>,
     /// The feature's id.
     feature: String,
     /// The feature's title.
@@ -199,6 +201,7 @@ fn describe(run: &Shown) -> Run {
     Run {
         run: summary.run.to_string(),
         state: words::run_state(summary.state),
+        outcome: summary.outcome(),
         feature: summary.feature.clone(),
         title: summary.title.clone(),
         started: summary.started.clone(),
@@ -279,7 +282,7 @@ fn lines(run: &Shown) -> Vec<String> {
         (RunState::Died, _) => "its supervisor died; `feature-build run --resume` goes on with it".into(),
         (RunState::Finished, wall_ms) => {
             let took = words::duration(wall_ms.unwrap_or_default());
-            format!("finished, {} in {took}", words::counts(&summary.summary))
+            format!("{}: {} in {took}", words::run_end(summary), words::counts(&summary.summary))
         }
     };
     let mut lines = vec![format!("run {} of {feature}: {how}", summary.run)];
@@ -292,24 +295,10 @@ fn lines(run: &Shown) -> Vec<String> {
 }
 
 fn task_line(view: &View, task: &TaskView) -> String {
-    let elapsed = |since: &str| view.elapsed_ms(since, Timestamp::now());
-    let (id, ending) = (&task.id, words::ending(task.cancelling.and(view.ending(task))));
-    let said = || task.progress.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-    match &task.state {
-        TaskState::Pending if view.orphaned => format!("    {id} not started: its supervisor died"),
-        TaskState::Pending => match &task.attached {
-            Some(run) => format!("  ▶ {id} runs in run {run}{ending}{}", said()),
-            None => format!("    {id} waits{ending}"),
-        },
-        TaskState::Finished { .. } => words::finished_task(task),
-        TaskState::Retrying { since, delay_ms, outcome, rate_limited } => {
-            let how = words::not_passed(*outcome, *rate_limited);
-            let left = delay_ms.saturating_sub(elapsed(since));
-            format!("  ↻ {id} {how}, tries again in {}{ending}", words::duration(left))
-        }
-        TaskState::Running { since } => {
-            let long = if task.slow_ms.is_some() { ", takes long" } else { "" };
-            format!("  ▶ {id} has run for {}{long}{ending}{}", words::duration(elapsed(since)), said())
-        }
-    }
+    let since = match &task.state {
+        TaskState::Running { since } | TaskState::Retrying { since, .. } => Some(since),
+        TaskState::Pending | TaskState::Finished { .. } => None,
+    };
+    let elapsed_ms = since.map_or(0, |since| view.elapsed_ms(since, Timestamp::now()));
+    words::task_line(view, task, elapsed_ms)
 }

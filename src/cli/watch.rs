@@ -3,18 +3,23 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::bail;
+
 use super::format::Format;
 use super::{Context, follow, run_named};
-use crate::run::{self, RunId, RunState};
+use crate::run::{self, RunId, RunOutcome, RunState, RunSummary};
 
 /// Follow a run as `run` shows it, whoever started it. Ctrl-C ends the view, not the run.
 ///
-/// Without RUN the newest run in progress; where there is none, the next one that starts. The exit code is the run's.
+/// Without RUN the newest run in progress. The exit code is the run's.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  feature-build watch")]
 pub(super) struct Args {
     /// The run.
     run: Option<String>,
+    /// Where no run is in progress, wait for the next one.
+    #[arg(long, conflicts_with = "run")]
+    wait: bool,
     /// How to show it.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -30,6 +35,14 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         }
         None => newest(&state_dir)?,
     };
+    if run.is_none() && !args.wait {
+        let last = run::runs(&state_dir).into_iter().find(|run| run.state != RunState::Running);
+        let last = last.map_or_else(
+            || "nothing has run in this workspace yet".into(),
+            |run| format!("`feature-build watch {}` shows the last one, which {}", run.run, ended(&run)),
+        );
+        bail!("no run is in progress: {last}; `feature-build watch --wait` waits for the next one");
+    }
     follow::watch(&context.root()?, &state_dir, run, args.format)
 }
 
@@ -44,4 +57,13 @@ fn newest(state_dir: &Path) -> Result<Option<RunId>, run::WaitsForItself> {
         }
     }
     refused
+}
+
+fn ended(run: &RunSummary) -> &'static str {
+    match run.outcome() {
+        Some(RunOutcome::Passed) => "passed",
+        Some(RunOutcome::Failed) => "failed",
+        Some(RunOutcome::Cancelled) => "was cancelled",
+        None => "lost its supervisor",
+    }
 }

@@ -1,18 +1,19 @@
 //! `feature-build waves`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use jiff::Timestamp;
 
-use super::format::{self, Format, StateName, slashed};
-use super::terminal::{Look, Paint, print_json, shown};
-use super::words::count;
+use super::format::{self, DoneBy, Format, StateName, slashed};
+use super::terminal::{self, Look, Paint, print_json, shown};
+use super::words::{self, count};
 use super::{Context, print};
 use crate::agent::safe;
 use crate::plan::{Feature, PlannedTask, State, Wave};
-use crate::run::{Durations, about, max_parallel};
+use crate::run::{Durations, LatestAttempt, Outcome, about, max_parallel};
 use crate::task::TaskId;
 
 /// Show features, waves and tasks with their states.
@@ -32,9 +33,9 @@ pub(super) struct Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let (index, history) = context.index_with_history()?;
-    let running = history.latest.iter().filter(|(_, attempt)| attempt.outcome.is_none()).map(|(id, _)| id.clone());
     let runs = Runs {
-        running: running.collect(),
+        latest: history.latest,
+        now: Timestamp::now(),
         durations: history.durations,
         max_parallel: max_parallel(index.config()).get(),
     };
@@ -65,17 +66,55 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What runs tell of the tasks: which of them run, and how long things will probably take.
+/// What runs tell of the tasks: which of them run, how they last ended, and how long things will probably take.
 struct Runs {
-    running: HashSet<TaskId>,
+    latest: BTreeMap<TaskId, LatestAttempt>,
+    now: Timestamp,
     durations: Durations,
     max_parallel: u32,
 }
 
 impl Runs {
+    fn latest(&self, task: &PlannedTask) -> Option<&LatestAttempt> {
+        self.latest.get(&task.runnable_id()?)
+    }
+
+    /// How a task last ended, where that is not what it is called by its state: it did not pass, and nothing has been tried
+    /// since.
+    fn last_failure(&self, task: &PlannedTask) -> Option<(&LatestAttempt, Outcome)> {
+        let is_open = matches!(task.state, State::Ready | State::Waiting(_));
+        let latest = self.latest(task).filter(|_| is_open)?;
+        let outcome = latest.outcome.filter(|outcome| *outcome != Outcome::Passed)?;
+        Some((latest, outcome))
+    }
+
+    /// The state for people: a task that starts with the next run, but whose last attempt did not pass, goes by that.
+    fn word(&self, task: &PlannedTask) -> (StateName, &'static str) {
+        let state = self.state(task);
+        let failure = self.last_failure(task).filter(|_| state == StateName::Ready);
+        (state, failure.map_or(state.as_str(), |(_, outcome)| outcome.as_str()))
+    }
+
+    /// What runs add to a task's state, for people: `exited with 3, 5 min ago`, `passed 2 h ago`.
+    fn history(&self, task: &PlannedTask) -> Option<String> {
+        let ago = |latest: &LatestAttempt| words::ago(&latest.time, self.now);
+        if task.is_done_by_run && self.state(task) == StateName::Done {
+            return self.latest(task).map(|latest| format!("passed {} in run {}", ago(latest), latest.run));
+        }
+        let (latest, outcome) = self.last_failure(task).filter(|_| self.state(task) != StateName::Running)?;
+        let said = latest.reason.as_ref().filter(|reason| *reason != outcome.as_str() && !reason.is_empty());
+        let why = match (self.state(task), said) {
+            (StateName::Ready, Some(reason)) => format!("{reason}, "),
+            (StateName::Ready, None) => String::new(),
+            (_, Some(reason)) => format!("{outcome}: {reason}, "),
+            (_, None) => format!("{outcome} "),
+        };
+        Some(format!("{why}{}", ago(latest)))
+    }
+
     /// Where a task stands: whatever the plan says of one that runs, it runs.
     fn state(&self, task: &PlannedTask) -> StateName {
-        if task.runnable_id().is_some_and(|id| self.running.contains(&id)) {
+        if self.latest(task).is_some_and(|latest| latest.outcome.is_none()) {
             return StateName::Running;
         }
         match &task.state {
@@ -128,6 +167,7 @@ fn wave_json(feature: &Feature, wave: &Wave, runs: &Runs) -> format::Wave {
 }
 
 fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) -> format::Task {
+    let (state, latest) = (runs.state(task), runs.latest(task));
     format::Task {
         id: task.id.to_string(),
         title: task.title().to_string(),
@@ -135,8 +175,11 @@ fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) ->
         status: task.status().to_owned(),
         scope: task.scope().map(ToString::to_string),
         archived: task.is_archived(),
-        state: runs.state(task),
+        state,
         reason: runs.reason(wave, task),
+        done_by: (state == StateName::Done).then(|| if task.is_done_by_run { DoneBy::Run } else { DoneBy::File }),
+        last_outcome: latest.and_then(|latest| latest.outcome),
+        last_run: latest.map(|latest| latest.run.to_string()),
         estimate_ms: runs.durations.of_task(&feature.id, task),
         depends_on: task.depends_on.iter().map(ToString::to_string).collect(),
     }
@@ -156,7 +199,7 @@ fn feature_text(text: &mut String, feature: &Feature, runs: &Runs, paint: Paint)
     let dialect = paint.paint(Look::Dim, &format!("({})", feature.dialect.as_str()));
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}{title}  {dialect}", paint.paint(Look::Bold, &id));
-    let width = feature.tasks().map(|task| shown_id(task).chars().count()).max().unwrap_or(0).min(WIDEST_ID);
+    let width = feature.tasks().map(|task| terminal::width(&shown_id(task))).max().unwrap_or(0).min(WIDEST_ID);
     for wave in &feature.waves {
         let heading = match &wave.label {
             Some(label) => format!("wave {label}"),
@@ -177,14 +220,20 @@ const WIDEST_ID: usize = 40;
 const STATE_WIDTH: usize = 12;
 
 fn task_text(wave: &Wave, task: &PlannedTask, width: usize, runs: &Runs, paint: Paint) -> String {
-    let name = runs.state(task);
-    let (mark, look) = mark(name);
-    let state = paint.paint(look, &format!("{:STATE_WIDTH$}", name.as_str()));
+    let (name, word) = runs.word(task);
+    let (mark, look) = match runs.last_failure(task) {
+        Some((_, outcome)) if name == StateName::Ready => mark_of_outcome(outcome),
+        _ => mark(name),
+    };
+    let state = paint.paint(look, &format!("{word:STATE_WIDTH$}"));
     // The heading says that already.
     let why = runs.reason(wave, task).filter(|_| wave.label.is_some() || name != StateName::Ready);
+    let why: Vec<String> = why.into_iter().chain(runs.history(task)).collect();
+    let why = (!why.is_empty()).then(|| why.join("; "));
     let why = why.map(|why| paint.paint(Look::Dim, &format!("  ({})", shown(&why)))).unwrap_or_default();
     let title = if *task.title() == task.id { String::new() } else { shown(task.title()) };
-    format!("{} {:width$}  {state}  {title}{why}", paint.paint(look, mark), shown_id(task))
+    let id = terminal::padded(&shown_id(task), width);
+    format!("{} {id}  {state}  {title}{why}", paint.paint(look, mark))
 }
 
 /// The id; the file where there is none.
@@ -205,14 +254,19 @@ fn mark(state: StateName) -> (&'static str, Look) {
     }
 }
 
+/// What the user cancelled is no failure.
+fn mark_of_outcome(outcome: Outcome) -> (&'static str, Look) {
+    if outcome == Outcome::Cancelled { ("■", Look::Yellow) } else { ("✗", Look::Red) }
+}
+
 fn summary(features: &[&Feature], runs: &Runs) -> String {
     let waves = features.iter().flat_map(|feature| &feature.waves).filter(|wave| wave.label.is_some()).count();
-    let mut states: BTreeMap<StateName, usize> = BTreeMap::new();
+    let mut states: BTreeMap<(StateName, &str), usize> = BTreeMap::new();
     for task in features.iter().flat_map(|feature| feature.tasks()) {
-        *states.entry(runs.state(task)).or_default() += 1;
+        *states.entry(runs.word(task)).or_default() += 1;
     }
     let tasks = states.values().sum();
-    let parts: Vec<String> = states.iter().map(|(name, number)| format!("{number} {}", name.as_str())).collect();
+    let parts: Vec<String> = states.iter().map(|((_, word), number)| format!("{number} {word}")).collect();
     let counts = [count(features.len(), "feature"), count(waves, "wave"), count(tasks, "task")].join(", ");
     if parts.is_empty() { counts } else { format!("{counts}: {}", parts.join(", ")) }
 }

@@ -1,12 +1,17 @@
 //! How runs, waves, tasks and times are put into words.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::terminal::{Look, Paint};
 use crate::agent::{Usage, safe};
-use crate::run::{self, Counts, Finished, Level, Outcome, RunState, TaskState, TaskView, View, WaveView};
+use crate::run::{
+    self, Counts, Finished, Level, Outcome, RunOutcome, RunState, RunSummary, Tally, TaskState, TaskView, View,
+    WaveView,
+};
+use crate::workspace::find_root;
 
 /// `12 m 03 s`, `1 h 02 m`, `3.2 s`, `450 ms`.
 pub(super) fn duration(milliseconds: u64) -> String {
@@ -17,6 +22,21 @@ pub(super) fn duration(milliseconds: u64) -> String {
         60_000..3_600_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
     }
+}
+
+/// How long something has run so far, in whole seconds: `12 s`, `12 m 03 s`, `1 h 02 m`.
+pub(super) fn elapsed(milliseconds: u64) -> String {
+    if milliseconds < 60_000 { format!("{} s", milliseconds / 1_000) } else { duration(milliseconds) }
+}
+
+/// `3/7 done`.
+pub(super) fn done(tally: &Tally) -> String {
+    format!("{}/{} done", tally.done, tally.total)
+}
+
+/// `, 2 failed`; nothing where none did.
+pub(super) fn failed(tally: &Tally) -> String {
+    if tally.failed == 0 { String::new() } else { format!(", {} failed", tally.failed) }
 }
 
 /// `~4 min left`; `None` where nothing tells.
@@ -47,7 +67,12 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// Where a run stands, in one word.
+/// Where a run stands or how it ended, in one word for people.
+pub(super) fn run_end(run: &RunSummary) -> &'static str {
+    run.outcome().map_or_else(|| run_state(run.state), RunOutcome::as_str)
+}
+
+/// Where a run stands, as the machine formats say it.
 pub(super) fn run_state(state: RunState) -> &'static str {
     match state {
         RunState::Running => "running",
@@ -117,8 +142,52 @@ pub(super) fn ending(level: Option<Level>) -> &'static str {
     }
 }
 
-/// A task that is over, with its outcome, duration, title and cause.
+/// A task of a run, wherever it stands. `elapsed_ms`: how long it has run, or waited to be tried again.
+pub(super) fn task_line(view: &View, task: &TaskView, elapsed_ms: u64) -> String {
+    let (id, ending) = (&task.id, ending(task.cancelling.and(view.ending(task))));
+    match &task.state {
+        TaskState::Pending if view.orphaned => format!("    {id} not started: its supervisor died"),
+        TaskState::Pending => match &task.attached {
+            Some(run) => format!("  ▶ {id} runs in run {run}{ending}{}", said(task)),
+            None => format!("    {id} waits{ending}"),
+        },
+        TaskState::Finished { .. } => finished_task(task),
+        TaskState::Retrying { delay_ms, outcome, rate_limited, .. } => {
+            let how = not_passed(*outcome, *rate_limited);
+            let left = elapsed(delay_ms.saturating_sub(elapsed_ms) + 999);
+            format!("  ↻ {id} {how}, tries again in {left}{ending}")
+        }
+        TaskState::Running { .. } => {
+            let long = if task.slow_ms.is_some() { ", takes long" } else { "" };
+            format!("  ▶ {id} has run for {}{long}{ending}{}", elapsed(elapsed_ms), said(task))
+        }
+    }
+}
+
+/// What a task said last; its title before it said anything.
+fn said(task: &TaskView) -> String {
+    match &task.progress {
+        Some(text) => format!(": {}", safe::line(text.as_bytes())),
+        None => title(task),
+    }
+}
+
+/// ` (Count the words)`; nothing where it has no other than its id.
+fn title(task: &TaskView) -> String {
+    let title = safe::line(task.title.as_bytes());
+    if title.is_empty() || title == task.id.as_str() { String::new() } else { format!(" ({title})") }
+}
+
+/// A task that is over, with its outcome, duration, title, cause and log.
 pub(super) fn finished_task(task: &TaskView) -> String {
+    let TaskState::Finished { outcome, .. } = &task.state else { return ended_task(task) };
+    let log = task.log.as_ref().filter(|_| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
+    let log = log.map(|log| format!(" (log: {})", safe::text(log.as_bytes()))).unwrap_or_default();
+    ended_task(task) + &log
+}
+
+/// The same without its log.
+pub(super) fn ended_task(task: &TaskView) -> String {
     let TaskState::Finished { outcome, duration_ms, reason, .. } = &task.state else {
         return format!("    {}", task.id);
     };
@@ -131,27 +200,33 @@ pub(super) fn finished_task(task: &TaskView) -> String {
         line.push_str(&format!(", flaky: at its attempt {}", task.attempt));
     }
     line.push_str(&task.told.usage.map(spent).unwrap_or_default());
-    let title = safe::line(task.title.as_bytes());
-    if !title.is_empty() && title != task.id.as_str() {
-        line.push_str(&format!(" ({title})"));
-    }
+    line.push_str(&title(task));
     if let Some(reason) = reason.as_ref().filter(|reason| *reason != outcome.as_str()) {
         line.push_str(&format!(": {}", safe::line(reason.as_bytes())));
     }
     if task.leaked {
         line.push_str("; left processes behind, killed");
     }
-    let log = task.log.as_ref().filter(|_| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
-    log.map_or(line.clone(), |log| format!("{line} (log: {})", safe::text(log.as_bytes())))
+    line
 }
 
-/// A wave that is over: a headline, and each of its tasks.
+/// The tasks of a run that failed.
+pub(super) fn failures(view: &View) -> impl Iterator<Item = &TaskView> {
+    view.tasks().filter(|task| is_failure(task))
+}
+
+fn is_failure(task: &TaskView) -> bool {
+    matches!(task.state, TaskState::Finished { outcome, .. } if outcome.is_failure())
+}
+
+/// A wave that is over: a headline, and each of its tasks but for those that failed, which stand at the end of the run.
 pub(super) fn wave_summary(view: &View, label: Option<&str>) -> Vec<String> {
     let wave = view.waves.iter().find(|wave| wave.wave.as_deref() == label);
     wave.map(|wave| summary_of(view, wave)).unwrap_or_default()
 }
 
-/// A run that is over: every task, wave by wave, and a headline. Where there is one wave, that has just been said.
+/// A run that is over: every task that did not fail, wave by wave, and a headline. Where there is one wave, that has just
+/// been said.
 pub(super) fn run_summary(view: &View) -> Vec<String> {
     let Some(finished) = &view.finished else { return Vec::new() };
     let mut lines = Vec::new();
@@ -166,11 +241,27 @@ pub(super) fn run_summary(view: &View) -> Vec<String> {
     lines
 }
 
+/// How to run again what did not pass; `None` where all did that could.
+pub(super) fn run_again(view: &View) -> Option<String> {
+    let has_passed = |task: &TaskView| matches!(task.state, TaskState::Finished { outcome: Outcome::Passed, .. });
+    let is_left = view.tasks().any(|task| !task.left_out && !has_passed(task));
+    let (run, program) = (view.run.as_ref()?, called_in(Path::new(&view.root)));
+    is_left.then(|| format!("run again what did not pass: {program} run --rerun {run}"))
+}
+
+/// How this program is called for a workspace: from outside of it the workspace has to be named.
+fn called_in(root: &Path) -> String {
+    let is_here = find_root(Path::new(".")).is_ok_and(|here| here == root);
+    let named = root.to_str().and_then(|root| shlex::try_quote(root).ok()).filter(|_| !is_here);
+    named.map_or_else(|| "feature-build".into(), |root| format!("feature-build -C {root}"))
+}
+
 fn summary_of(view: &View, wave: &WaveView) -> Vec<String> {
     let expected_ms = run::expected_ms(view, std::slice::from_ref(wave));
     let how = wave.finished.as_ref().map_or_else(|| "not started".into(), |finished| ended(finished, expected_ms));
     let headline = format!("{}: {how}", wave_name(wave.wave.as_deref()));
-    std::iter::once(headline).chain(wave.tasks.iter().map(finished_task)).collect()
+    let others = wave.tasks.iter().filter(|task| !is_failure(task));
+    std::iter::once(headline).chain(others.map(finished_task)).collect()
 }
 
 /// `2 passed, 1 failed in 12 m 03 s`, `3 passed in 12 m 03 s (~10 min estimated), 2.7 times faster than one after another`.

@@ -846,7 +846,8 @@ fn title(tables: &Tables, group: &GroupKey, members: &[Member]) -> Option<Box<st
 
 fn planned(tables: &Tables, member: &Member, cycle: Option<&CycleOf>) -> PlannedTask {
     let targets = member.dependencies.iter().flat_map(|dependency| &dependency.targets);
-    let planned = PlannedTask::new(&member.entry.task, state(tables, member, cycle), ids_of(targets).into());
+    let mut planned = PlannedTask::new(&member.entry.task, state(tables, member, cycle), ids_of(targets).into());
+    planned.is_done_by_run = planned.state == State::Done && !tables.is_done_by_files(member.entry);
     match member.statement {
         Some(statement) => planned.stated(statement.task, member.needs_person()),
         None => planned,

@@ -18,6 +18,7 @@ mod tests;
 
 pub use catalog::{Catalog, Replanned};
 pub use nearest::{KnownIds, UnknownId};
+pub(crate) use nearest::{nearest, one_of};
 pub use planned::PlannedTask;
 pub use progress::Progress;
 pub use select::{
@@ -48,7 +49,7 @@ pub struct Feature {
 
 impl Feature {
     /// Its tasks, wave by wave.
-    pub fn tasks(&self) -> impl Iterator<Item = &PlannedTask> {
+    pub fn tasks(&self) -> impl Iterator<Item = &PlannedTask> + Clone {
         self.waves.iter().flat_map(|wave| &wave.tasks)
     }
 

@@ -39,8 +39,31 @@ impl KnownIds {
 }
 
 /// The names that an author may have meant, the nearest first.
-pub(super) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    nearest_among(wanted, known.map(|name| (name, Letters::of(name))))
+pub(crate) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a str> + Clone) -> Vec<&'a str> {
+    let near = nearest_among(wanted, known.clone().map(|name| (name, Letters::of(name))));
+    if near.is_empty() { containing(wanted, known) } else { near }
+}
+
+/// The names of which that is a part: `CART` of `FEAT-CART`, `7` of no `TASK-17`.
+fn containing<'a>(part: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let part = part.to_lowercase();
+    let is_whole = |name: &str, at: usize| {
+        let (before, behind) = (name.get(..at).unwrap_or_default(), name.get(at + part.len()..).unwrap_or_default());
+        let goes_on = |next: Option<char>, last: Option<char>| {
+            next.zip(last).is_some_and(|(next, last)| next.is_numeric() && last.is_numeric())
+        };
+        !goes_on(before.chars().next_back(), part.chars().next())
+            && !goes_on(behind.chars().next(), part.chars().next_back())
+    };
+    let has = |name: &&str| {
+        let name = name.to_lowercase();
+        !part.is_empty() && name.match_indices(&*part).any(|(at, _)| is_whole(&name, at))
+    };
+    let mut found: Vec<&str> = known.filter(has).collect();
+    found.sort_by(|a, b| natural(a, b));
+    found.dedup();
+    found.truncate(MOST);
+    found
 }
 
 fn nearest_among<'a>(wanted: &str, known: impl Iterator<Item = (&'a str, Letters)>) -> Vec<&'a str> {
@@ -61,7 +84,7 @@ fn limit(length: usize) -> usize {
 }
 
 /// `A`, `A or B`, `A, B or C`.
-pub(super) fn one_of(names: &[impl AsRef<str>]) -> String {
+pub(crate) fn one_of(names: &[impl AsRef<str>]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match names.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -103,6 +126,9 @@ mod tests {
         assert_eq!(nearest("task-xy-777", known.into_iter()), ["TASK-XY-777"]);
         assert!(nearest("completely-else", known.into_iter()).is_empty());
         assert!(nearest("", known.into_iter()).is_empty());
+        assert_eq!(nearest("xy", known.into_iter()), ["TASK-XY-777"], "a part of a name");
+        assert_eq!(nearest("001", known.into_iter()), ["TASK-AB-001"]);
+        assert!(nearest("7", known.into_iter()).is_empty(), "half a number is no part");
     }
 
     proptest::proptest! {
@@ -111,7 +137,8 @@ mod tests {
         fn the_short_cut_loses_nothing(wanted in "[a-cé]{0,9}", name in "[a-cé]{0,9}") {
             let limit = limit(wanted.chars().count());
             let near = strsim::osa_distance(&wanted, &name) <= limit;
-            assert_eq!(!nearest(&wanted, std::iter::once(&*name)).is_empty(), near);
+            let found = nearest_among(&wanted, std::iter::once((&*name, Letters::of(&name))));
+            assert_eq!(!found.is_empty(), near);
         }
     }
 }

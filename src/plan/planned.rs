@@ -19,6 +19,8 @@ pub struct PlannedTask {
     pub state: State,
     /// The known tasks it depends on, by their own spelling; of other features too.
     pub depends_on: Box<[Text]>,
+    /// It counts as done because it passed in a run; no file says so.
+    pub is_done_by_run: bool,
     task: Arc<Task>,
     stated: Option<Box<Stated>>,
 }
@@ -35,7 +37,8 @@ struct Stated {
 impl PlannedTask {
     pub(super) fn new(task: &Arc<Task>, state: State, depends_on: Box<[Text]>) -> Self {
         let id = task.id.as_ref().map(|id| Arc::clone(&id.value)).unwrap_or_default();
-        Self { id, file: Arc::clone(&task.file), state, depends_on, task: Arc::clone(task), stated: None }
+        let (file, task) = (Arc::clone(&task.file), Arc::clone(task));
+        Self { id, file, state, depends_on, is_done_by_run: false, task, stated: None }
     }
 
     /// Takes what the feature file says: its title counts before that of the task's file, all else behind it.
@@ -130,7 +133,15 @@ impl PlannedTask {
     fn seen(&self) -> impl PartialEq + fmt::Debug {
         let places = (&self.id, &self.file, self.id_span(), self.anchor());
         let words = (self.title(), self.status(), self.needs_person(), self.mode(), self.complexity());
-        (places, words, self.estimated_minutes(), &self.state, &self.depends_on, self.remark(), self.is_archived())
+        (
+            places,
+            words,
+            self.estimated_minutes(),
+            (&self.state, self.is_done_by_run),
+            &self.depends_on,
+            self.remark(),
+            self.is_archived(),
+        )
     }
 }
 

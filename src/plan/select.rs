@@ -209,8 +209,10 @@ pub fn feature_named<'a>(features: &[&'a Feature], name: &str) -> Result<&'a Fea
             return Ok(feature);
         }
     }
-    let known = nearest(name, features.iter().flat_map(|feature| [&*feature.id, &*feature.title]));
-    Err(SelectError::UnknownFeature { name: name.into(), nearest: known.into_iter().map(Into::into).collect() })
+    let task = features.iter().find_map(|feature| feature.task_named(name));
+    let near = nearest(name, features.iter().flat_map(|feature| [&*feature.id, &*feature.title]));
+    let near = task.map(|task| format!("--task {}", task.id)).into_iter().chain(near.into_iter().map(Into::into));
+    Err(SelectError::UnknownFeature { name: name.into(), nearest: near.collect() })
 }
 
 /// The feature that has all of these tasks.
@@ -239,7 +241,9 @@ fn feature_with<'a>(features: &[&'a Feature], ids: &[String]) -> Result<&'a Feat
 
 fn unknown_task(features: &[&Feature], name: &str) -> SelectError {
     let ids = features.iter().flat_map(|feature| feature.tasks()).map(|task| &*task.id).filter(|id| !id.is_empty());
-    SelectError::UnknownTask { name: name.into(), nearest: nearest(name, ids).into_iter().map(Into::into).collect() }
+    let feature = feature_named(features, name).ok().map(|feature| format!("--feature {}", feature.id));
+    let near = feature.into_iter().chain(nearest(name, ids).into_iter().map(Into::into));
+    SelectError::UnknownTask { name: name.into(), nearest: near.collect() }
 }
 
 fn the_open_feature<'a>(features: &[&'a Feature], redo: bool) -> Result<&'a Feature, SelectError> {

@@ -558,11 +558,7 @@ impl Tables {
     /// What the task's file, its copies, the feature file and earlier runs mean together.
     pub(super) fn standing(&self, entry: &Entry) -> Standing {
         let task = &*entry.task;
-        if task.standing == Standing::Done {
-            return Standing::Done;
-        }
-        let completed = self.verdict(entry).is_some_and(|verdict| verdict.completed);
-        if completed || self.is_done_elsewhere(task) {
+        if self.is_done_by_files(entry) || self.passed.contains(entry.id()) {
             return Standing::Done;
         }
         match task.standing {
@@ -573,6 +569,14 @@ impl Tables {
             Standing::Claimed if self.tried.contains(id_of(task)) => Standing::Open,
             standing => standing,
         }
+    }
+
+    /// Whether a file says that it is done: its own, another one of its id, the feature file. What passed in a run does not
+    /// count here.
+    pub(super) fn is_done_by_files(&self, entry: &Entry) -> bool {
+        entry.task.standing == Standing::Done
+            || self.verdict(entry).is_some_and(|verdict| verdict.completed)
+            || self.stated_standing(&entry.task) == Some(Standing::Done)
     }
 
     /// What a feature file says of an id: of several the one that names an existing file, or that a task names.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kept::{Kept, KeptAttempt};
@@ -19,6 +20,9 @@ use crate::task::TaskId;
 /// No cache of a finished run is longer: some hundred bytes for each task.
 const LONGEST_SUMMARY: u64 = 256 << 20;
 
+/// The exit code of a run that the user ended: what a shell answers for a program that Ctrl-C ended.
+pub(super) const EXIT_CANCELLED: u8 = 130;
+
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -29,6 +33,29 @@ pub enum RunState {
     Finished,
     /// Its supervisor died before the end.
     Died,
+}
+
+/// How a run ended as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// All that was not up to a person passed.
+    Passed,
+    /// Something did not.
+    Failed,
+    /// The user ended it.
+    Cancelled,
+}
+
+impl RunOutcome {
+    /// The name that the machine formats use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// A run in a few words.
@@ -52,6 +79,18 @@ pub struct RunSummary {
     pub wall_ms: Option<u64>,
     /// What `run` answered; `None` where it has not finished.
     pub exit_code: Option<u8>,
+}
+
+impl RunSummary {
+    /// How it ended; `None` where it has not finished.
+    pub fn outcome(&self) -> Option<RunOutcome> {
+        let exit_code = self.exit_code.filter(|_| self.state == RunState::Finished)?;
+        Some(match exit_code {
+            0 => RunOutcome::Passed,
+            EXIT_CANCELLED => RunOutcome::Cancelled,
+            _ => RunOutcome::Failed,
+        })
+    }
 }
 
 /// The newest attempt of a task, whichever run it was in.

@@ -51,7 +51,8 @@ pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
 pub use health::{Checkups, Degraded, degraded};
 pub use history::{
-    History, LatestAttempt, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished, unreadable,
+    History, LatestAttempt, RunOutcome, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished,
+    unreadable,
 };
 pub use identity::{shared_state, state_dir, state_dir_of, state_dirs};
 pub use journal::{JournalError, read_journal, read_run};

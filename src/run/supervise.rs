@@ -35,7 +35,7 @@ use attendance::Attendance;
 
 use super::guard::{Ending, Fed, Job, Link, Report, Wanted};
 use super::health::Health;
-use super::history;
+use super::history::{self, EXIT_CANCELLED};
 use super::journal::Journal;
 use super::lock::Lock;
 use super::past::Past;
@@ -592,7 +592,7 @@ impl Supervisor {
         let all_well =
             self.outcomes.iter().all(|(task, outcome)| *outcome == Outcome::Passed || self.course.awaits_person(task));
         match (self.cancelled, all_well) {
-            (true, _) => 130,
+            (true, _) => EXIT_CANCELLED,
             (false, true) => 0,
             (false, false) => 1,
         }

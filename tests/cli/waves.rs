@@ -32,6 +32,9 @@ fn machines_get_what_the_schema_says() {
             "status": "backlog",
             "state": "waiting",
             "reason": "waits for TASK-002",
+            "done_by": null,
+            "last_outcome": null,
+            "last_run": null,
             "estimate_ms": null,
             "scope": null,
             "archived": false,
@@ -108,4 +111,52 @@ fn a_mistyped_folder_is_no_workspace() {
     let printed = workspace.run(&["-C", "no-such-folder", "waves"]);
     assert_eq!((printed.code, printed.out.as_str()), (2, ""));
     assert_eq!(printed.err, "feature-build: there is no folder no-such-folder\n");
+}
+
+#[test]
+fn a_word_without_its_option_is_answered_with_the_option() {
+    let workspace = Workspace::with_everything();
+    let tip = |arguments: &[&str]| -> String {
+        let printed = workspace.run(arguments);
+        assert_eq!((printed.code, printed.out.as_str()), (2, ""), "{arguments:?}");
+        let tip = printed.err.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+        tip.unwrap_or_else(|| panic!("{arguments:?}: {}", printed.err)).to_owned()
+    };
+    assert_eq!(tip(&["run", "TASK-002"]), "'TASK-002' is a task: '--task TASK-002'");
+    assert_eq!(tip(&["run", "task-002"]), "'task-002' is a task: '--task TASK-002'");
+    assert_eq!(
+        tip(&["run", "tasks/backlog/f/TASK-002.md"]),
+        "'tasks/backlog/f/TASK-002.md' is a task: '--task TASK-002'"
+    );
+    assert_eq!(tip(&["run", "feat-1", "TASK-002"]), "'feat-1' is a feature: '--feature FEAT-1'");
+    assert_eq!(tip(&["run", "10"]), "'10' is a wave: '--wave 10'");
+    assert_eq!(tip(&["run", "TASK-0022"]), "a similar task exists: '--task TASK-002'");
+    assert_eq!(tip(&["waves", "FEAT-1"]), "'FEAT-1' is a feature: '--feature FEAT-1'");
+    assert_eq!(tip(&["run", "--maxparallel", "2"]), "a similar argument exists: '--max-parallel'");
+    let nothing = workspace.run(&["run", "something-else"]);
+    assert!(nothing.code == 2 && !nothing.err.contains("tip:"), "{}", nothing.err);
+
+    let error = |arguments: &[&str]| workspace.run(arguments).err;
+    let meant = |arguments: &[&str], meant: &str| {
+        let error = error(arguments);
+        assert!(error.ends_with(&format!("; did you mean {meant}?\n")), "{arguments:?}: {error}");
+    };
+    meant(&["run", "--feature", "FEAT"], "FEAT-1");
+    meant(&["run", "--feature", "TASK-002"], "--task TASK-002");
+    meant(&["run", "--task", "FEAT-1"], "--feature FEAT-1");
+    meant(&["run", "--task", "002"], "TASK-002");
+    assert!(error(&["run", "--wave", "3"]).contains("has no wave \"3\"; it has 1, 2, 10"));
+}
+
+#[test]
+fn the_nearest_feature_is_the_one_that_has_the_word_in_its_name() {
+    let workspace = Workspace::new(&[
+        ("tasks/backlog/T-1.md", "---\nid: T-1\nwave: 1\nfeature_id: FEAT-CART\n---\n"),
+        ("tasks/backlog/T-2.md", "---\nid: T-2\nwave: 1\nfeature_id: FEAT-MAIL\n---\n"),
+    ]);
+    for command in ["run", "waves"] {
+        let printed = workspace.run(&[command, "--feature", "CART"]);
+        assert_eq!(printed.code, 2);
+        assert_eq!(printed.err, "feature-build: no feature \"CART\" here; did you mean FEAT-CART?\n");
+    }
 }

@@ -92,10 +92,7 @@ fn runs_are_listed_the_newest_first_and_unfinished_ones_on_top() {
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(lines.len(), 3, "{shown}");
     assert!(lines[0].contains("running") && lines[0].contains("0/1 done"), "{shown}");
-    assert!(
-        lines[1].contains("29990101-000000-aaaa  finished") && lines[1].ends_with("in 1 m 00 s  3 h ago"),
-        "{shown}"
-    );
+    assert!(lines[1].contains("29990101-000000-aaaa  passed") && lines[1].ends_with("in 1 m 00 s  3 h ago"), "{shown}");
     assert!(lines[2].ends_with("2 days ago"), "{shown}");
 
     let output = workspace.call(&["runs", "--format", "json", "--limit", "2"]);
@@ -127,7 +124,7 @@ fn of_two_runs_in_one_second_the_later_one_is_the_newest() {
 fn a_watcher_sees_what_the_terminal_sees_and_its_end_is_not_the_runs() {
     let workspace = Workspace::new();
     workspace.task("A", 1, "touch on; until [ -e go ]; do sleep 0.01; done; exit 3");
-    let mut waiting = workspace.spawn(&["watch"]);
+    let mut waiting = workspace.spawn(&["watch", "--wait"]);
     let mut said = BufReader::new(waiting.stderr.take().unwrap());
     read_until(&mut said, "waiting for the next one");
     workspace.call(&["run", "--detach"]);
@@ -506,4 +503,60 @@ fn a_run_of_a_newer_format_is_not_passed_over_in_silence() {
         assert!(said.contains("its format is 7.") && said.contains("use a newer one"), "{command:?}: {said}");
         assert_eq!(code(&called), Some(2), "{command:?}: {said}");
     }
+}
+
+/// Nobody reads "ready" or "finished" and takes it for what it is not.
+#[test]
+fn what_did_not_pass_is_called_so_everywhere() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "true").task("B", 1, "exit 3").task("C", 1, "touch on; exec sleep 600").task("D", 1, "true");
+    workspace.task("E", 2, "true");
+    workspace.write("tasks/completed/F.md", "---\nid: F\nfeature_id: FEAT-1\nwave: 1\n---\n# F\n");
+    workspace.call(&["run", "--task", "A", "--task", "B"]);
+    let failed = workspace.only_run();
+    let cancelled = text(&workspace.call(&["run", "--task", "C", "--detach"]).stdout).trim().to_owned();
+    workspace.wait_for_file("on");
+    workspace.call(&["cancel"]);
+    workspace.wait_for_end();
+
+    let shown = text(&workspace.call(&["waves"]).stdout);
+    let line = |id: &str| shown.lines().find(|line| line.contains(&format!(" {id}  "))).unwrap().trim().to_owned();
+    assert!(line("A").starts_with("✓ A  done          Task A  (passed just now in run "), "{shown}");
+    assert!(line("A").ends_with(&format!("{failed})")), "{shown}");
+    assert_eq!(line("B"), "✗ B  failed        Task B  (exited with 3, just now)");
+    assert!(line("C").starts_with("■ C  cancelled     Task C  ("), "{shown}");
+    assert_eq!(line("D"), "▶ D  ready         Task D");
+    assert_eq!(line("E"), "▶ E  ready         Task E");
+    assert_eq!(line("F"), "✓ F  done", "{shown}");
+    let last = shown.trim_end().lines().last().unwrap();
+    assert_eq!(last, "1 feature, 2 waves, 6 tasks: 2 done, 1 cancelled, 1 failed, 2 ready");
+
+    let told: Value = serde_json::from_slice(&workspace.call(&["waves", "--format", "json"]).stdout).unwrap();
+    let tasks = told["features"][0]["waves"][0]["tasks"].as_array().unwrap();
+    let task = |id: &str| tasks.iter().find(|task| task["id"] == id).unwrap();
+    for (id, state, last, by) in [
+        ("A", "done", json!("passed"), json!("run")),
+        ("B", "ready", json!("failed"), json!(null)),
+        ("C", "ready", json!("cancelled"), json!(null)),
+        ("D", "ready", json!(null), json!(null)),
+        ("F", "done", json!(null), json!("file")),
+    ] {
+        let task = task(id);
+        assert_eq!((&task["state"], &task["last_outcome"], &task["done_by"]), (&json!(state), &last, &by), "{task}");
+    }
+    assert_eq!(task("B")["last_run"], failed.to_string());
+    assert_eq!(task("D")["last_run"], json!(null));
+
+    let shown = text(&workspace.call(&["runs"]).stdout);
+    let (newest, oldest) = shown.trim_end().split_once('\n').unwrap();
+    assert!(newest.starts_with(&format!("■ {cancelled}  cancelled  FEAT-1  1 cancelled in ")), "{shown}");
+    assert!(oldest.starts_with(&format!("✗ {failed}  failed     FEAT-1  1 passed, 1 failed in ")), "{shown}");
+    let told: Value = serde_json::from_slice(&workspace.call(&["runs", "--format", "json"]).stdout).unwrap();
+    assert_eq!((&told["runs"][0]["state"], &told["runs"][0]["outcome"]), (&json!("finished"), &json!("cancelled")));
+    assert_eq!(told["runs"][1]["outcome"], "failed");
+    let shown = text(&workspace.call(&["status", &cancelled]).stdout);
+    assert!(shown.starts_with(&format!("run {cancelled} of FEAT-1: cancelled: 1 cancelled in ")), "{shown}");
+    let told: Value =
+        serde_json::from_slice(&workspace.call(&["status", &cancelled, "--format", "json"]).stdout).unwrap();
+    assert_eq!((&told["runs"][0]["state"], &told["runs"][0]["outcome"]), (&json!("finished"), &json!("cancelled")));
 }

@@ -121,7 +121,7 @@ fn status_shows_the_run_that_is_named() {
     workspace.task("A", 1, "true");
     workspace.call(&["run"]);
     let shown = text(&workspace.call(&["status", &first]).stdout);
-    assert!(shown.starts_with(&format!("run {first} of FEAT-1: finished, 1 failed")), "{shown}");
+    assert!(shown.starts_with(&format!("run {first} of FEAT-1: failed: 1 failed")), "{shown}");
     assert_eq!(shown.matches("run 2").count(), 1, "no other run: {shown}");
     let unknown = workspace.call(&["status", "20200101-000000-aaaa"]);
     assert_eq!(unknown.status.code(), Some(2));

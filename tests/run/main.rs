@@ -13,6 +13,10 @@ mod levels;
 mod nesting;
 mod output;
 mod pausing;
+#[path = "../cli/pty.rs"]
+mod pty;
 mod retries;
+mod screen;
 mod terminal;
+mod tmux;
 mod waves;

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use super::super::{terminal, words};
 use super::Show;
-use super::causes::causes;
+use super::causes::failures;
 use crate::run::{Event, Level, Record, View};
 use crate::task::TaskId;
 
@@ -50,7 +50,7 @@ fn words_of(event: &Event, view: &View) -> Vec<String> {
             vec![format!("  ↻ {task} {how}{why}, tries again in {}", words::duration(*delay_ms))]
         }
         Event::TaskAttached { task, run } => vec![format!("  ▶ {task} runs in run {run} already; waiting for it")],
-        Event::TaskFinished { task, .. } => view.task(task.as_str()).map(words::finished_task).into_iter().collect(),
+        Event::TaskFinished { task, .. } => view.task(task.as_str()).map(words::ended_task).into_iter().collect(),
         Event::RunResumed { adopted } => {
             vec![format!(
                 "the supervisor died; another one took over, {} going on",
@@ -65,8 +65,9 @@ fn words_of(event: &Event, view: &View) -> Vec<String> {
         }
         Event::WaveFinished { wave, .. } => words::wave_summary(view, wave.as_deref()),
         Event::RunFinished { .. } => {
-            let mut lines = causes(view);
-            lines.extend(words::run_summary(view));
+            let mut lines = words::run_summary(view);
+            lines.extend(failures(view));
+            lines.extend(words::run_again(view));
             lines
         }
     }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::super::{is_lost_output, words};
+use super::say_outcome;
 use crate::agent::safe;
 use crate::run::{Launcher, OutputFollower, Piece, RunId};
 use crate::task::TaskId;
@@ -16,15 +17,19 @@ pub(super) fn follow(root: &Path, state_dir: &Path, run: &RunId, task: &TaskId) 
     let runtime = crate::run::runtime()?;
     let mut output = OutputFollower::new(root, state_dir, run, task, Launcher::default());
     let mut printer = Printer { is_terminal: io::stdout().is_terminal(), line: Vec::new() };
-    runtime.block_on(async {
+    let is_read = runtime.block_on(async {
         while let Some(piece) = output.next().await? {
             if let Err(error) = printer.print(task, &piece) {
                 // Whoever read it has seen enough.
-                return if is_lost_output(&error) { Ok(()) } else { Err(error).context("printing the log") };
+                return if is_lost_output(&error) { Ok(false) } else { Err(error).context("printing the log") };
             }
         }
-        printer.end().context("printing the log")
+        printer.end().context("printing the log")?;
+        anyhow::Ok(true)
     })?;
+    if is_read {
+        say_outcome(state_dir, run, task);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::super::not_among;
+use super::super::{no_run, not_among};
 use crate::plan::{Feature, Selection};
 use crate::run::{self, Rerun, RunId, RunState};
 
@@ -42,7 +42,7 @@ fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<RunId> {
         return Ok(over.context("no run of this workspace is over: there is nothing to run again")?.run);
     };
     match runs.find(|run| run.run.0.as_str() == name) {
-        None => Err(not_among(state_dir, name, format!("no run \"{name}\" here"))),
+        None => Err(not_among(state_dir, name, no_run(state_dir, name))),
         Some(run) if run.state == RunState::Running => bail!("run {name} goes on: `feature-build watch` shows it"),
         Some(run) => Ok(run.run),
     }
