@@ -2,6 +2,7 @@
 
 use feature_build::run::Outcome::{Cancelled, Failed, Passed, Skipped, TimedOut};
 use feature_build::run::{Event, Level, Record, TaskState, View, read_journal};
+use feature_build::workspace::Config;
 use feature_build::workspace::{Backoff, Retries};
 
 use crate::bench::{Bench, Run, id, wait_until};
@@ -76,7 +77,7 @@ fn what_cannot_be_started_is_not_tried_again() {
 #[test]
 fn a_rate_limit_is_no_failure() {
     let mut bench = bench(0);
-    bench.config.retry_on = vec!["(?i)rate limit".parse().unwrap()];
+    bench.config.retry_on = Config::parse("retry_on: ['(?i)rate limit']").unwrap().retry_on;
     bench.wave("1").task("A", &format!("echo Rate Limit reached; {}", fails("A", 4)));
     bench.task("B", "echo other trouble; exit 3");
     let run = bench.run();

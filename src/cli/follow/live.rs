@@ -379,7 +379,8 @@ mod tests {
             let last = usize::from(more > 0);
             proptest::prop_assert!(lines.len() + last <= rows.max(1), "{} lines in {} rows", lines.len(), rows);
             if let Some(newest) = failed.checked_sub(1).filter(|_| rows > 4) {
-                proptest::prop_assert!(lines.contains(&format!("f{newest}")));
+                let newest = format!("f{newest}");
+                proptest::prop_assert!(lines.contains(&newest));
             }
         }
     }
