@@ -11,10 +11,14 @@
 //! | [`plan`] | what follows from all tasks together: features, waves, order, problems (pure) |
 //! | [`task`] | what one file says: frontmatter with spans, dialects, body (pure) |
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod agent;
 pub mod cli;
+mod error;
 pub mod lsp;
 pub mod plan;
 pub mod run;
+mod stderr;
 pub mod task;
 pub mod workspace;

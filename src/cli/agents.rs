@@ -29,7 +29,7 @@ enum Format {
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let root = context.root()?;
     let config = Config::load(&root)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = crate::run::runtime()?;
     let found = runtime.block_on(agent::found_with_versions(&config, &root));
     match args.format {
         Format::Json => print_json(&Agents { agents: found.iter().map(agent_json).collect() }),

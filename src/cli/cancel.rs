@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::terminal::shown;
-use super::{Context, NOT_PASSED, find_id, not_among, print, say_unreadable};
+use super::{Context, NOT_PASSED, complain, find_id, not_among, print, say_unreadable};
 use crate::run::{self, Launcher, Level, RunPaths, RunState, RunSummary, Takeover, TaskState, View};
 use crate::task::TaskId;
 
@@ -80,7 +79,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             Err(error) if is_only_one => return Err(error),
             // One that cannot be ended keeps nobody from ending the others.
             Err(error) => {
-                eprintln!("feature-build: {}", shown(&format!("{error:#}")));
+                complain(&format!("{error:#}"));
                 all_told = false;
                 continue;
             }

@@ -16,9 +16,9 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::NOT_PASSED;
 use super::format::Format;
 use super::terminal;
+use super::{NOT_PASSED, complain};
 use output::{Ended, Output};
 
 use crate::agent::safe;
@@ -108,7 +108,7 @@ pub(super) fn watch(root: &Path, state_dir: &Path, run: Option<RunId>, format: F
             Some(run) => (state_dir.to_path_buf(), run),
             None => {
                 let mut next = NewRuns::after_now(root);
-                eprintln!("feature-build: no run is in progress; waiting for the next one");
+                complain("no run is in progress; waiting for the next one");
                 let run = tokio::select! {
                     run = next.next() => run,
                     () = signals.end() => return Ok(ExitCode::from(INTERRUPTED)),

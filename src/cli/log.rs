@@ -80,7 +80,7 @@ fn say_outcome(state_dir: &Path, run: &RunId, task: &TaskId) {
     let view = view(state_dir, run);
     if let Some(task) = view.task(task.as_str()).filter(|task| matches!(task.state, TaskState::Finished { .. })) {
         let line = words::coloured(&shown(&words::ended_task(task)), Paint::of_stderr());
-        eprintln!("feature-build: {}", line.trim_start());
+        crate::stderr::line(&format!("feature-build: {}", line.trim_start()));
     }
 }
 

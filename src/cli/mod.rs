@@ -27,10 +27,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::agent::safe;
+use crate::error::with_causes;
 use crate::plan::{nearest, one_of};
 use crate::run::{
-    History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, history as run_history, read_run, runs_dir,
-    state_dir as run_state_dir, state_dir_of as run_state_dir_of, unreadable,
+    History, JournalError, Keep, Outcome, RunId, RunPaths, RunSummary, StartError, history as run_history, read_run,
+    runs_dir, state_dir as run_state_dir, state_dir_of as run_state_dir_of, unreadable,
 };
 use crate::task::TaskId;
 use crate::workspace::{Config, Index, RootError};
@@ -119,8 +120,7 @@ impl Context {
             Ok(config) => Ok((present, Keep::of(&config))),
             // A run in progress has to be seen and cancelled, whatever somebody does to the configuration meanwhile.
             Err(error) if present.is_dir() => {
-                let said = format!("{error}; looking in {}", present.display());
-                eprintln!("feature-build: {}", safe::text(said.as_bytes()));
+                complain(&format!("{error}; looking in {}", present.display()));
                 Ok((present, Keep::default()))
             }
             Err(error) => Err(error.into()),
@@ -178,18 +178,17 @@ fn find_id<'a>(ids: impl Iterator<Item = &'a TaskId> + Clone, wanted: &str) -> O
 /// Says which runs cannot be shown, and why: a run must not look as if it had never been. Answers whether there are any of
 /// this user's.
 fn say_unreadable(state_dir: &Path, known: &[RunSummary]) -> bool {
-    let say = |words: &str| eprintln!("feature-build: {}", terminal::shown(words));
     let (foreign, broken): (Vec<_>, Vec<_>) =
         unreadable(state_dir, known).into_iter().partition(|error| matches!(error, JournalError::Foreign { .. }));
     let is_any = !broken.is_empty();
     for error in broken {
-        say(&format!("{:#}", anyhow::Error::from(error)));
+        complain(&with_causes(&error));
     }
     // A workspace may have come with thousands.
     if let [first, others @ ..] = foreign.as_slice() {
-        say(&first.to_string());
+        complain(&with_causes(first));
         if !others.is_empty() {
-            say(&format!("the same goes for {} more in {}", others.len(), runs_dir(state_dir).display()));
+            complain(&format!("the same goes for {} more in {}", others.len(), runs_dir(state_dir).display()));
         }
     }
     is_any
@@ -199,6 +198,12 @@ fn say_unreadable(state_dir: &Path, known: &[RunSummary]) -> bool {
 fn not_among(state_dir: &Path, name: &str, otherwise: String) -> anyhow::Error {
     let unread = run_named(state_dir, name).ok().and_then(|run| read_run(&RunPaths::of(state_dir, &run)).err());
     unread.map_or_else(|| anyhow::Error::msg(otherwise), Into::into)
+}
+
+/// Says to standard error what went wrong, or was left out: on one line, and without anything of a file that could move a
+/// cursor.
+fn complain(words: &str) {
+    crate::stderr::line(&format!("feature-build: {}", terminal::shown(words)));
 }
 
 /// Prints to standard output. A reader that is gone, as in `| head`, has seen what it wanted: no error.
@@ -217,7 +222,10 @@ fn is_lost_output(error: &std::io::Error) -> bool {
 
 /// Runs the command line of this process. An error of a command is printed to standard error and exits with 2.
 pub fn main() -> ExitCode {
-    let cli = misplaced::parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
+    let cli = match misplaced::parse(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(error) => return say_usage(&error),
+    };
     let context = Context { directory: cli.directory.unwrap_or_else(|| Path::new(".").to_path_buf()) };
     let done = match cli.command {
         Command::Init(args) => init::main(&context, &args),
@@ -238,7 +246,24 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         // An error may quote a file: its control characters must not reach the terminal.
-        eprintln!("feature-build: {}", safe::text(format!("{error:#}").as_bytes()));
-        ExitCode::from(USAGE)
+        crate::stderr::line(&format!("feature-build: {}", safe::text(format!("{error:#}").as_bytes())));
+        ExitCode::from(if is_of_the_system(&error) { NOT_PASSED } else { USAGE })
     })
+}
+
+/// Nothing is wrong with what was asked for: the system could not start it.
+fn is_of_the_system(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StartError::Spawn { .. } | StartError::Supervisor { .. }))
+}
+
+/// Help and version, which were asked for, or what is wrong with the command line.
+fn say_usage(said: &clap::Error) -> ExitCode {
+    match said.print() {
+        Err(error) if !said.use_stderr() && !is_lost_output(&error) => {
+            crate::stderr::line(&format!("feature-build: printing: {error}"));
+            ExitCode::from(USAGE)
+        }
+        // What cannot be said to standard error is told by the exit code.
+        _ => ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(USAGE)),
+    }
 }

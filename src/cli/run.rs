@@ -7,11 +7,10 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use super::Context;
 use super::follow::start_and_follow;
 use super::format::Format;
-use super::terminal::shown;
 use super::trust::gate;
+use super::{Context, complain};
 use crate::agent;
 use crate::plan::{Asked, Feature, Include, Schedule, SelectError, Selection, select};
 use crate::run::{self, Options};
@@ -126,7 +125,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(schedule) => schedule,
         // Everything that was asked for has passed: a script that runs this twice must not fail.
         Err(done @ (SelectError::AllDone { .. } | SelectError::NothingOpen)) => {
-            eprintln!("feature-build: {}", shown(&done.to_string()));
+            complain(&done.to_string());
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => return Err(error.into()),
@@ -144,7 +143,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let start = || {
         let started = run::start(&trusted, &schedule, &commands, &options);
         if let Some(said) = run::shared_state(root) {
-            eprintln!("feature-build: {}", shown(&said));
+            complain(&said);
         }
         started
     };

@@ -65,7 +65,7 @@ pub(super) fn gate(subject: Subject, says_yes: bool) -> anyhow::Result<Trusted> 
         );
     }
     let is_trusted = show(&description, size(), &mut io::stdin().lock(), &mut io::stderr())? && {
-        eprint!("Trust this and run? [y/N] ");
+        write!(io::stderr(), "Trust this and run? [y/N] ")?;
         io::stderr().flush()?;
         is_yes(&mut io::stdin().lock())?
     };

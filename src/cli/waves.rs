@@ -11,7 +11,6 @@ use super::format::{self, DoneBy, Format, StateName, slashed};
 use super::terminal::{self, Look, Paint, print_json, shown};
 use super::words::{self, count};
 use super::{Context, print};
-use crate::agent::safe;
 use crate::plan::{Feature, PlannedTask, State, Wave};
 use crate::run::{Durations, LatestAttempt, Outcome, about, max_parallel};
 use crate::task::TaskId;
@@ -42,7 +41,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(left_out) = index.left_out().filter(|_| args.feature.is_none()) {
         // Beside what was asked for, in every format: nobody shall believe that there is nothing else.
         for problem in &left_out.problems {
-            eprintln!("feature-build: {}", safe::text(problem.message.as_bytes()));
+            super::complain(&problem.message);
         }
     }
     let all: Vec<&Feature> = index.features().collect();

@@ -16,6 +16,7 @@ use super::main_loop::Happening;
 use super::progress::{self, Shown};
 use super::tell;
 use crate::agent::{Excerpt, safe};
+use crate::error::with_causes;
 use crate::run::{
     self, Checkups, Degraded, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
     RunId, RunPaths, Tally, TaskState, TaskView, View, WaveView,
@@ -374,7 +375,7 @@ impl Following {
                     continue;
                 }
                 Err(error @ FollowError::SupervisorDied { .. }) => {
-                    tell::log(&self.client, MessageType::WARNING, &error.to_string()).await;
+                    tell::log(&self.client, MessageType::WARNING, &with_causes(&error)).await;
                     let paths = paths.clone();
                     let looked = tokio::task::spawn_blocking(move || {
                         view.supervisor_died(|task, attempt| run::fate(&paths, task, attempt));
@@ -385,7 +386,7 @@ impl Following {
                     break;
                 }
                 Err(FollowError::Journal(error)) => {
-                    tell::log(&self.client, MessageType::WARNING, &error.to_string()).await;
+                    tell::log(&self.client, MessageType::WARNING, &with_causes(&error)).await;
                     break;
                 }
             };

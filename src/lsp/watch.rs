@@ -79,6 +79,8 @@ impl FileWatch {
         if folders > most {
             return Err(Deaf::TooMany(most));
         }
+        // The watcher is told nothing where its thread cannot be started, and panics then.
+        crate::run::can_start_thread().map_err(|error| Deaf::NoneLeft(notify::Error::io(error)))?;
         let handler = handler(root.to_path_buf(), told, most, folders);
         let config = notify::Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(handler, config).map_err(Deaf::NoneLeft)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::feature::{Planned, plan};
 use super::few::Few;
@@ -297,10 +297,20 @@ fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<Vec<(
             share.push(group);
         }
     }
+    let shares: Vec<Mutex<Vec<GroupKey>>> = shares.into_iter().map(Mutex::new).collect();
+    let plan_share = |share: &Mutex<Vec<GroupKey>>| {
+        plan_each(std::mem::take(&mut *share.lock().unwrap_or_else(PoisonError::into_inner)))
+    };
+    let plan_share = &plan_share;
     std::thread::scope(|scope| {
-        let workers: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| plan_each(share))).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        joined.map(|planned| planned.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        let spawn = |share| std::thread::Builder::new().spawn_scoped(scope, move || plan_share(share));
+        let workers: Vec<_> = shares.iter().map(|share| (share, spawn(share))).collect();
+        let planned = workers.into_iter().map(|(share, worker)| match worker {
+            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // The system has no room for another thread.
+            Err(_) => plan_share(share),
+        });
+        planned.collect()
     })
 }
 

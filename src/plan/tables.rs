@@ -424,9 +424,14 @@ impl Tables {
         let this = &*self;
         let (by_key, by_file) = if threads > 1 {
             std::thread::scope(|scope| {
-                let by_key = scope.spawn(|| ByKey::new(this, tasks));
+                let by_key = std::thread::Builder::new().spawn_scoped(scope, || ByKey::new(this, tasks));
                 let by_file = ByFile::new(this, tasks);
-                (by_key.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), by_file)
+                let by_key = match by_key {
+                    Ok(by_key) => by_key.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    // The system has no room for another thread.
+                    Err(_) => ByKey::new(this, tasks),
+                };
+                (by_key, by_file)
             })
         } else {
             (ByKey::new(this, tasks), ByFile::new(this, tasks))

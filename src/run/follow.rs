@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::journal::Tail;
 use super::watch::Watched;
 use super::{Event, JournalError, Launcher, Record, Resumed, RunPaths, StartError, Takeover, lock, resume, seal};
+use crate::error::with_causes;
 
 /// How often a journal is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -213,7 +214,7 @@ impl Follower {
         recovery.trying = None;
         recovery.why = match tried {
             Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(in_words(&error)),
+            Ok(Err(error)) => Some(with_causes(&error)),
             Err(error) => Some(error.to_string()),
         };
         Ok(())
@@ -246,12 +247,6 @@ impl Follower {
         self.at_end = seen.at_end;
         Ok(())
     }
-}
-
-/// An error with its causes.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
 #[cfg(test)]

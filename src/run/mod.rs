@@ -67,4 +67,5 @@ pub use retry::RetryPolicy;
 pub use role::internal;
 pub use runtime::runtime;
 pub use start::{Launcher, Options, Resumed, StartError, Takeover, max_parallel, resume, start};
+pub(crate) use system::can_start_thread;
 pub use view::{Finished, Tally, TaskState, TaskView, View, WaveView};

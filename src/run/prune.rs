@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::history::{self, Digest};
 use super::kept::Kept;
 use super::lock::{self, Lock};
-use super::{RunId, RunPaths, RunState, private};
+use super::{RunId, RunPaths, RunState, private, system};
 use crate::workspace::Config;
 
 /// At the end of a run no more than these are removed: it costs a moment, and the next run's end goes on.
@@ -151,11 +151,12 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
     }
     let lock = state_dir.join("prune.lock");
     let Some(_lock) = Lock::acquire(&lock).map_err(failed(&lock))? else { return Err(PruneError::Busy) };
-    let old: Vec<OldRun> = old_runs(state_dir, keep).into_iter().take(most).collect();
     let bin = state_dir.join("pruned");
+    // What a process left there that was killed meanwhile; it may be the room that is needed now.
+    empty(&bin).map_err(failed(&bin))?;
+    let old: Vec<OldRun> = old_runs(state_dir, keep).into_iter().take(most).collect();
     if !old.is_empty() {
-        remember(state_dir, &old).map_err(failed(state_dir))?;
-        private::create_dir_all(&bin).map_err(failed(&bin))?;
+        prepare(state_dir, &bin, &old).map_err(failed(state_dir))?;
     }
     let mut pruned = Vec::new();
     for run in old {
@@ -163,31 +164,61 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
             pruned.push(run.pruned());
         }
     }
-    // With what a process left there that was killed meanwhile.
-    if is_real_folder(&bin) {
-        fs::remove_dir_all(&bin).map_err(failed(&bin))?;
-    }
+    empty(&bin).map_err(failed(&bin))?;
     Ok(pruned)
 }
 
-/// Before anything is removed: whoever is killed between the two has lost nothing.
-fn remember(state_dir: &Path, old: &[OldRun]) -> io::Result<()> {
+fn empty(bin: &Path) -> io::Result<()> {
+    if is_real_folder(bin) { fs::remove_dir_all(bin) } else { Ok(()) }
+}
+
+/// Writes down what is to be known of the old runs, and makes the folder that takes them, before any of them goes: whoever is
+/// killed in between has lost nothing. On a full disk they give the room for that themselves, the oldest first: their
+/// journals stay until all is written.
+fn prepare(state_dir: &Path, bin: &Path, old: &[OldRun]) -> io::Result<()> {
     let mut kept = Kept::read(state_dir);
     for (task, attempt) in old.iter().flat_map(|run| run.digest.to_keep()) {
         kept.add(task, attempt);
     }
-    kept.write(state_dir)
+    let mut left = old.iter().rev();
+    loop {
+        match kept.write(state_dir).and_then(|()| private::create_dir_all(bin)) {
+            Err(error) if system::is_no_room(&error) => match left.next() {
+                Some(run) => strip(&RunPaths::of(state_dir, &run.run))?,
+                None => return Err(error),
+            },
+            done => return done,
+        }
+    }
+}
+
+/// Removes all of a run but its journal, with which it stays what it was: its logs, results, order and cache. Not where
+/// somebody holds its lock.
+fn strip(paths: &RunPaths) -> io::Result<()> {
+    let Some(_lock) = own_lock(paths)? else { return Ok(()) };
+    let stays = [paths.journal(), paths.seal(), paths.lock()];
+    for entry in private::entries(paths.dir()).filter(|entry| !stays.contains(&entry.path())) {
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The lock of a run that is over; `None` where somebody holds it, or it is a link.
+fn own_lock(paths: &RunPaths) -> io::Result<Option<Lock>> {
+    let is_link = fs::symlink_metadata(paths.lock()).is_ok_and(|lock| lock.is_symlink());
+    if is_link || lock::is_held(&paths.lock()) {
+        return Ok(None);
+    }
+    Lock::acquire(&paths.lock())
 }
 
 /// Removes a run's folder; false where somebody holds its lock. It leaves its place by one rename: nobody ever sees half
 /// a run.
 fn remove(state_dir: &Path, bin: &Path, run: &RunId) -> io::Result<bool> {
     let paths = RunPaths::of(state_dir, run);
-    let lock_is_link = fs::symlink_metadata(paths.lock()).is_ok_and(|lock| lock.is_symlink());
-    if lock_is_link || lock::is_held(&paths.lock()) {
-        return Ok(false);
-    }
-    let Some(_lock) = Lock::acquire(&paths.lock())? else { return Ok(false) };
+    let Some(_lock) = own_lock(&paths)? else { return Ok(false) };
     fs::rename(paths.dir(), bin.join(run.0.as_str()))?;
     Ok(true)
 }

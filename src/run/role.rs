@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Takeover, guard, start, supervise};
+use super::{Takeover, guard, start, supervise, system};
 
 /// Leaves the session and starts the supervisor.
 pub(super) const DETACH: &str = "__detach";
@@ -18,6 +18,7 @@ pub(super) const LIMITED: &str = "__limited";
 /// Runs this process as the internal one that its arguments name; `None` where they name none. To be called before
 /// anything else: a guard must stay tiny.
 pub fn internal() -> Option<ExitCode> {
+    system::hear_of_file_limit();
     let mut arguments = std::env::args_os().skip(1);
     let role = arguments.next()?;
     let rest: Vec<OsString> = arguments.collect();

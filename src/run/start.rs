@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::num::NonZeroU32;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use super::{
     private, random, reap, runs_dir, seal, system,
 };
 use crate::agent;
+use crate::error::with_causes;
 use crate::plan::{Schedule, ScheduledTask};
 use crate::task::TaskId;
 use crate::workspace::trust::Trusted;
@@ -97,6 +98,15 @@ pub enum StartError {
         other: TaskId,
         /// Where their files would lie.
         folder: PathBuf,
+    },
+    /// The run's files could not name this path.
+    #[error(
+        "starting a run: the path {} is no UTF-8, and the files of a run can name no other; give its folder another name",
+        .path.display()
+    )]
+    NotUtf8 {
+        /// The workspace's root, or its state folder.
+        path: PathBuf,
     },
     /// The run's folder cannot be written.
     #[error("starting a run: writing {}{}", .path.display(), what_to_do(.source))]
@@ -186,6 +196,9 @@ pub fn start(
     }
     let (root, config) = (trusted.root(), trusted.config());
     let configured = workspace::state_dir(root, config);
+    if let Some(path) = [root, &configured].into_iter().find(|path| path.to_str().is_none()) {
+        return Err(StartError::NotUtf8 { path: path.to_path_buf() });
+    }
     let failed = |source| StartError::Write { path: configured.clone(), source };
     let identity = identity::of(root, &configured).map_err(failed)?;
     let tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| &task.id);
@@ -217,15 +230,15 @@ pub fn start(
         trusted: trusted.hash().into(),
         workspace: identity.nonce,
     };
-    write_order(&paths, &order, commands, trusted)?;
-    match launch(&run, &paths, &options.launcher, None) {
-        Ok(Word::Ready | Word::Owned | Word::Finished) => Ok(run),
-        Err(error) => {
+    let launched = write_order(&paths, &order, commands, trusted)
+        .and_then(|()| launch(&run, &paths, &options.launcher, None))
+        .inspect_err(|_| {
             // Nothing runs and nothing was recorded: a folder would only look like a run that died.
             open::shut(&paths);
             let _ = std::fs::remove_dir_all(paths.dir());
-            Err(error)
-        }
+        });
+    match launched? {
+        Word::Ready | Word::Owned | Word::Finished => Ok(run),
     }
 }
 
@@ -333,8 +346,8 @@ fn make_folder(root: &Path, configured: &Path, identity: &Identity) -> Result<(R
         let paths = RunPaths::of(state_dir, &run);
         match private::create_dir(paths.dir()) {
             Ok(()) => {
-                private::create_dir(&paths.requests()).map_err(failed(&paths.requests()))?;
-                return Ok((run, paths));
+                let made = private::create_dir(&paths.requests()).map_err(failed(&paths.requests()));
+                return made.inspect_err(|_| _ = std::fs::remove_dir(paths.dir())).map(|()| (run, paths));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(paths.dir())(error)),
@@ -421,7 +434,10 @@ impl Word {
 fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<Takeover>) -> Result<Word, StartError> {
     let failed = |source| StartError::Spawn { run: run.clone(), source };
     let (mut word, said) = io::pipe().map_err(failed)?;
-    let errors = private::append(&paths.supervisor_log()).map_err(failed)?;
+    let log = paths.supervisor_log();
+    let errors = private::append(&log).map_err(failed)?;
+    // What stands there already was said by another supervisor.
+    let said_before = errors.metadata().map_err(failed)?.len();
     let mut command = launcher.command(super::role::DETACH).map_err(failed)?;
     command.arg(paths.dir()).args(takeover.map(Takeover::as_argument));
     command.current_dir(paths.dir()).stdin(Stdio::null()).stdout(said).stderr(errors);
@@ -442,14 +458,25 @@ fn launch(run: &RunId, paths: &RunPaths, launcher: &Launcher, takeover: Option<T
         return Ok(word);
     }
     if message.is_empty() {
-        message = private::read(&paths.supervisor_log(), LONGEST_WORD)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default();
+        // A log that cannot be read says nothing.
+        message = read_from(&log, said_before).unwrap_or_default();
     }
     if message.trim().is_empty() {
-        message = format!("it ended without a word ({helper})");
+        message = if helper.success() {
+            "it ended without a word; something has killed it".into()
+        } else {
+            format!("it was not started ({helper})")
+        };
     }
     Err(StartError::Supervisor { run: run.clone(), message: message.trim().into() })
+}
+
+fn read_from(log: &Path, start: u64) -> io::Result<String> {
+    let mut log = private::open(log)?;
+    log.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    log.take(LONGEST_WORD).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl Takeover {
@@ -480,7 +507,7 @@ pub(super) fn detach(arguments: &[OsString]) -> ExitCode {
     match try_detach(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            system::note(format_args!("{error}"));
+            system::note(format_args!("{}", with_causes(&error)));
             ExitCode::FAILURE
         }
     }

@@ -50,6 +50,7 @@ use super::{
     Counts, Event, Level, Order, Outcome, RunId, RunPaths, TaskRef, WaveRef, nesting, open, read_run, reap, role,
     runtime, system,
 };
+use crate::error::with_causes;
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
 
@@ -69,8 +70,9 @@ pub(super) fn main(run_dir: &Path, takeover: Option<Takeover>) -> ExitCode {
     match supervise(run_dir, takeover) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = start::say(&error.to_string());
-            system::note(format_args!("feature-build supervisor: {error}"));
+            let words = with_causes(&error);
+            let _ = start::say(&words);
+            system::note(format_args!("feature-build supervisor: {words}"));
             ExitCode::FAILURE
         }
     }

@@ -385,7 +385,7 @@ pub(super) fn wait_for_thread() -> io::Result<()> {
 }
 
 /// Whether this process may have one more thread right now. Blocking, for a moment.
-pub(super) fn can_start_thread() -> io::Result<()> {
+pub(crate) fn can_start_thread() -> io::Result<()> {
     let thread = std::thread::Builder::new().spawn(|| {})?;
     thread.join().map_err(|_| io::Error::other("a thread that did nothing has failed"))
 }
@@ -410,10 +410,27 @@ pub(super) fn is_shortage(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
 
+/// Lets a write beyond the largest file that this process may write (`ulimit -f`) fail as one on a full disk does: unheard,
+/// SIGXFSZ ends the process. What this process starts gets the signal as ever.
+pub(super) fn hear_of_file_limit() {
+    let heard = std::sync::Arc::default();
+    if let Err(error) = signal_hook::flag::register(Signal::XFSZ.as_raw(), heard) {
+        crate::stderr::line(&format!("feature-build: listening to SIGXFSZ: {error}"));
+    }
+}
+
+/// So many bytes, or what a file of this process may have: then a log that is too long is shortened as any other.
+pub(super) fn at_most_a_file(bytes: u64) -> u64 {
+    /// The line that tells of what was left out stands in the file, too.
+    const REMARK: u64 = 4096;
+    let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    most.map_or(bytes, |most| bytes.min(most.saturating_sub(REMARK).max(most / 2)))
+}
+
 /// Whether something could not be written only because there is no room for it, or nobody may write there right now.
 pub(super) fn is_no_room(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    let causes = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS];
+    let causes = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::FBIG];
     Errno::from_io_error(error).is_some_and(|errno| causes.contains(&errno))
 }
 
@@ -454,8 +471,7 @@ pub(super) fn is_local(_path: &Path) -> bool {
 /// Writes a line to standard error, which leads into a file of the run's folder; on a full disk it is left out, and nobody
 /// ends for that.
 pub(super) fn note(words: fmt::Arguments<'_>) {
-    use io::Write as _;
-    let _ = writeln!(io::stderr(), "{words}");
+    crate::stderr::line(&words.to_string());
 }
 
 /// The name of the present boot of the system; `None` where it has none.

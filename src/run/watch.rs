@@ -106,9 +106,9 @@ fn tell_once(error: &notify::Error) {
     static TOLD: Once = Once::new();
     if !io::stderr().is_terminal() {
         TOLD.call_once(|| {
-            eprintln!(
+            crate::stderr::line(&format!(
                 "feature-build: the system gives no further watch on files ({error}): runs are looked at now and then"
-            )
+            ));
         });
     }
 }

@@ -154,7 +154,11 @@ impl Places {
         take: &(impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync),
     ) -> Vec<T> {
         let found = Mutex::new(Vec::new());
-        git_walk(root, &root.join(within), |_| true).build_parallel().run(|| {
+        let files = git_walk(root, &root.join(within), |_| true);
+        if !walk::has_room_for(walk::threads()) {
+            return files.build().filter_map(|entry| self.take_own(root, &entry.ok()?, take)).collect();
+        }
+        files.build_parallel().run(|| {
             Box::new(|entry| {
                 if let Some(taken) = entry.ok().and_then(|entry| self.take_own(root, &entry, take)) {
                     // Poison means that another thread's `take` panicked; what this one found still counts.

@@ -50,7 +50,9 @@ pub(super) fn each_file<T: Send>(
     };
     let others = threads() - 1;
     std::thread::scope(|scope| {
-        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+        // Where the system has no room for another thread, fewer of them find the same.
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (0..others).map_while(spawn).collect();
         let mut taken = work();
         // A thread whose `take` panicked loses what it found; what the others found still counts.
         others.into_iter().filter_map(|other| other.join().ok()).for_each(|found| taken.extend(found));
@@ -61,6 +63,19 @@ pub(super) fn each_file<T: Send>(
 /// The walk waits for the disk more than it computes, but more than a few threads only wait for each other.
 pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+}
+
+/// Whether the system has room for so many threads right now. Libraries that start their own panic, or wait for ever, where
+/// there is none.
+pub(super) fn has_room_for(threads: usize) -> bool {
+    let gate = Mutex::new(());
+    std::thread::scope(|scope| {
+        let closed = gate.lock();
+        let wait = || drop(gate.lock());
+        let all = (0..threads).all(|_| std::thread::Builder::new().spawn_scoped(scope, wait).is_ok());
+        drop(closed);
+        all
+    })
 }
 
 /// Hands over the files of one folder, and puts the folders in it into the queue.

@@ -14,13 +14,13 @@ use crate::family;
 use crate::mount::Mounts;
 
 /// Takes all the room that is left. What others give back meanwhile is taken too, until it is dropped.
-struct Ballast {
+pub struct Ballast {
     path: PathBuf,
     file: File,
 }
 
 impl Ballast {
-    fn fill(dir: &Path) -> Self {
+    pub fn fill(dir: &Path) -> Self {
         let path = dir.join("ballast");
         let mut ballast = Self { file: File::create(&path).unwrap(), path };
         ballast.press();

@@ -15,6 +15,7 @@ mod output;
 mod pausing;
 #[path = "../cli/pty.rs"]
 mod pty;
+mod reasons;
 mod retries;
 mod screen;
 mod terminal;

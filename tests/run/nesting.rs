@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 
 use feature_build::run::{self, Outcome, RunId, RunPaths, TaskState, View};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bench::{binary, kill_whole, processes_where, wait_until};
 use crate::terminal::{Workspace, code, text};
@@ -161,7 +161,8 @@ fn an_environment_whose_attempt_is_over_or_elsewhere_refuses_nothing() {
     };
     kill_whole(supervisor_of(&workspace, &run));
     for pid in processes_where(|pid| carries(pid, &run)) {
-        crate::bench::kill(pid, Signal::KILL);
+        // It may have ended meanwhile.
+        let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
     }
     let guards = || processes_where(|pid| is_guard_of(pid, &workspace));
     guards().into_iter().for_each(kill_whole);

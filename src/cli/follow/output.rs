@@ -40,8 +40,12 @@ impl Output {
         let (to, inbox) = mpsc::channel(QUEUE);
         let (tell, how) = oneshot::channel();
         thread::Builder::new().name("output".into()).spawn(move || {
+            let mut shown = make();
+            let ended = show_all(&mut shown, inbox);
+            // It gives the terminal its modes back: before anybody hears of the end, and this process with it.
+            drop(shown);
             // Nobody listens any more where the view has ended.
-            let _ = tell.send(show_all(&mut make(), inbox));
+            let _ = tell.send(ended);
         })?;
         Ok((Self { to }, Ended { how }))
     }
@@ -93,9 +97,9 @@ impl Output {
     ///
     /// # Errors
     /// The output is lost.
-    pub(super) async fn finish(self, ended: Ended) -> io::Result<()> {
+    pub(super) async fn finish(self, mut ended: Ended) -> io::Result<()> {
         drop(self.to);
-        ended.how.await.unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
+        (&mut ended.how).await.unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
     }
 }
 
@@ -104,6 +108,13 @@ impl Ended {
     pub(super) async fn lost(&mut self) {
         // A thread that panicked has lost it as well.
         let _ = (&mut self.how).await;
+    }
+}
+
+/// However the view ends, an error included, the thread may be held by the terminal.
+impl Drop for Ended {
+    fn drop(&mut self) {
+        keyboard::restore();
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::super::{no_run, not_among};
+use super::super::{complain, no_run, not_among};
 use crate::plan::{Feature, Selection};
 use crate::run::{self, Rerun, RunId, RunState};
 
@@ -18,18 +18,18 @@ pub(super) fn selection(
     let mut rerun =
         Rerun::read(state_dir, &run).with_context(|| format!("looking for what did not pass in run {run}"))?;
     for (task, passed_in) in &rerun.passed_since {
-        eprintln!("feature-build: {task} is left out: it has passed since, in run {passed_in}");
+        complain(&format!("{task} is left out: it has passed since, in run {passed_in}"));
     }
     rerun.again.retain(|task| {
         let is_known = features.iter().flat_map(|feature| feature.tasks()).any(|known| *known.id == *task.as_str());
         if !is_known {
-            eprintln!("feature-build: {task} is left out: it has no task file any more");
+            complain(&format!("{task} is left out: it has no task file any more"));
         }
         is_known
     });
     let selection = rerun.selection();
     if selection.is_none() {
-        eprintln!("feature-build: nothing of run {run} has to run again");
+        complain(&format!("nothing of run {run} has to run again"));
     }
     Ok(selection)
 }

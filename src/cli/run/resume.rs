@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use super::super::follow::follow_all;
 use super::super::format::Format;
-use super::super::terminal::shown;
-use super::super::{NOT_PASSED, not_among, say_unreadable};
+use super::super::{NOT_PASSED, complain, not_among, say_unreadable};
 use crate::run::{self, Launcher, Resumed, RunId, RunPaths, RunState, Takeover};
 
 /// Goes on with a run that has not finished, or with all of them, and follows them.
@@ -15,7 +14,7 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
     let (unfinished, is_any_unread) = chosen(state_dir, named)?;
     if unfinished.is_empty() {
         if !is_any_unread {
-            eprintln!("feature-build: no run is unfinished");
+            complain("no run is unfinished");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -24,7 +23,7 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
         match go_on(state_dir, run, detach) {
             Ok(()) => going.push(run.clone()),
             // One that cannot be taken over keeps nobody from the others.
-            Err(error) if unfinished.len() > 1 => eprintln!("feature-build: {}", shown(&format!("{error:#}"))),
+            Err(error) if unfinished.len() > 1 => complain(&format!("{error:#}")),
             Err(error) => return Err(error),
         }
     }

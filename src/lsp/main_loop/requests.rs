@@ -1,6 +1,7 @@
 //! What the editor asks: lenses, code actions, commands.
 
 use super::*;
+use crate::error::with_causes;
 
 impl State {
     pub(super) fn request(&mut self, request: Request) {
@@ -207,10 +208,10 @@ impl State {
         let Some((root, index)) = index else { return Err("the workspace has no plan".into()) };
         if let Some(error) = index.config_error() {
             // The last one that could be read is not what the user has written since.
-            return Err(error.to_string());
+            return Err(with_causes(error));
         }
         let features: Vec<_> = index.features().collect();
-        let schedule = plan::select(&features, selection).map_err(|error| error.to_string())?;
+        let schedule = plan::select(&features, selection).map_err(|error| with_causes(&error))?;
         let mut tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).peekable();
         if let Some(feature) = &selection.feature
             && let Asked::Wave(wave) = &selection.asked
@@ -390,19 +391,8 @@ impl Start {
 
 impl Refusal {
     fn of(error: impl std::error::Error) -> Self {
-        Self::Reason(chain(&error))
+        Self::Reason(with_causes(&error))
     }
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// The path that a command's argument names: a URI, or a path.

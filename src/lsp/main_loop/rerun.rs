@@ -1,7 +1,7 @@
 //! Running again what did not pass in one run.
 
-use super::requests::chain;
 use super::*;
+use crate::error::with_causes;
 use crate::run::Rerun;
 
 /// A command that names a run, while that run's journal is read.
@@ -23,7 +23,7 @@ impl State {
         let path = path.to_path_buf();
         let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
-            let rerun = Rerun::read(&run::state_dir_of(&path, &run), &run).map_err(|error| chain(&error));
+            let rerun = Rerun::read(&run::state_dir_of(&path, &run), &run).map_err(|error| with_causes(&error));
             let _ = happenings.blocking_send(Happening::RerunRead { root: path, rerun, asking });
         });
     }

@@ -1,7 +1,7 @@
 //! Asking the user whether to trust a configuration, after the command that needed it was answered.
 
-use super::requests::chain;
 use super::*;
+use crate::error::with_causes;
 
 /// The answers that the user may choose.
 const YES: &str = "Trust and run";
@@ -163,7 +163,8 @@ async fn choose(client: &Client, text: &str, answers: &[&'static str]) -> Option
 async fn ask_beside_the_whole(client: &Client, question: Question, can_show: bool) -> Option<(Command, Target)> {
     let (store, root, text) = (question.store.clone(), question.subject.root().to_path_buf(), question.whole());
     let in_a_terminal = format!("call in a terminal: feature-build -C {} trust", root.display());
-    let written = tokio::task::spawn_blocking(move || store.write_down(&root, &text).map_err(|error| chain(&error)));
+    let written =
+        tokio::task::spawn_blocking(move || store.write_down(&root, &text).map_err(|error| with_causes(&error)));
     let document = match written.await.ok()? {
         Ok(document) => document,
         Err(reason) => {
@@ -190,7 +191,7 @@ async fn ask_beside_the_whole(client: &Client, question: Question, can_show: boo
 
 async fn trust(client: &Client, question: Question) -> Option<(Command, Target)> {
     let Question { subject, store, again, .. } = question;
-    let trusted = tokio::task::spawn_blocking(move || store.trust(&subject).map_err(|error| chain(&error)));
+    let trusted = tokio::task::spawn_blocking(move || store.trust(&subject).map_err(|error| with_causes(&error)));
     match trusted.await.ok()? {
         Ok(_) => Some(again),
         Err(reason) => {

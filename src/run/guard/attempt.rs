@@ -1,6 +1,7 @@
 //! One attempt from its start to its end: a loop over the task's output, the supervisor's word and the clock.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::Stdio;
@@ -17,7 +18,7 @@ use super::limited::Program;
 use super::log::CappedLog;
 use super::orphan::Orphan;
 use super::output::Output;
-use super::{Control, Ending, Job, Report, Supervisor, verify};
+use super::{Control, Ending, Job, Report, Supervisor, program, verify};
 use crate::agent::{self, Verdict};
 use crate::workspace::Success;
 
@@ -47,15 +48,19 @@ pub(super) enum Done {
 
 /// Starts the task's process and stays with it to the end, and then with what verifies its work.
 pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &Supervisor) -> Done {
-    let log = match claim.log().and_then(|log| CappedLog::new(log, &job.log, job.limits.log_bytes)) {
-        Ok(log) => log,
-        Err(error) => return cannot_start(&error, &format!("its log {} cannot be written", job.log.display())),
-    };
+    let log =
+        match claim.log().and_then(|log| CappedLog::new(log, &job.log, system::at_most_a_file(job.limits.log_bytes))) {
+            Ok(log) => log,
+            Err(source) => {
+                let doing = format!("its log {} cannot be written", job.log.display());
+                return cannot_start(&StartError { doing, source }, job);
+            }
+        };
     // Taken before the process is there: a duration never says less than the task took.
     let timing = Timing { clock: Stopwatch::start(), is_slow: false };
     let (family, pipe) = match input(job).and_then(|stdin| start(job, &job.argv, stdin)) {
         Ok(started) => started,
-        Err(StartError { doing, source }) => return cannot_start(&source, &doing),
+        Err(error) => return cannot_start(&error, job),
     };
     let _ = supervisor.say(&Report::Started);
     let output = Output::new(pipe, log, job.handling.format);
@@ -70,19 +75,37 @@ pub(super) struct StartError {
     pub(super) source: io::Error,
 }
 
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.source)
+    }
+}
+
 impl StartError {
-    fn new(doing: String) -> impl FnOnce(io::Error) -> Self {
+    /// The end of an attempt that cannot start for this.
+    pub(super) fn ending(&self, job: &Job) -> Ending {
+        let moved =
+            if job.root.exists() { String::new() } else { format!("; {} is not there any more", job.root.display()) };
+        Ending::not_started(Outcome::Failed, format!("cannot be started: {self}{moved}"))
+    }
+
+    /// With what the system does not say of a program that it does not start.
+    fn explained(self, argv: &[String]) -> Self {
+        let why = argv.first().and_then(|program| program::why_not(program, &self.source));
+        let doing = why.map(|why| format!("{}: {why}", self.doing)).unwrap_or(self.doing);
+        Self { doing, ..self }
+    }
+
+    pub(super) fn new(doing: String) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { doing, source }
     }
 }
 
-fn cannot_start(error: &io::Error, doing: &str) -> Done {
-    let message = format!("{doing}: {error}");
-    if system::is_shortage(error) {
-        return Done::Busy(message);
+fn cannot_start(error: &StartError, job: &Job) -> Done {
+    if system::is_shortage(&error.source) {
+        return Done::Busy(error.to_string());
     }
-    let ending = Ending::not_started(Outcome::Failed, format!("cannot be started: {message}"));
-    Done::Ended { ending, all_gone: true, log: None }
+    Done::Ended { ending: error.ending(job), all_gone: true, log: None }
 }
 
 /// What the task's process reads.
@@ -99,8 +122,13 @@ fn input(job: &Job) -> Result<Stdio, StartError> {
     }
 }
 
-/// Standard output and standard error lead into one pipe: what comes out stays in the order in which it was written.
+/// Starts a process of the attempt.
 pub(super) fn start(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family, PipeReader), StartError> {
+    start_program(job, argv, stdin).map_err(|error| error.explained(argv))
+}
+
+/// Standard output and standard error lead into one pipe: what comes out stays in the order in which it was written.
+fn start_program(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family, PipeReader), StartError> {
     let failed = |doing: &str| StartError::new(doing.to_owned());
     let [program, arguments @ ..] = argv else {
         return Err(failed("its command is empty")(io::ErrorKind::InvalidInput.into()));

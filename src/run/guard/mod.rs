@@ -13,6 +13,7 @@ pub(in crate::run) mod limited;
 mod log;
 mod orphan;
 mod output;
+mod program;
 mod rest;
 mod room;
 mod tail;
@@ -30,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::Claim;
 use super::{Level, Limits, Outcome, private, reap, system};
 use crate::agent::{Handling, RateLimit, Told};
-use attempt::Done;
+use attempt::{Done, StartError};
 pub(super) use fed::Fed;
 pub(super) use hold::has_mark;
 use hold::{Hold, Taken};
@@ -206,38 +207,44 @@ fn serve() -> io::Result<()> {
     reap::become_subreaper()?;
     let supervisor = Supervisor::new()?;
     match take_part(&job, &mut control, &supervisor) {
-        // Nothing has been started yet.
-        Err(error) if system::is_no_room(&error) => supervisor.say(&Report::NoRoom(error.to_string())),
-        Err(error) if system::is_shortage(&error) => supervisor.say(&Report::Busy(error.to_string())),
-        done => done,
+        Err(error) if system::is_no_room(&error.source) => supervisor.say(&Report::NoRoom(error.to_string())),
+        Err(error) if system::is_shortage(&error.source) => supervisor.say(&Report::Busy(error.to_string())),
+        Err(error) => supervisor.say(&Report::Ended(error.ending(&job))),
+        Ok(done) => done,
     }
 }
 
-fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> io::Result<()> {
+/// An error comes before anything was started; what comes behind that is the answer's own.
+fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> Result<io::Result<()>, StartError> {
+    let taking_lock = || StartError::new(format!("taking its lock {}", job.lock.display()));
     // Before anything else: from here on this attempt belongs to this process, or has ended already.
-    let claim = Claim::wait_for(&job.log)?;
+    let claim = Claim::wait_for(&job.log).map_err(StartError::new(format!("taking its log {}", job.log.display())))?;
     if let Some(ending) = read_result(&job.result) {
         // Somebody ended this attempt before it could start: never twice.
-        return supervisor.say(&Report::Ended(ending));
+        return Ok(supervisor.say(&Report::Ended(ending)));
     }
     if control.wanted.level.is_some() {
-        return conclude(job, control, supervisor, None, &cancelled_before(), None);
+        return Ok(conclude(job, control, supervisor, None, &cancelled_before(), None));
     }
-    let mut hold = match Hold::take(&job.lock, &job.mark, job.asked_ms, &job.root)? {
+    let mut hold = match Hold::take(&job.lock, &job.mark, job.asked_ms, &job.root).map_err(taking_lock())? {
         Taken::Held(hold) => hold,
-        Taken::ByAnother(mark) => return supervisor.say(&Report::Held(mark)),
+        Taken::ByAnother(mark) => return Ok(supervisor.say(&Report::Held(mark))),
     };
     // Taking both may have lasted. Behind this an attempt that has not begun never begins under a next supervisor, which
     // knows by the mark in the lock whether it has.
-    control.look()?;
+    control.look().map_err(StartError::new("hearing its supervisor".into()))?;
     if control.closed {
-        return Ok(());
+        return Ok(Ok(()));
     }
     if control.wanted.level.is_some() {
-        return conclude(job, control, supervisor, None, &cancelled_before(), None);
+        return Ok(conclude(job, control, supervisor, None, &cancelled_before(), None));
     }
-    hold.begin()?;
-    match attempt::run(job, &claim, control, supervisor) {
+    hold.begin().map_err(taking_lock())?;
+    Ok(see_through(job, control, supervisor, &claim, hold))
+}
+
+fn see_through(job: &Job, control: &mut Control, supervisor: &Supervisor, claim: &Claim, hold: Hold) -> io::Result<()> {
+    match attempt::run(job, claim, control, supervisor) {
         Done::Ended { ending, all_gone, log } => {
             // What could not be killed is left to whoever takes the task next.
             conclude(job, control, supervisor, Some(hold).filter(|_| all_gone), &ending, log)
