@@ -18,10 +18,11 @@ fn a_full_disk_keeps_nobody_from_removing_old_runs() {
         chance.tried();
         let state = mounts.tmpfs("2m");
         let mut passed = Vec::new();
-        let mut last = None;
+        let mut bench = Bench::new();
+        bench.config.state_dir = Some(state.clone());
         for number in 0..1 + chance.below(5) {
-            let mut bench = Bench::new();
-            bench.config.state_dir = Some(state.clone());
+            bench.schedule.waves.clear();
+            bench.commands.clear();
             bench.wave("1");
             for task in 0..1 + chance.below(12) {
                 let (name, bytes) = (format!("T-{number}-{task}"), chance.below(3) * chance.below(20_000));
@@ -30,9 +31,7 @@ fn a_full_disk_keeps_nobody_from_removing_old_runs() {
             }
             let run = bench.run();
             assert_eq!(run.exit_code(), 0);
-            last = Some(bench);
         }
-        let bench = last.unwrap();
         if chance.below(2) == 0 {
             // What was left by one that was killed.
             fs::create_dir_all(state.join("pruned/left")).unwrap();
