@@ -60,7 +60,7 @@ fn without_a_watcher_left_all_is_heard_by_looking() {
     let log = call(&["log", "TASK-1", "--follow"]);
     let watch = call(&["watch"]);
     editor.command("featureBuild/cancel", workspace.target(json!({ "task": "TASK-2" })));
-    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 1/2 done");
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/2 done, 1 cancelled");
     workspace.write("go-TASK-1", "");
     assert_eq!(log.wait_with_output().unwrap().stdout, b"begun\nend\n");
     assert_eq!(watch.wait_with_output().unwrap().status.code(), Some(1));
