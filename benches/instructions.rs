@@ -154,7 +154,9 @@ fn texts(root: &Path) -> Vec<(RelPath, String)> {
 #[inline(never)]
 fn parse(texts: &[(RelPath, String)]) -> Vec<Task> {
     let around = Surroundings::default();
-    let read = |(file, text): &(RelPath, String)| task::parse(file, text, task::dialect_of(file)?, &around);
+    let read = |(file, text): &(RelPath, String)| {
+        task::parse(file, text, task::dialect_of(file, &task::BacklogFolder::default())?, &around)
+    };
     texts.iter().filter_map(read).collect()
 }
 

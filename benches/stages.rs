@@ -39,7 +39,9 @@ fn texts(root: &Path) -> Vec<(RelPath, String)> {
 
 fn tasks(texts: &[(RelPath, String)]) -> Vec<Arc<Task>> {
     let around = Surroundings::default();
-    let read = |(file, text): &(RelPath, String)| task::parse(file, text, task::dialect_of(file)?, &around);
+    let read = |(file, text): &(RelPath, String)| {
+        task::parse(file, text, task::dialect_of(file, &task::BacklogFolder::default())?, &around)
+    };
     texts.iter().filter_map(read).map(Arc::new).collect()
 }
 

@@ -19,7 +19,7 @@ pub struct BacklogFolder {
 
 impl Default for BacklogFolder {
     fn default() -> Self {
-        Self { path: "backlog".into(), prefix: "task".into() }
+        Self { path: USUAL_FOLDER.into(), prefix: "task".into() }
     }
 }
 
@@ -51,7 +51,7 @@ fn below<'f>(folder: &'f [u8], above: &[u8]) -> Option<&'f [u8]> {
 }
 
 /// What the files beside the tasks say.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct BacklogFacts<'a> {
     /// [`BacklogFolder::path`].
     pub folder: &'a str,
@@ -60,6 +60,15 @@ pub struct BacklogFacts<'a> {
     /// Those of its `milestones/`.
     pub milestones: Option<&'a Milestones>,
 }
+
+impl Default for BacklogFacts<'_> {
+    fn default() -> Self {
+        Self { folder: USUAL_FOLDER, statuses: &[], milestones: None }
+    }
+}
+
+/// Where the tool's files lie unless something says otherwise.
+const USUAL_FOLDER: &str = "backlog";
 
 /// What a configuration says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
