@@ -192,7 +192,7 @@ fn whatever_is_done_in_a_copy_the_original_goes_on() {
         fs::write(root.join("go"), "").unwrap();
         let resumed = place.call(&root, &["run", "--resume"]);
         let resumed = text(&resumed.stdout) + &text(&resumed.stderr);
-        wait_until("the original has ended", || place.status(&root, &run).contains("finished"));
+        wait_until("the original has ended", || place.status(&root, &run).contains(": passed: "));
         let status = place.status(&root, &run);
         assert!(status.contains("1 passed"), "{is_orphan} {is_alone}\n{resumed}\n{status}");
         assert_eq!(started(&root).len(), 1);
@@ -253,7 +253,7 @@ fn a_moved_workspace_ends_what_it_left_alive_and_its_unfinished_runs() {
         assert!(!lives(process), "it was the workspace's own");
         if run.exists() {
             let status = place.status(&moved, &run);
-            assert!(status.contains("finished, 1 lost"), "{status}");
+            assert!(status.contains(": failed: 1 lost"), "{status}");
             place.says(&moved, &["prune", "--keep", "0"]);
         }
         let (again, process) = place.start(&moved);

@@ -42,7 +42,7 @@ fn a_finished_run_that_is_cut_back_does_not_run_again() {
     }
     assert_eq!(code(&workspace.call(&["cancel", &run])), Some(0));
     let status = workspace.call(&["status", &run]);
-    assert!(text(&status.stdout).contains("finished"), "{}", text(&status.stdout));
+    assert!(text(&status.stdout).contains(" of f: failed: "), "{}", text(&status.stdout));
     assert!(!workspace.has_started());
 }
 
