@@ -3,6 +3,7 @@
 
 mod found;
 mod limits;
+mod missing;
 mod output;
 mod preset;
 pub(crate) mod program;
@@ -14,6 +15,7 @@ mod told;
 
 pub use found::{Found, found, found_with_versions};
 pub use limits::{RateLimit, WallTime};
+pub use missing::{Missing, missing};
 pub use output::{Excerpt, Named, VERIFY_HEADER, excerpt, line_count};
 pub use preset::{agent, names};
 pub use readers::{Reader, Reading, Verdict};

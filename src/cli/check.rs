@@ -13,8 +13,8 @@ use super::format::{self, Format, Position, ProblemFormat, Range, slashed};
 use super::terminal::{Look, Paint, print_json, shown};
 use super::words::count;
 use super::{Context, NOT_PASSED, print};
-use crate::agent::safe;
-use crate::task::{Problem, RelPath, Severity, Span};
+use crate::agent::{self, CONFIG_FILE, Missing, safe};
+use crate::task::{Code, Problem, RelPath, Severity, Span};
 use crate::workspace::{FileProblems, Index};
 
 /// Check all task files and report problems. Exits with 1 where one of them is an error.
@@ -45,6 +45,10 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             problems.extend(found.iter().map(|problem| located(&mut texts, &file, problem)));
         }
     }
+    if wanted.includes(Path::new(CONFIG_FILE)) {
+        let config_file: RelPath = Path::new(CONFIG_FILE).into();
+        problems.extend(missing_programs(&index).iter().map(|problem| located(&mut texts, &config_file, problem)));
+    }
     let has_error = problems.iter().any(|problem| problem.severity == Severity::Error);
     match args.format {
         ProblemFormat::As(Format::Text) => print(&text(&problems, Paint::of_stdout()))?,
@@ -52,6 +56,28 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         ProblemFormat::Github => print(&github(&problems))?,
     }
     Ok(if has_error { ExitCode::from(NOT_PASSED) } else { ExitCode::SUCCESS })
+}
+
+/// The programs that a run would not find, each where the configuration names it first.
+fn missing_programs(index: &Index) -> Vec<Problem> {
+    let text = index.text(Path::new(CONFIG_FILE)).unwrap_or_default();
+    let place = |program: &str| {
+        let start = text.find(program)?;
+        Some(Span::new(start, start + program.len()))
+    };
+    let problem = |missing: Missing| Problem {
+        code: Code::MissingProgram,
+        severity: Severity::Warning,
+        message: missing_words(&missing).into(),
+        span: place(&missing.program).unwrap_or_default(),
+        related: Vec::new(),
+    };
+    agent::missing(index.config(), index.root()).into_iter().map(problem).collect()
+}
+
+/// What is said of a program that is not there.
+pub(super) fn missing_words(Missing { program, origin }: &Missing) -> String {
+    format!("`{program}`, the program of {origin}, is not found on PATH: tasks would fail there")
 }
 
 /// The files that are asked about.

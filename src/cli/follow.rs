@@ -216,7 +216,10 @@ async fn follow(
     tokio::select! {
         shown = output.finish(ended) => Ok(if shown.is_ok() { exit_code } else { LOST_OUTPUT }),
         // Nobody reads what is left to be shown.
-        () = signals.end() => Ok(exit_code),
+        () = signals.end() => {
+            keyboard::restore();
+            Ok(exit_code)
+        }
     }
 }
 

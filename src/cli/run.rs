@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
+use super::check::missing_words;
 use super::follow::start_and_follow;
 use super::format::Format;
 use super::trust::gate;
@@ -112,6 +113,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let root = index.root();
     let features: Vec<&Feature> = index.features().collect();
     if features.is_empty() {
+        index.all_read(&Asked::Everything)?;
         anyhow::bail!("no task files in {}", root.display());
     }
     let selection = match &args.rerun {
@@ -121,6 +123,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             None => return Ok(ExitCode::SUCCESS),
         },
     };
+    index.all_read(&selection.asked)?;
     let schedule: Schedule = match select(&features, &selection) {
         Ok(schedule) => schedule,
         // Everything that was asked for has passed: a script that runs this twice must not fail.
@@ -139,6 +142,9 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         timeout_seconds: args.timeout,
         ..Options::default()
     };
+    for missing in agent::missing(subject.config(), root) {
+        complain(&missing_words(&missing));
+    }
     let trusted = gate(subject, args.trust)?;
     let start = || {
         let started = run::start(&trusted, &schedule, &commands, &options);

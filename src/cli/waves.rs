@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::format::{self, DoneBy, Format, StateName, slashed};
 use super::terminal::{self, Look, Paint, print_json, shown};
 use super::words::{self, count};
-use super::{Context, print};
-use crate::plan::{Feature, PlannedTask, State, Wave};
+use super::{Context, complain, print};
+use crate::plan::{Asked, Feature, PlannedTask, State, Wave};
 use crate::run::{Durations, LatestAttempt, Outcome, about, max_parallel};
 use crate::task::TaskId;
 
@@ -57,8 +57,14 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             print("no task is open\n")?;
             Ok(ExitCode::SUCCESS)
         }
-        Format::Text if features.is_empty() => bail!("no task files in {}", index.root().display()),
+        Format::Text if features.is_empty() => {
+            index.all_read(&Asked::Everything)?;
+            bail!("no task files in {}", index.root().display())
+        }
         Format::Text => {
+            if let Err(unread) = index.all_read(&Asked::Everything) {
+                complain(&unread.to_string());
+            }
             print(&text(&features, &runs, Paint::of_stdout()))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -49,6 +49,7 @@ pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
     report.duplicates(tables, &entries);
     for (at, member) in members.iter().enumerate() {
         report.unknown_dependencies(tables, member);
+        report.dropped_dependencies(member);
         report.cycles(&cycles, at);
         report.later_dependencies(&members, &links, &cycles, &waves, at);
         report.wave_mismatch(member, statement_of_waves.map(AsRef::as_ref));
@@ -571,6 +572,22 @@ impl Report {
             };
             let message = format!("unknown dependency \"{}\": {why}", dependency.text);
             self.add(dependency.place.clone(), Code::UnknownDependency, severity, message, Vec::new());
+        }
+    }
+
+    /// Of an open task only: nobody minds what a done one depended on.
+    fn dropped_dependencies(&mut self, member: &Member) {
+        for dependency in member.dependencies.iter().filter(|_| member.is_open()) {
+            let how = match dependency.met {
+                Met::Dropped => "is dropped: nobody will ever do it",
+                Met::Halted => "was halted: nobody goes on with it",
+                Met::Yes | Met::NotYet | Met::Unknown => continue,
+            };
+            let message = format!("it depends on {}, which {how}", dependency.text);
+            let given_up = dependency.targets.iter().take(LONGEST_LIST);
+            let place = |entry: &&Entry| Place { file: Arc::clone(&entry.task.file), span: entry.task.id_span() };
+            let related = given_up.map(|entry| (place(entry), "given up here".into())).collect();
+            self.add(dependency.place.clone(), Code::DroppedDependency, Severity::Error, message, related);
         }
     }
 

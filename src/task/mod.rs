@@ -16,8 +16,8 @@ mod words;
 mod yaml;
 
 pub use body::{Body, Criterion, Heading};
-pub use decode::decode;
 pub(crate) use decode::{boundary_before, boundary_behind};
+pub use decode::{decode, must_be_decoded};
 pub use dialect::{
     BACKLOG_TASK_FOLDERS, BacklogConfig, BacklogFacts, BacklogFolder, FromBeginning, Milestone, Milestones, OwnKeys,
     Summary, Surroundings, dialect_of, is_document, parse, parse_beginning, read_backlog_config, read_milestone,

@@ -17,12 +17,16 @@ pub enum Code {
     MissingId,
     /// An id that could not name a file or stand in a command line.
     UnsafeId,
+    /// A file cannot be read, a folder cannot be listed: nobody knows which tasks are there.
+    Unreadable,
     /// Several open files have one id.
     DuplicateId,
     /// A wave that cannot be read as one.
     InvalidWave,
     /// A dependency that names no known task.
     UnknownDependency,
+    /// A dependency that was dropped: nobody will ever do it.
+    DroppedDependency,
     /// Tasks that wait for each other.
     DependencyCycle,
     /// A dependency that lies in the same wave or a later one.
@@ -33,6 +37,8 @@ pub enum Code {
     WaveMismatch,
     /// `feature-build.yaml` cannot be read or says what cannot be.
     InvalidConfiguration,
+    /// A program that a run would start and that this machine has not.
+    MissingProgram,
     /// A key of a task file that counts only where the configuration allows it.
     IgnoredKey,
     /// A value that could become an option or a command where the configuration puts it.
@@ -92,14 +98,17 @@ impl Code {
             Self::InvalidFrontmatter => "invalid-frontmatter",
             Self::MissingId => "missing-id",
             Self::UnsafeId => "unsafe-id",
+            Self::Unreadable => "unreadable",
             Self::DuplicateId => "duplicate-id",
             Self::InvalidWave => "invalid-wave",
             Self::UnknownDependency => "unknown-dependency",
+            Self::DroppedDependency => "dropped-dependency",
             Self::DependencyCycle => "dependency-cycle",
             Self::DependencyNotEarlier => "dependency-not-earlier",
             Self::FileOverlap => "file-overlap",
             Self::WaveMismatch => "wave-mismatch",
             Self::InvalidConfiguration => "invalid-configuration",
+            Self::MissingProgram => "missing-program",
             Self::IgnoredKey => "ignored-key",
             Self::UnsafeValue => "unsafe-value",
             Self::UnusualName => "unusual-name",

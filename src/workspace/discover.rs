@@ -10,12 +10,13 @@ use std::sync::{Mutex, PoisonError};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::{WalkBuilder, WalkState};
+use rustix::fs::FileType;
 
 use super::Config;
 use super::backlog::Backlog;
 use super::config::{FILE_NAME, Glob};
 use super::private;
-use super::walk::{self, Found};
+use super::walk::{self, Found, Met};
 use crate::task::{self, BacklogFolder, Dialect, Extent, FromBeginning, Task};
 
 /// Enough for the frontmatter of nearly every file; one read.
@@ -129,22 +130,89 @@ impl Places {
     }
 
     /// Calls `take` for every file under `within` (relative to the root; empty for all) that is read, on several
-    /// threads: with its path relative to the root, and where no link leads out of it.
+    /// threads: with its path relative to the root, and where no link leads out of it. What should be read and cannot goes
+    /// to `tell`, with the reason.
     pub(super) fn each_file<T: Send>(
         &self,
         root: &Path,
         within: &Path,
         take: impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync,
+        tell: impl Fn(&Path, String) -> T + Sync,
     ) -> Vec<T> {
-        let starts = self.dialect_starts(root, within);
-        let mut taken = walk::each_file(root, starts, |found| match self.role(found.file)? {
-            Role::Task(Dialect::Own) | Role::Config | Role::BacklogFacts | Role::Summary => None,
-            role @ (Role::Task(_) | Role::FeatureFile) => take(found.file, role, Source::Found(found)),
+        let (starts, untrodden) = self.dialect_starts(root, within);
+        let mut taken = walk::each_file(root, starts, |met| match met {
+            Met::File(found) => {
+                let role = self.role_in_walk(found.file)?;
+                take(found.file, role, Source::Found(found))
+            }
+            Met::Unlisted(folder, error) => Some(tell(folder, unlisted(&error))),
+            Met::Other(file, FileType::Symlink) => match self.behind_link(root, file) {
+                Behind::Nothing => None,
+                Behind::File(role, path) => take(file, role, Source::Path(&path)),
+                Behind::Untold(why) => Some(tell(file, why)),
+            },
+            Met::Other(file, _) => self.role_in_walk(file).map(|_| tell(file, "it is no file that can be read".into())),
         });
+        taken.extend(untrodden.into_iter().map(|(folder, why)| tell(&folder, why)));
         if self.reads(Dialect::Own) && !self.own.is_empty() {
-            taken.extend(self.own_files(root, within, &take));
+            taken.extend(self.own_files(root, within, &take, &tell));
         }
         taken
+    }
+
+    /// What a walk of the dialects' folders reads a file for.
+    fn role_in_walk(&self, file: &Path) -> Option<Role> {
+        let role = self.role(file)?;
+        matches!(role, Role::Task(Dialect::GuardKit | Dialect::Gsd | Dialect::BacklogMd) | Role::FeatureFile)
+            .then_some(role)
+    }
+
+    /// What stands behind a link. Inside the root a file is read through it, unless it is read under its own name, too.
+    fn behind_link(&self, root: &Path, link: &Path) -> Behind {
+        let role = self.role_in_walk(link);
+        let real = match root.join(link).canonicalize() {
+            Ok(real) => real,
+            Err(error) if role.is_some() => return Behind::Untold(format!("it is a link that leads nowhere: {error}")),
+            Err(_) => return Behind::Nothing,
+        };
+        let inside = real.strip_prefix(root).ok();
+        match (role, inside) {
+            _ if inside.is_some_and(|inside| self.is_walked(inside, real.is_dir())) => Behind::Nothing,
+            (_, None) if role.is_some() || real.is_dir() => {
+                Behind::Untold("it is a link that leads out of the workspace, which is not followed".into())
+            }
+            (Some(role), Some(_)) if real.is_file() => Behind::File(role, real),
+            (_, Some(_)) if real.is_dir() => {
+                Behind::Untold("it is a link to a folder, which is not followed: move the folder here".into())
+            }
+            _ => Behind::Nothing,
+        }
+    }
+
+    /// Is this read, or listed, under its own name?
+    fn is_walked(&self, inside: &Path, is_folder: bool) -> bool {
+        let is_listed = self.dialect_folders().any(|folder| inside.starts_with(folder));
+        is_listed && (is_folder || self.role_in_walk(inside).is_some())
+    }
+
+    /// The file on disk that is read for this one: itself, or what a link inside the root leads to. `None`: there is none.
+    ///
+    /// # Errors
+    /// Why it is not read.
+    pub(super) fn on_disk(&self, root: &Path, file: &Path) -> Result<Option<PathBuf>, String> {
+        let path = root.join(file);
+        match path.symlink_metadata() {
+            Ok(about) if about.is_file() => Ok(is_inside(root, &path).then_some(path)),
+            Ok(about) if about.is_symlink() && path.parent().is_some_and(|folder| is_inside(root, folder)) => {
+                match self.behind_link(root, file) {
+                    Behind::Nothing => Ok(None),
+                    Behind::File(_, path) => Ok(Some(path)),
+                    Behind::Untold(why) => Err(why),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error.to_string()),
+            _ => Ok(None),
+        }
     }
 
     fn own_files<T: Send>(
@@ -152,15 +220,20 @@ impl Places {
         root: &Path,
         within: &Path,
         take: &(impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync),
+        tell: &(impl Fn(&Path, String) -> T + Sync),
     ) -> Vec<T> {
         let found = Mutex::new(Vec::new());
         let files = git_walk(root, &root.join(within), |_| true);
+        let met = |entry: Result<ignore::DirEntry, ignore::Error>| match entry {
+            Ok(entry) => self.take_own(root, &entry, take, tell),
+            Err(error) => unwalked(root, &error).map(|(folder, error)| tell(&folder, unlisted(error))),
+        };
         if !walk::has_room_for(walk::threads()) {
-            return files.build().filter_map(|entry| self.take_own(root, &entry.ok()?, take)).collect();
+            return files.build().filter_map(met).collect();
         }
         files.build_parallel().run(|| {
             Box::new(|entry| {
-                if let Some(taken) = entry.ok().and_then(|entry| self.take_own(root, &entry, take)) {
+                if let Some(taken) = met(entry) {
                     // Poison means that another thread's `take` panicked; what this one found still counts.
                     found.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
                 }
@@ -175,26 +248,74 @@ impl Places {
         root: &Path,
         entry: &ignore::DirEntry,
         take: &impl Fn(&Path, Role, Source<'_>) -> Option<T>,
+        tell: &impl Fn(&Path, String) -> T,
     ) -> Option<T> {
-        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-        let file = entry.path().strip_prefix(root).ok().filter(|_| is_file)?;
+        let file = entry.path().strip_prefix(root).ok()?;
         let role = self.role(file).filter(|role| *role == Role::Task(Dialect::Own))?;
-        take(file, role, Source::Path(entry.path()))
+        match entry.file_type()? {
+            kind if kind.is_file() => take(file, role, Source::Path(entry.path())),
+            kind if kind.is_symlink() => Some(tell(file, "it is a link, which is not followed".into())),
+            _ => None,
+        }
+    }
+
+    /// The folders that hold what the dialects read.
+    fn dialect_folders(&self) -> impl Iterator<Item = PathBuf> {
+        let fixed = DIALECT_FOLDERS.iter().map(|(folder, dialect)| (PathBuf::from(folder), *dialect));
+        let folders = fixed.chain(Backlog::task_folders(&self.backlog));
+        folders.filter(|(_, dialect)| self.reads(*dialect)).map(|(folder, _)| folder)
     }
 
     /// The folders to walk, relative to the root: the dialects' own, or what lies inside `within` of them. A folder that
-    /// is a link is walked only where it stays inside the root.
-    fn dialect_starts(&self, root: &Path, within: &Path) -> Vec<PathBuf> {
-        let fixed = DIALECT_FOLDERS.iter().map(|(folder, dialect)| (PathBuf::from(folder), *dialect));
-        let folders = fixed.chain(Backlog::task_folders(&self.backlog));
-        let starts = folders.filter(|(_, dialect)| self.reads(*dialect)).filter_map(|(folder, _)| {
+    /// is a link is walked only where it stays inside the root. Those that should be walked and are not, with the reason.
+    fn dialect_starts(&self, root: &Path, within: &Path) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
+        let starts = self.dialect_folders().filter_map(|folder| {
             if folder.starts_with(within) {
                 Some(folder)
             } else {
                 within.starts_with(&folder).then(|| within.to_path_buf())
             }
         });
-        starts.filter(|start| is_inside(root, &root.join(start))).collect()
+        let (mut inside, mut others) = (Vec::new(), Vec::new());
+        for start in starts {
+            match root.join(&start).canonicalize() {
+                Ok(real) if real.starts_with(root) => inside.push(start),
+                Ok(_) => others.push((start, "a link leads out of the workspace there, which is not followed".into())),
+                Err(error) if is_missing(&error) => {}
+                Err(error) => others.push((start, unlisted(&error))),
+            }
+        }
+        (inside, others)
+    }
+}
+
+/// What a link leads to.
+enum Behind {
+    /// Nothing that is read, or nothing that is not read under its own name.
+    Nothing,
+    /// A file that is read through it.
+    File(Role, PathBuf),
+    /// Something that is not read, though it should be; with the reason.
+    Untold(String),
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn unlisted(error: &io::Error) -> String {
+    format!("it cannot be listed: {error}")
+}
+
+/// The folder, relative to the root, at which a walk failed; `None` where it is gone, or nobody's.
+fn unwalked<'e>(root: &Path, error: &'e ignore::Error) -> Option<(PathBuf, &'e io::Error)> {
+    match error {
+        ignore::Error::WithPath { path, err } => {
+            let why = err.io_error().filter(|error| !is_missing(error))?;
+            Some((path.strip_prefix(root).ok()?.to_path_buf(), why))
+        }
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => unwalked(root, err),
+        _ => None,
     }
 }
 
@@ -295,6 +416,12 @@ pub(super) fn read_task(
     BUFFER.with_borrow_mut(|buffer| {
         let mut file = Beginning { file: source.open()?, buffer, read: 0, is_whole: false };
         file.read_once(HEAD)?;
+        if task::must_be_decoded(file.bytes()) {
+            while !file.is_whole && file.read < LONGEST_FRONTMATTER {
+                file.read_once(file.read.max(HEAD).min(LONGEST_FRONTMATTER - file.read))?;
+            }
+            return Ok(parse(&task::decode(file.bytes())));
+        }
         let mut extent = file.extent();
         while !file.is_whole && extent == Extent::Open && file.read < LONGEST_FRONTMATTER {
             file.read_once(file.read.max(HEAD).min(LONGEST_FRONTMATTER - file.read))?;

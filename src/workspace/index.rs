@@ -1,15 +1,18 @@
 //! All task files of a workspace, parsed and planned, and kept so while files change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+use thiserror::Error;
 
 use super::backlog::Backlog;
 use super::config::FILE_NAME;
 use super::discover::{self, Places, Role, Source};
 use super::placeholder::{Author, Placeholder, UnsafeValue, fill};
 use super::{Command, Config, ConfigError, left_out, private, walk};
-use crate::plan::{Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
+use crate::plan::{Asked, Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
 use crate::task::{
     self, BacklogFolder, Code, Dialect, FeatureFile, FeatureRef, OwnCommand, Problem, RelPath, Severity, Span, Summary,
     Surroundings, Task, TaskId,
@@ -50,12 +53,36 @@ pub struct Index {
     /// The texts of open editors, which count instead of the disk's.
     open: BTreeMap<RelPath, Arc<str>>,
     catalog: Catalog,
+    /// Files and folders that should be read and cannot, with the reason.
+    unread: BTreeMap<RelPath, Box<str>>,
+}
+
+/// A wave could start without a task that has to come before: nobody knows what an unread file says.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{} cannot be read: {reason}{}; nobody knows which tasks that leaves out, so no wave is started. Make it readable, take \
+     it away, or run single tasks by --task",
+    .file.display(), and_more(*.more)
+)]
+pub struct Unread {
+    /// The first such file or folder, relative to the root.
+    pub file: RelPath,
+    /// Why it is not read.
+    pub reason: Box<str>,
+    /// How many others there are.
+    pub more: usize,
+}
+
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" (`feature-build check` names {more} more)") }
 }
 
 /// What one file says.
 enum Said {
     Task(Arc<Task>),
     Feature(Arc<FeatureFile>),
+    /// It cannot be read, with the reason.
+    Nothing(RelPath, Box<str>),
 }
 
 impl Said {
@@ -63,6 +90,7 @@ impl Said {
         match self {
             Self::Task(task) => &task.file,
             Self::Feature(feature_file) => &feature_file.file,
+            Self::Nothing(file, _) => file,
         }
     }
 }
@@ -80,6 +108,7 @@ impl Index {
             backlog: Backlog::default(),
             open: BTreeMap::new(),
             catalog: Catalog::new(),
+            unread: BTreeMap::new(),
         };
         index.backlog = Backlog::load(&index.root);
         index.take_config();
@@ -88,6 +117,7 @@ impl Index {
             match said {
                 Said::Task(task) => tasks.push(task),
                 Said::Feature(feature_file) => feature_files.push(feature_file),
+                Said::Nothing(file, reason) => drop(index.unread.insert(file, reason)),
             }
         }
         index.catalog = Catalog::of(&tasks, feature_files, walk::threads());
@@ -141,10 +171,33 @@ impl Index {
             Some(file) if &*file == Path::new(FILE_NAME) => self.config_problem().into_iter().collect(),
             Some(file) => match self.backlog_problem() {
                 Some((unread, problem)) if unread == &*file => vec![problem],
-                _ => self.catalog.problems(&file).to_vec(),
+                _ => {
+                    self.unread_problem(&file).into_iter().chain(self.catalog.problems(&file).iter().cloned()).collect()
+                }
             },
             None => Vec::new(),
         }
+    }
+
+    /// Everything that a run of what was asked for has to know could be read.
+    ///
+    /// # Errors
+    /// [`Unread`]: a wave could start without a task that has to come before.
+    pub fn all_read(&self, asked: &Asked) -> Result<(), Unread> {
+        let is_of_waves = !matches!(asked, Asked::Tasks(_));
+        match self.unread.iter().next().filter(|_| is_of_waves) {
+            None => Ok(()),
+            Some((file, reason)) => {
+                Err(Unread { file: Arc::clone(file), reason: reason.clone(), more: self.unread.len() - 1 })
+            }
+        }
+    }
+
+    fn unread_problem(&self, file: &RelPath) -> Option<Problem> {
+        let reason = self.unread.get(file)?;
+        let message = format!("it cannot be read, so no wave is started: {reason}");
+        let (code, severity) = (Code::Unreadable, Severity::Error);
+        Some(Problem { code, severity, message: message.into(), span: Span::default(), related: Vec::new() })
     }
 
     /// The problems of all files that have any, in the order of their paths.
@@ -155,6 +208,8 @@ impl Index {
         let of_config = self.config_problem().map(|problem| (Path::new(FILE_NAME), problem));
         let of_configs = of_config.into_iter().chain(self.backlog_problem());
         all.extend(of_configs.map(|(file, problem)| FileProblems { file: file.into(), problems: vec![problem] }));
+        let unread = self.unread.keys().filter(|file| self.catalog.problems(file).is_empty());
+        all.extend(unread.map(|file| FileProblems { file: Arc::clone(file), problems: self.problems(file) }));
         all.sort_by(|a, b| a.file.cmp(&b.file));
         all
     }
@@ -185,7 +240,8 @@ impl Index {
         if let Some(text) = self.open.get(&file) {
             return Some(text.clone());
         }
-        let bytes = private::read_plain(&self.root.join(file), LONGEST_TEXT).ok()?;
+        let path = self.places.on_disk(&self.root, &file).ok()?.unwrap_or_else(|| self.root.join(&file));
+        let bytes = private::read_plain(&path, LONGEST_TEXT).ok()?;
         Some(task::decode(&bytes).into())
     }
 
@@ -317,6 +373,7 @@ impl Index {
         let open = self.open.keys().filter(|file| file.starts_with(folder));
         let open: Vec<Said> = open.filter_map(|file| self.read_now(file)).collect();
         self.forget_others(folder, read.iter().chain(&open).map(Said::file));
+        self.unread.retain(|file, _| !file.starts_with(folder));
         for said in read.into_iter().chain(open) {
             let file = Arc::clone(said.file());
             self.take(&file, Some(said));
@@ -325,11 +382,12 @@ impl Index {
 
     /// Reads all files of a folder, but for those that are open in an editor.
     fn read_closed(&self, folder: &Path) -> Vec<Said> {
-        self.places.each_file(&self.root, folder, |file, role, source| {
+        let take = |file: &Path, role: Role, source: Source<'_>| {
             let file: RelPath = file.into();
             let is_open = self.open.contains_key(&file);
             (!is_open).then(|| self.read(&file, role, source)).flatten()
-        })
+        };
+        self.places.each_file(&self.root, folder, take, |file, why| Said::Nothing(file.into(), why.into()))
     }
 
     /// Forgets the files of a folder that are not among these.
@@ -392,11 +450,19 @@ impl Index {
         if self.open.contains_key(file) {
             return self.read(file, role, Source::Path(file));
         }
-        self.read(file, role, Source::Path(&self.file_on_disk(file)?))
+        match self.places.on_disk(&self.root, file) {
+            Ok(path) => self.read(file, role, Source::Path(&path?)),
+            Err(why) => Some(Said::Nothing(Arc::clone(file), why.into())),
+        }
     }
 
     fn take(&mut self, file: &RelPath, said: Option<Said>) {
+        self.unread.remove(file);
         match said {
+            Some(Said::Nothing(file, reason)) => {
+                self.take(&file, None);
+                self.unread.insert(file, reason);
+            }
             Some(Said::Task(task)) => self.catalog.set_task(file, Some(task)),
             Some(Said::Feature(feature)) => self.catalog.set_feature_file(file, Some(feature)),
             None if self.places.role(file) == Some(Role::FeatureFile) => self.catalog.set_feature_file(file, None),
@@ -406,18 +472,25 @@ impl Index {
 
     /// Reads one file, from its editor or else from there. `None` where it is gone or no task.
     fn read(&self, file: &RelPath, role: Role, source: Source<'_>) -> Option<Said> {
-        match role {
-            Role::Task(dialect) => self.read_task(file, dialect, source).map(|task| Said::Task(Arc::new(task))),
+        let read = match role {
+            Role::Task(dialect) => {
+                self.read_task(file, dialect, source).map(|task| task.map(|task| Said::Task(Arc::new(task))))
+            }
             Role::FeatureFile => {
                 let text =
-                    self.open.get(file).cloned().or_else(|| discover::read_small(source).ok().map(Into::into))?;
-                Some(Said::Feature(Arc::new(FeatureFile::parse(file, &text))))
+                    self.open.get(file).cloned().map_or_else(|| discover::read_small(source).map(Into::into), Ok);
+                text.map(|text: Arc<str>| Some(Said::Feature(Arc::new(FeatureFile::parse(file, &text)))))
             }
-            Role::Config | Role::BacklogFacts | Role::Summary => None,
+            Role::Config | Role::BacklogFacts | Role::Summary => Ok(None),
+        };
+        match read {
+            Ok(said) => said,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Said::Nothing(Arc::clone(file), error.to_string().into())),
         }
     }
 
-    fn read_task(&self, file: &RelPath, dialect: Dialect, source: Source<'_>) -> Option<Task> {
+    fn read_task(&self, file: &RelPath, dialect: Dialect, source: Source<'_>) -> io::Result<Option<Task>> {
         let own = Some(&self.config.own.keys);
         let around = Surroundings {
             summary: if dialect == Dialect::Gsd { self.summary_of(file) } else { Summary::default() },
@@ -425,13 +498,14 @@ impl Index {
             own,
         };
         let parse = |text: &str| task::parse(file, text, dialect, &around);
-        let mut task = match self.open.get(file) {
+        let read = match self.open.get(file) {
             Some(text) => parse(text),
             None => {
                 let parse_beginning = |text: &str| task::parse_beginning(file, text, dialect, &around);
-                discover::read_task(source, parse_beginning, parse).ok()?
+                discover::read_task(source, parse_beginning, parse)?
             }
-        }?;
+        };
+        let Some(mut task) = read else { return Ok(None) };
         if self.config.task_commands {
             tell_of_unknown_agent(&mut task, &self.config);
             tell_of_unsafe_model(&mut task);
@@ -441,14 +515,7 @@ impl Index {
         if self.fills_in || task.own.is_some() {
             tell_of_unsafe_value(&mut task, &self.config, &self.root);
         }
-        Some(task)
-    }
-
-    /// The path of a file, where it is one and no link leads out of the root on the way.
-    fn file_on_disk(&self, file: &Path) -> Option<PathBuf> {
-        let path = self.root.join(file);
-        let is_file = path.symlink_metadata().is_ok_and(|data| data.is_file());
-        (is_file && discover::is_inside(&self.root, &path)).then_some(path)
+        Ok(Some(task))
     }
 
     /// What the summary beside a plan says: of several the first, in the order in which GSD looks for them, that finishes

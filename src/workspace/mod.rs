@@ -20,6 +20,6 @@ pub use config::{
     Stdin,
 };
 pub use discover::read_inside;
-pub use index::{Changed, FileProblems, Index};
+pub use index::{Changed, FileProblems, Index, Unread};
 pub use root::{Owner, RootError, find_root, find_root_among};
 pub use state::{USUAL_STATE_DIR, state_dir};

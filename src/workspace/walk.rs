@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 #[cfg(target_os = "linux")]
 use rustix::fs::RawDir;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
+use rustix::io::Errno;
 
 /// A file that the walk has come to.
 pub(super) struct Found<'w> {
@@ -28,15 +29,25 @@ impl Found<'_> {
     }
 }
 
+/// What the walk meets.
+pub(super) enum Met<'w> {
+    /// A file.
+    File(&'w Found<'w>),
+    /// Something else that has a name: a link, a pipe. Relative to the root.
+    Other(&'w Path, FileType),
+    /// A folder that cannot be listed, or not to its end. Relative to the root.
+    Unlisted(&'w Path, io::Error),
+}
+
 /// How many bytes of names are listed at a time.
 const ROOM: usize = 32 << 10;
 
-/// Calls `take` for every file below these folders, which are relative to the root, and gathers its answers, in no
-/// order. Links are not followed. What cannot be listed is passed over.
+/// Calls `take` for all that is met below these folders, which are relative to the root, and gathers its answers, in no
+/// order. Links are not followed. A folder that is gone is none.
 pub(super) fn each_file<T: Send>(
     root: &Path,
     folders: Vec<PathBuf>,
-    take: impl Fn(&Found<'_>) -> Option<T> + Sync,
+    take: impl Fn(Met<'_>) -> Option<T> + Sync,
 ) -> Vec<T> {
     let queue = Queue::new(folders);
     let work = || {
@@ -44,7 +55,10 @@ pub(super) fn each_file<T: Send>(
         while let Some(folder) = queue.next() {
             let _done = Listing { queue: &queue };
             // What was listed before an error counts.
-            let _ = list(root, &folder, &queue, &mut room, |found| taken.extend(take(found)));
+            match list(root, &folder, &queue, &mut room, |met| taken.extend(take(met))) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => taken.extend(take(Met::Unlisted(&folder, error.into()))),
+            }
         }
         taken
     };
@@ -84,7 +98,7 @@ fn list(
     folder: &Path,
     queue: &Queue,
     room: &mut Vec<u8>,
-    mut take: impl FnMut(&Found<'_>),
+    mut take: impl FnMut(Met<'_>),
 ) -> rustix::io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
     let open = openat(CWD, root.join(folder), flags, Mode::empty())?;
@@ -100,8 +114,8 @@ fn list(
         let file = Path::new(OsStr::from_bytes(&path));
         match kind_of(open.as_fd(), name, listed) {
             FileType::Directory => queue.add(file.to_path_buf()),
-            FileType::RegularFile => take(&Found { file, folder: open.as_fd(), name }),
-            _ => {}
+            FileType::RegularFile => take(Met::File(&Found { file, folder: open.as_fd(), name })),
+            kind => take(Met::Other(file, kind)),
         }
     })
 }

@@ -87,3 +87,134 @@ fn a_broken_configuration_is_a_problem() {
     assert_eq!(check["problems"][0]["code"], "invalid-configuration");
     assert_eq!(workspace.run(&["check"]).code, 1);
 }
+
+/// Root reads whatever it likes, and so finds nothing that it cannot read: another user looks, with a copy of the program
+/// where that one may go.
+fn as_nobody(workspace: &Workspace, arguments: &[&str]) -> (Option<i32>, String, String) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = workspace.path().join("feature-build");
+    if !program.exists() {
+        std::fs::copy(env!("CARGO_BIN_EXE_feature-build"), &program).unwrap();
+        std::fs::set_permissions(workspace.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        command
+    } else {
+        std::process::Command::new(&program)
+    };
+    let output =
+        command.arg("-C").arg(workspace.path()).args(arguments).stdin(std::process::Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_no_wave_starts_as_if_it_were_not_there() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    type Spoil = fn(&std::path::Path);
+    let lock: Spoil = |path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let cases: [(&str, Spoil, &str); 6] = [
+        ("tasks/backlog/f/TASK-1.md", lock, "Permission denied"),
+        ("tasks/backlog/f", lock, "it cannot be listed: Permission denied"),
+        ("tasks/backlog/f/TASK-3.md", |path| symlink("/nowhere.md", path).unwrap(), "it is a link that leads nowhere"),
+        (
+            "tasks/backlog/f/TASK-4.md",
+            |path| symlink("/etc/passwd", path).unwrap(),
+            "it is a link that leads out of the workspace",
+        ),
+        ("tasks/more", |path| symlink("../elsewhere", path).unwrap(), "it is a link to a folder"),
+        (
+            "tasks/backlog/f/TASK-5.md",
+            |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success()),
+            "it is no file that can be read",
+        ),
+    ];
+    for (file, spoil, why) in cases {
+        let workspace = Workspace::new(&[
+            ("tasks/backlog/f/TASK-1.md", &task("TASK-1", "wave: 1\nstatus: backlog")),
+            ("tasks/backlog/g/TASK-2.md", &task("TASK-2", "wave: 2\nstatus: backlog")),
+            ("elsewhere/TASK-6.md", &task("TASK-6", "wave: 1\nstatus: backlog")),
+        ]);
+        workspace.write("feature-build.yaml", "run: {command: [\"true\"]}\n");
+        let path = workspace.path().join(file);
+        spoil(&path);
+        let (code, out, _) = as_nobody(&workspace, &["check"]);
+        assert_eq!(code, Some(1), "{file}: {out}");
+        assert!(
+            out.contains(&format!("{file}:1:1: error[unreadable]: it cannot be read, so no wave is started: ")),
+            "{out}"
+        );
+        assert!(out.contains(why), "{why}: {out}");
+        for arguments in [&["run", "--trust"][..], &["run", "--wave", "2", "--trust"], &["run", "--next", "--trust"]] {
+            let (code, out, error) = as_nobody(&workspace, arguments);
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{file}: {error}");
+            assert!(error.contains(file) && error.contains("no wave is started"), "{error}");
+        }
+        let (_, out, error) = as_nobody(&workspace, &["waves"]);
+        assert!(out.contains("TASK-2") && error.contains(file), "{out}{error}");
+        if file.ends_with("/f") || file.ends_with("-1.md") {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let (code, out, _) = as_nobody(&workspace, &["check"]);
+        assert_eq!((code, out.as_str()), (Some(0), "no problems\n"), "{file}");
+    }
+}
+
+#[test]
+fn utf16_a_byte_order_mark_cr_alone_and_a_link_inside_are_read() {
+    let text = |id: &str| task(id, "wave: 1\nstatus: backlog\ndependencies: [gone]");
+    let workspace = Workspace::new(&[("tasks/backlog/f/T-0.md", &text("T-0")), ("notes/T-6.md", &text("T-6"))]);
+    let write = |id: &str, bytes: &[u8]| {
+        std::fs::write(workspace.path().join(format!("tasks/backlog/f/{id}.md")), bytes).unwrap();
+    };
+    let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    // Longer than what is read of a file at once.
+    let long = text("T-1") + &"A line of the body.\n".repeat(1000);
+    write("T-1", &[&[0xff, 0xfe], &*utf16(&long, u16::to_le_bytes)].concat());
+    write("T-2", &[&[0xfe, 0xff], &*utf16(&text("T-2"), u16::to_be_bytes)].concat());
+    write("T-3", &utf16(&text("T-3"), u16::to_le_bytes));
+    write("T-4", (text("T-4") + &"A line of the body.\n".repeat(1000)).replace('\n', "\r").as_bytes());
+    write("T-5", format!("\u{feff}{}", text("T-5")).as_bytes());
+    std::os::unix::fs::symlink("../../../notes/T-6.md", workspace.path().join("tasks/backlog/f/T-6.md")).unwrap();
+    let check = workspace.json(&["check", "--format", "json"]);
+    let problems = check["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 7, "{check:#}");
+    for (at, problem) in problems.iter().enumerate() {
+        assert_eq!(problem["file"], format!("tasks/backlog/f/T-{at}.md"));
+        assert_eq!(problem["code"], "unknown-dependency");
+        let range = json!({ "start": { "line": 6, "character": 15 }, "end": { "line": 6, "character": 19 } });
+        assert_eq!(problem["range"], range, "T-{at}: places count in what is read");
+    }
+    let waves = workspace.json(&["waves", "--format", "json"]);
+    let tasks = waves["features"][0]["waves"][0]["tasks"].as_array().unwrap();
+    let titles: Vec<&str> = tasks.iter().map(|task| task["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, (0..7).map(|at| format!("Title of T-{at}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_before_a_run() {
+    let workspace = Workspace::new(&[("tasks/backlog/f/T-1.md", &task("T-1", "wave: 1\nstatus: backlog"))]);
+    workspace.write(
+        "feature-build.yaml",
+        "run: {command: [sh, -c, \"true\"]}\nverify:\n  - no-such-verifier --all\n  - ./made-by-a-task\n",
+    );
+    let printed = workspace.run(&["check"]);
+    assert_eq!(printed.code, 0);
+    let told = "`no-such-verifier`, the program of verify, is not found on PATH: tasks would fail there";
+    assert_eq!(printed.out, format!("feature-build.yaml:3:5: warning[missing-program]: {told}\n1 warning in 1 file\n"));
+    let refused = workspace.run(&["run"]);
+    assert!(
+        refused.err.starts_with(&format!("feature-build: {told}\n")),
+        "before the question of trust: {}",
+        refused.err
+    );
+    workspace.write("feature-build.yaml", "agent: aider\n");
+    let mut command = workspace.command(&["check"]);
+    let output = command.env("PATH", "/nowhere").output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(out.contains("warning[missing-program]: `aider`, the program of agent aider, is not found"), "{out}");
+}

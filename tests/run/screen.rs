@@ -199,7 +199,7 @@ fn where_nothing_moves_a_cursor_or_nobody_looks_there_are_plain_lines() {
 fn failures_stand_last_once_with_what_runs_them_again() {
     let workspace = Workspace::new();
     workspace.write("src/cart.rs", "\n\n\n");
-    workspace.task("A", 1, "echo 'src/cart.rs:2:1: cannot find u3'; [ -e fixed ]").task("B", 1, "true");
+    workspace.task("A", 1, "echo 'src/cart.rs:2:5: cannot find u3'; [ -e fixed ]").task("B", 1, "true");
     workspace.task("C", 2, "[ -e fixed ]").task("D", 3, "true");
     let output = workspace.call(&["run", "--keep-going"]);
     assert_eq!(code(&output), Some(1));
@@ -218,7 +218,7 @@ fn failures_stand_last_once_with_what_runs_them_again() {
         "  ✓ D passed in T",
         "run RUN: 2 passed, 2 failed in T",
         "  ✗ A failed in T",
-        "    src/cart.rs:2:1 cannot find u3",
+        "    src/cart.rs:2:5 cannot find u3",
         "  ✗ C failed in T",
         "run again what did not pass: ",
     ];

@@ -40,8 +40,11 @@ fn other_files_that_are_none_hold_nobody() {
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     }
     fs::create_dir_all(workspace.root().join("backlog/tasks")).unwrap();
-    assert_eq!(code(&workspace.call(&["check"])), Some(0));
-    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    let checked = workspace.call(&["check"]);
+    assert!(text(&checked.stdout).contains("tasks/backlog/f/T-2.md:1:1: error[unreadable]"), "{checked:?}");
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(2), "nobody knows what they leave out");
+    assert!(!workspace.has_started());
+    assert_eq!(code(&workspace.call(&["run", "--task", "T-1", "--trust"])), Some(0));
     assert!(workspace.has_started());
 }
 

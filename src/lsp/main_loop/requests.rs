@@ -210,6 +210,7 @@ impl State {
             // The last one that could be read is not what the user has written since.
             return Err(with_causes(error));
         }
+        index.all_read(&selection.asked).map_err(|error| error.to_string())?;
         let features: Vec<_> = index.features().collect();
         let schedule = plan::select(&features, selection).map_err(|error| with_causes(&error))?;
         let mut tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).peekable();

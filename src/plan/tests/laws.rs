@@ -177,6 +177,31 @@ fn some_selection() -> impl Strategy<Value = Selection> {
 }
 
 proptest! {
+    /// What stops a task is told: nobody should have to ask twice why it does not start.
+    #[test]
+    fn what_cannot_run_has_an_error_in_its_file(
+        tasks in some_tasks(),
+        changes in prop::collection::vec(some_change(), 0..6),
+    ) {
+        let (mut model, mut catalog) = (Model::default(), Catalog::new());
+        let tasks = tasks.into_values().map(|task| Change::Task(Box::new(task)));
+        tasks.chain(changes).for_each(|change| model.apply(&change, &mut catalog));
+        catalog.replan();
+        for task in catalog.features().flat_map(Feature::tasks) {
+            // What is wrong with an id is found where its file is read, which made-up tasks were not.
+            if let (State::Unrunnable(why), Some(_)) = (&task.state, task.runnable_id()) {
+                let problems = catalog.problems(&task.file);
+                // A feature file may say what it depends on.
+                let files = catalog.files_with_problems().filter(|(file, _)| file.starts_with(".guardkit"));
+                let listed: Vec<&Problem> = files.flat_map(|(_, problems)| problems).collect();
+                let has_error = problems.iter().chain(listed).any(|problem| problem.severity == Severity::Error);
+                prop_assert!(has_error, "{}: {why}: {problems:?}", task.file.display());
+            }
+        }
+    }
+}
+
+proptest! {
     /// Whatever changed in whatever order: the result is the one of planning everything, and exactly what is different
     /// is said to be.
     #[test]
