@@ -29,6 +29,7 @@ fn a_task_is_told_who_it_is() {
         format!("FEATURE_BUILD_LOG={}", run.paths.log(&id("A"), 1).display()),
         format!("FEATURE_BUILD_RUN={}", run.id),
         "FEATURE_BUILD_TASK=A".into(),
+        "FEATURE_BUILD_TITLE=Task A".into(),
         "FEATURE_BUILD_WAVE=2a".into(),
         format!("FEATURE_BUILD_WORKSPACE={root}"),
         root,
