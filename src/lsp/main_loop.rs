@@ -134,8 +134,8 @@ pub(super) enum Happening {
     Deaf { root: PathBuf, since: Option<SystemTime>, why: Deaf },
     /// A run's folder appeared.
     RunSeen { root: PathBuf, run: RunId },
-    /// A run went on, or ended.
-    Run { root: PathBuf, run: RunId, view: Arc<View>, over: bool },
+    /// A run went on, or ended; `taken` waits until that is known.
+    Run { root: PathBuf, run: RunId, view: Arc<View>, over: bool, taken: oneshot::Sender<()> },
     /// A failed task's log was read.
     Excerpt { root: PathBuf, task: TaskId, run: RunId, excerpt: Option<Arc<Excerpt>> },
     /// A run was started, or not.
@@ -329,7 +329,10 @@ impl State {
             }
             Happening::Deaf { root, since, why } => self.deaf(&root, since, &why),
             Happening::RunSeen { root, run } => self.follow(&root, run),
-            Happening::Run { root, run, view, over } => self.run_went_on(&root, &run, &view, over),
+            Happening::Run { root, run, view, over, taken } => {
+                self.run_went_on(&root, &run, &view, over);
+                let _ = taken.send(());
+            }
             Happening::Excerpt { root, task, run, excerpt } => self.excerpt_read(&root, &task, &run, excerpt),
             Happening::Started { root, tasks, result, loud, answer } => {
                 self.run_started(&root, &tasks, result, loud, answer);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tower_lsp::Client;
 use tower_lsp::ls_types::{MessageType, ProgressToken};
@@ -331,8 +331,8 @@ pub(super) struct Following {
 }
 
 impl Following {
-    /// Follows the run to its end: folds its journal, feeds the progress bar, passes events on, and tells the loop
-    /// when a task has started or ended.
+    /// Follows the run to its end: folds its journal, passes events on, tells the loop when a task has started or ended,
+    /// and feeds the progress bar; that one shows nothing that the loop does not know.
     pub(super) async fn follow(self) {
         let (root, run) = (self.root.clone(), self.run.clone());
         let found = tokio::task::spawn_blocking(move || RunPaths::of(&run::state_dir_of(&root, &run), &run));
@@ -353,6 +353,7 @@ impl Following {
                 () = at(tell_at) => {
                     tell_at = None;
                     self.tell(&view, false).await;
+                    self.show(&mut bar, &view, speaking.as_ref(), left.of(&view));
                     continue;
                 }
                 degraded = checkups.degraded() => {
@@ -360,7 +361,7 @@ impl Following {
                     continue;
                 }
                 // The time that is left goes by while nothing happens.
-                _ = redraw.tick(), if bar.is_some() => {
+                _ = redraw.tick(), if bar.is_some() && tell_at.is_none() => {
                     self.show(&mut bar, &view, speaking.as_ref(), left.of(&view));
                     continue;
                 }
@@ -399,9 +400,14 @@ impl Following {
                 Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
                 _ => tell_at = tell_at.or(Some(Instant::now() + GATHER)),
             }
-            self.show(&mut bar, &view, speaking.as_ref(), left_ms);
+            if tell_at.is_none() {
+                self.show(&mut bar, &view, speaking.as_ref(), left_ms);
+            }
         }
         self.tell(&view, true).await;
+        if bar.is_none() && view.run.is_some() {
+            self.show(&mut bar, &view, None, None);
+        }
         if let Some(bar) = bar {
             let shown = Shown { over: true, message: progress::summary(&view), ..Shown::of(&view, None, None) };
             bar.send_replace(shown);
@@ -415,11 +421,14 @@ impl Following {
         tell::user(&self.client, MessageType::WARNING, &message).await;
     }
 
+    /// Comes back when the loop has taken it in: who sees it in the editor, and answers with a command, means it as it is
+    /// by then. The editor's words come before what is in the loop's other channel.
     async fn tell(&self, view: &View, over: bool) {
-        let news =
-            Happening::Run { root: self.root.clone(), run: self.run.clone(), view: Arc::new(view.clone()), over };
+        let (taken, done) = oneshot::channel();
+        let (root, run, view) = (self.root.clone(), self.run.clone(), Arc::new(view.clone()));
         // The loop is gone only when the server ends.
-        let _ = self.news.send(news).await;
+        let _ = self.news.send(Happening::Run { root, run, view, over, taken }).await;
+        let _ = done.await;
     }
 
     /// Feeds the progress bar; the first time it begins it.

@@ -110,6 +110,11 @@ impl Drop for Workspace {
     }
 }
 
+/// Whether a message about a progress bar is about that of a run, not of reading the task files.
+pub fn is_of_run(message: &Value) -> bool {
+    message["params"]["token"].as_str().is_some_and(|token| !token.starts_with("feature-build/index/"))
+}
+
 pub fn task_text(id: &str, wave: u32, more: &str) -> String {
     format!(
         "---\nid: {id}\ntitle: Task {id}\nstatus: backlog\nfeature_id: FEAT-1\nwave: {wave}\n{more}---\n\n# Task {id}\n"
@@ -349,10 +354,12 @@ impl Editor {
         self.wait(method, |message| message["method"] == method)["params"].clone()
     }
 
-    /// The next `$/progress` that fits.
+    /// The next `$/progress` of a run that fits. Where reading the task files takes a while, that has a bar of its own.
     pub fn progress(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
-        self.wait("progress", |message| message["method"] == "$/progress" && fits(&message["params"]["value"]))["params"]
-            .clone()
+        let fits = |message: &Value| {
+            message["method"] == "$/progress" && is_of_run(message) && fits(&message["params"]["value"])
+        };
+        self.wait("progress", fits)["params"].clone()
     }
 
     /// Waits for a message that fits; others are kept.

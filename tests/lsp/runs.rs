@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, BINARY, Editor, Workspace, able, eventually, uri as uri_of};
+use crate::harness::{Answer, BINARY, Editor, Workspace, able, eventually, is_of_run, uri as uri_of};
 use crate::{SCRIPTED, wait_for};
 
 const RUN_WAVE: &str = "featureBuild/runWave";
@@ -43,9 +43,10 @@ fn a_click_runs_the_wave_and_lens_and_progress_follow_it() {
     assert!(answer["run"].is_string(), "{answer}");
     editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/3 done");
 
-    let created = editor.next("window/workDoneProgress/create");
+    let created = editor
+        .wait("a progress bar", |message| message["method"] == "window/workDoneProgress/create" && is_of_run(message));
     let begin = editor.progress(|value| value["kind"] == "begin");
-    assert_eq!(begin["token"], created["token"], "create comes before begin");
+    assert_eq!(begin["token"], created["params"]["token"], "create comes before begin");
     assert_eq!(begin["value"]["cancellable"], true);
     assert_eq!(begin["value"]["percentage"], 0);
     assert_eq!(begin["value"]["title"], "wave 1 of FEAT-1");
