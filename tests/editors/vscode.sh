@@ -13,6 +13,12 @@ extension=$top/editors/vscode
 export FEATURE_BUILD_VSCODE=${FEATURE_BUILD_VSCODE:-${XDG_CACHE_HOME:-$HOME/.cache}/feature-build/vscode}
 export FEATURE_BUILD_SCREENSHOTS=${FEATURE_BUILD_SCREENSHOTS:-$top/target/screenshots}
 
+# The tests are named from where this was called.
+for test in "$@"; do
+  shift
+  set -- "$@" "$(realpath -- "$test")"
+done
+
 cannot() {
   echo "vscode.sh: $*" >&2
   [ "${CI:-}" != true ] || exit 1
