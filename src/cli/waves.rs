@@ -182,7 +182,7 @@ fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) ->
         archived: task.is_archived(),
         state,
         reason: runs.reason(wave, task),
-        done_by: (state == StateName::Done).then(|| if task.is_done_by_run { DoneBy::Run } else { DoneBy::File }),
+        done_by: (state == StateName::Done).then_some(if task.is_done_by_run { DoneBy::Run } else { DoneBy::File }),
         last_outcome: latest.and_then(|latest| latest.outcome),
         last_run: latest.map(|latest| latest.run.to_string()),
         estimate_ms: runs.durations.of_task(&feature.id, task),

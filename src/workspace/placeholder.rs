@@ -2,7 +2,7 @@
 //!
 //! A value is filled into one argument and never split. What is left is that a program may make more of it than a text: an
 //! option, a script, a program. Only `{id}` has an alphabet in which nothing of that can be written; all else is free text, and
-//! stands only where any text does no harm ([`place`]).
+//! stands only where any text does no harm (`place`).
 
 mod place;
 mod programs;

@@ -13,13 +13,15 @@ use std::process::{Command, Output};
 use serde::Deserialize;
 use serde_json::Value;
 
+/// Part of the feature's id or title, id, state (beginning with `!`: any other), wave; null: not looked at.
+type ExpectedTask = (Option<String>, String, Option<String>, Option<String>);
+
 /// What has to be said of a case.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expect {
-    /// Part of the feature's id or title, id, state (beginning with `!`: any other), wave; null: not looked at.
     #[serde(default)]
-    tasks: Vec<(Option<String>, String, Option<String>, Option<String>)>,
+    tasks: Vec<ExpectedTask>,
     /// How many tasks `waves` lists.
     count: Option<usize>,
     /// Ids that it must not list.
