@@ -11,7 +11,7 @@ use tower_lsp::ls_types::notification::Notification;
 use super::root::Root;
 use super::runs::Ended;
 use crate::plan::{Feature, PlannedTask, Progress, Wave};
-use crate::run::{self, Outcome, RunId, RunPaths, RunState, RunSummary, View};
+use crate::run::{self, Outcome, RunId, RunOutcome, RunPaths, RunState, RunSummary, View};
 use crate::task::Text;
 use crate::workspace::Index;
 
@@ -130,11 +130,13 @@ pub(super) struct Runs {
     pub(super) runs: Vec<RunNow>,
 }
 
-/// A run, and how long it will go on.
+/// A run, how it ended, and how long it will go on.
 #[derive(Debug, Serialize)]
 pub(super) struct RunNow {
     #[serde(flatten)]
     summary: RunSummary,
+    /// How it ended; `null` where it has not finished.
+    outcome: Option<RunOutcome>,
     /// `null` where it does not go on, or nothing tells.
     remaining_ms: Option<u64>,
 }
@@ -149,7 +151,11 @@ impl Runs {
             run::remaining_ms(&View::of(&run::read_run(&paths).ok()?), now)
         };
         let runs = run::runs(state_dir).into_iter();
-        Self { runs: runs.map(|run| RunNow { remaining_ms: remaining(&run), summary: run }).collect() }
+        Self {
+            runs: runs
+                .map(|run| RunNow { outcome: run.outcome(), remaining_ms: remaining(&run), summary: run })
+                .collect(),
+        }
     }
 }
 

@@ -56,9 +56,10 @@ function! s:Offered() abort
     return !empty(matchstr(s:prompt, '\d\+) ' . s:wanted))
 endfunction
 
+" What is told of it once its output is read too: that may come a moment later.
 function! s:Failure() abort
     for l:one in get(get(g:ale_buffer_info, bufnr(''), {}), 'loclist', [])
-        if l:one.text =~# 'failed (exit \d\+)'
+        if l:one.text =~# 'failed (exit \d\+) .'
             return l:one
         endif
     endfor
@@ -93,6 +94,9 @@ call s:Wait('where the log is', 's:told =~# "the log is .*TASK-TXT-002.log"')
 
 edit $SLOW_FILE
 call s:Choose('Run wave')
+" A task that had not begun yet would be skipped.
+let s:logs = fnamemodify($SLOW_FILE, ':h:h:h') . '/.feature-build/runs/*/TASK-SLOW-001.log'
+call s:Wait('its output', '!empty(filter(glob(s:logs, 1, 1), "getfsize(v:val) > 0"))')
 call s:Choose('Cancel')
 call s:Choose('Open the log of TASK-SLOW-001 (cancelled)')
 call s:Finish()

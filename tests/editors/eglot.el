@@ -22,7 +22,7 @@
 
 (defun wait (what condition)
   "Wait until CONDITION holds; without that WHAT is missing."
-  (let ((deadline (+ (float-time) 10)))
+  (let ((deadline (+ (float-time) 120)))
     (while (not (funcall condition))
       (when (> (float-time) deadline)
         (see 'missing what)
@@ -85,6 +85,12 @@
                                 (list :command (plist-get command :command)
                                       :arguments (plist-get command :arguments)))))
 (wait "the offer to cancel" (lambda () (seq-some (lambda (title) (string-match-p "^Cancel" title)) (actions))))
+;; A task that had not begun yet would be skipped.
+(wait "its output"
+      (lambda () (seq-some (lambda (log) (> (file-attribute-size (file-attributes log)) 0))
+                           (file-expand-wildcards
+                            (expand-file-name "../../.feature-build/runs/*/TASK-SLOW-001.log"
+                                              (file-name-directory (getenv "SLOW_FILE")))))))
 (feature-build-cancel)
 (wait "the end of what was cancelled" (lambda () (string-match-p "1 cancelled" feature-build-status)))
 (feature-build-run)

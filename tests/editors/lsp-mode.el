@@ -55,7 +55,8 @@
      (seq-find (lambda (action) (string-match-p pattern (lsp:code-action-title action))) actions))))
 
 (defun failure ()
-  (seq-find (lambda (text) (string-match-p "failed (exit [0-9]+)" text))
+  "What is told of it once its output is read too: that may come a moment later."
+  (seq-find (lambda (text) (string-match-p "failed (exit [0-9]+)\n" text))
             (mapcar (lambda (diagnostic) (lsp:diagnostic-message diagnostic)) (lsp--get-buffer-diagnostics))))
 
 (setq feature-build-program (getenv "FEATURE_BUILD")
@@ -93,6 +94,12 @@
 (execute "^Run wave")
 (wait "the offer to cancel" (lambda () (seq-some (lambda (action) (string-match-p "^Cancel" (lsp:code-action-title action)))
                                                  (lsp-code-actions-at-point))))
+;; A task that had not begun yet would be skipped.
+(wait "its output"
+      (lambda () (seq-some (lambda (log) (> (file-attribute-size (file-attributes log)) 0))
+                           (file-expand-wildcards
+                            (expand-file-name "../../.feature-build/runs/*/TASK-SLOW-001.log"
+                                              (file-name-directory (getenv "SLOW_FILE")))))))
 (execute "^Cancel")
 (see 'cancel_was_offered t)
 (wait "the end of what was cancelled"

@@ -127,6 +127,20 @@ wait('the log', function()
 end)
 vim.cmd('close')
 
+-- What `:FeatureBuild runs` lists.
+local function runs(pattern)
+  vim.cmd('FeatureBuild runs')
+  local text
+  wait('the runs', function()
+    text = shown_text(0)
+    return vim.bo.buftype == 'nofile' and text:find(pattern) ~= nil
+  end)
+  vim.cmd('close')
+  return text
+end
+
+seen.failed_runs = runs('1 failed')
+
 edit(slow)
 lens_appears('Run wave')
 vim.cmd('FeatureBuild run')
@@ -144,9 +158,5 @@ wait('the end of what was cancelled', function()
   seen.cancelled = statusline()
   return seen.cancelled:find('cancelled') ~= nil
 end)
-vim.cmd('FeatureBuild runs')
-wait('the runs', function()
-  seen.runs = shown_text(0)
-  return vim.bo.buftype == 'nofile' and seen.runs:find('1 cancelled') ~= nil
-end)
+seen.runs = runs('1 cancelled')
 finish()

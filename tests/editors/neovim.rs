@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::scene::{BINARY, REPOSITORY, Scene, cache, skip};
+use crate::scene::{BINARY, REPOSITORY, Scene, assert_failure, cache, skip};
 use crate::table::{self, Tried};
 
 #[test]
@@ -68,25 +68,28 @@ fn try_it(row: &str, neovim: PathBuf) {
     assert!(text(&seen, "drawn").starts_with("\u{25b6} Run wave 1 (3 tasks)"), "{seen:#}");
     assert_eq!(seen["actions"][0], "Run wave 1 (3 tasks)");
     assert_eq!(seen["asked"], false, "the key runs a wave that is ready without a question");
-    assert!(text(&seen, "failure").starts_with("TASK-TXT-002 failed (exit "), "{seen:#}");
+    assert_failure(text(&seen, "failure"), "\n");
     assert_eq!(seen["line"], 1, "on the id");
     assert!(text(&seen, "after").starts_with("\u{2717} failed (exit "), "{seen:#}");
     assert!(text(&seen, "summary").starts_with("wave 1 of FEAT-TXT: 2 passed, 1 failed in "), "{seen:#}");
-    assert_failures_are_listed(&seen["quickfix"]);
+    assert_failures_are_listed(&seen["quickfix"], text(&seen, "failure"));
     assert_completes(&seen);
     assert!(text(&seen, "log").contains("error: expected item"), "{seen:#}");
     assert!(text(&seen, "cancelled").starts_with("TASK-SLOW-001: 1 cancelled in "), "{seen:#}");
-    assert!(text(&seen, "runs").contains("FEAT-SLOW"), "{seen:#}");
+    assert!(text(&seen, "runs").ends_with("  FEAT-SLOW  cancelled  1 cancelled"), "{seen:#}");
+    assert!(text(&seen, "failed_runs").ends_with("  FEAT-TXT  failed  1 failed, 2 passed"), "{seen:#}");
 
     let all = table::COLUMNS.map(|column| (column, "yes"));
     table::check(&Tried::new(row, &format!("Neovim {}", text(&seen, "version")), &all));
 }
 
-/// The id of the task, the end of its log, and the place that the compiler names.
-fn assert_failures_are_listed(quickfix: &Value) {
+/// The id of the task with the cause, the end of its log, and the place that the compiler names.
+fn assert_failures_are_listed(quickfix: &Value, failure: &str) {
     let items = quickfix.as_array().unwrap();
     let ends = |file: &str| items.iter().find(|item| item["file"].as_str().unwrap().ends_with(file));
-    assert_eq!(ends("TASK-TXT-002-longest.md").unwrap()["line"], 2, "{quickfix:#}");
+    let task = ends("TASK-TXT-002-longest.md").unwrap();
+    assert_eq!(task["line"], 2, "{quickfix:#}");
+    assert_eq!(task["text"], failure.lines().next().unwrap(), "{quickfix:#}");
     assert_eq!(ends("TASK-TXT-002.log").unwrap()["text"], "the end of its log");
     assert!(ends("build/longest.rs").unwrap()["text"].as_str().unwrap().starts_with("error: "), "{quickfix:#}");
 }

@@ -82,7 +82,7 @@ impl Scene {
         seen
     }
 
-    /// A copy of the example whose second task does not compile.
+    /// A copy of the example whose second task does not compile; [`assert_failure`] knows what is told of it.
     fn put_broken_example(&self) {
         let root = self.folder.path().join("broken");
         copy(&Path::new(REPOSITORY).join("examples/text-report"), &root);
@@ -114,6 +114,17 @@ impl Drop for Scene {
             let _ = self.feature_build(workspace).arg("cancel").output();
         }
     }
+}
+
+/// A failure begins with its cause, as the compiler names it; then comes how the task ended, then what else the output says.
+/// `line_end`: what an editor writes between two lines.
+pub fn assert_failure(told: &str, line_end: &str) {
+    let ended = format!("{line_end}TASK-TXT-002 failed (exit ");
+    let (cause, rest) = told.split_once(&ended).unwrap_or_else(|| panic!("no second line that says the end: {told}"));
+    assert!(cause.starts_with("build/longest.rs:1"), "{told}");
+    assert!(cause.ends_with(" expected item, found keyword `let`"), "{told}");
+    let (_, output) = rest.split_once(&format!("){line_end}")).unwrap_or_else(|| panic!("nothing behind it: {told}"));
+    assert!(output.contains("--> build/longest.rs:1:1"), "{told}");
 }
 
 /// Says that an editor is not here; where `CI` is set that is a failure.

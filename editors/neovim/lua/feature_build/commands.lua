@@ -139,7 +139,9 @@ local function show_runs(_, at)
       end
       table.sort(outcomes)
       local started = one.started:gsub('T', ' '):gsub('%..*$', '')
-      table.insert(lines, table.concat({ started, one.run, one.feature, one.state, table.concat(outcomes, ', ') }, '  '))
+      -- That it is over says nothing: how it ended does.
+      local ended = type(one.outcome) == 'string' and one.outcome or one.state
+      table.insert(lines, table.concat({ started, one.run, one.feature, ended, table.concat(outcomes, ', ') }, '  '))
     end
     vim.cmd('botright new')
     vim.api.nvim_buf_set_lines(0, 0, -1, false, #lines > 0 and lines or { 'no runs yet' })
