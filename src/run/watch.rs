@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
@@ -28,7 +28,15 @@ struct Hub {
     listeners: Arc<Mutex<Listeners>>,
 }
 
-type Listeners = HashMap<PathBuf, Vec<Weak<Notify>>>;
+type Listeners = HashMap<PathBuf, Vec<Weak<Listener>>>;
+
+/// Whoever is told of a path.
+#[derive(Debug, Default)]
+struct Listener {
+    changed: Notify,
+    /// The watch may be gone, whatever has the path now.
+    lost: AtomicBool,
+}
 
 fn hub() -> Option<&'static Hub> {
     static HUB: OnceLock<Option<Hub>> = OnceLock::new();
@@ -42,56 +50,57 @@ impl Hub {
         system::can_start_thread().ok()?;
         let listeners = Arc::new(Mutex::new(Listeners::new()));
         let told = Arc::clone(&listeners);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
-            // That a writer closed it tells of the end of that process.
-            Ok(event) if matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write))) => {
-                event.paths.iter().for_each(|path| wake(&told, path));
-            }
-            // Looking at a file is no change of it: answering it with another look would never end.
-            Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            // Its queue ran over.
-            Ok(event) if event.need_rescan() => wake_all(&told),
-            Ok(event) => event.paths.iter().for_each(|path| wake(&told, path)),
-            Err(_) => wake_all(&told),
-        });
+        let watcher = notify::recommended_watcher(move |event| tell(&told, event));
         let watcher = watcher.inspect_err(tell_once).ok()?;
         Some(Self { watcher: Mutex::new(watcher), listeners })
     }
 
-    fn add(&self, path: &Path, listener: &Arc<Notify>) -> bool {
+    fn add(&self, path: &Path, listener: &Arc<Listener>) -> bool {
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the watch begins: the end of an older one may be told as soon as it has.
+        let was_watched = self.list(path, listener);
         // It panics where its thread is gone, or never was: this one must not go with it.
         let watched = catch_unwind(AssertUnwindSafe(|| watcher.watch(path, RecursiveMode::NonRecursive)));
-        if !matches!(watched, Ok(Ok(()))) {
-            if let Ok(Err(error)) = watched
-                && matches!(error.kind, ErrorKind::MaxFilesWatch)
-            {
-                tell_once(&error);
-            }
-            return false;
+        if matches!(watched, Ok(Ok(()))) {
+            return true;
         }
+        if let Ok(Err(error)) = watched
+            && matches!(error.kind, ErrorKind::MaxFilesWatch)
+        {
+            tell_once(&error);
+        }
+        if self.has_no_listener_but(path, Some(listener)) && was_watched {
+            let _ = catch_unwind(AssertUnwindSafe(|| watcher.unwatch(path)));
+        }
+        false
+    }
+
+    /// Puts a listener among those of a path; says whether there were some.
+    fn list(&self, path: &Path, listener: &Arc<Listener>) -> bool {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let of_path = listeners.entry(path.to_path_buf()).or_default();
+        let was_watched = !of_path.is_empty();
         if !of_path.iter().any(|other| other.as_ptr() == Arc::as_ptr(listener)) {
             of_path.push(Arc::downgrade(listener));
         }
-        true
+        was_watched
     }
 
     fn remove(&self, path: &Path) {
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.has_no_listener(path) {
+        if self.has_no_listener_but(path, None) {
             // The file may be gone, and the watch with it; or the watcher itself.
             let _ = catch_unwind(AssertUnwindSafe(|| watcher.unwatch(path)));
         }
     }
 
-    /// Takes the dead ones out. The list is not held while the watcher is spoken to: that one answers from the thread
+    /// Takes this one and the dead ones out. The list is not held while the watcher is spoken to: that one answers from the thread
     /// which, telling of a change, waits for the list.
-    fn has_no_listener(&self, path: &Path) -> bool {
+    fn has_no_listener_but(&self, path: &Path, this: Option<&Arc<Listener>>) -> bool {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(of_path) = listeners.get_mut(path) else { return false };
-        of_path.retain(|listener| listener.strong_count() > 0);
+        let is_this = |other: &Weak<Listener>| this.is_some_and(|this| other.as_ptr() == Arc::as_ptr(this));
+        of_path.retain(|listener| listener.strong_count() > 0 && !is_this(listener));
         let none = of_path.is_empty();
         if none {
             listeners.remove(path);
@@ -113,24 +122,61 @@ fn tell_once(error: &notify::Error) {
     }
 }
 
+/// Passes on what the watcher tells.
+fn tell(listeners: &Mutex<Listeners>, event: notify::Result<notify::Event>) {
+    match event {
+        // That a writer closed it tells of the end of that process.
+        Ok(event) if matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write))) => {
+            event.paths.iter().for_each(|path| wake(listeners, path));
+        }
+        // Looking at a file is no change of it: answering it with another look would never end.
+        Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
+        // Its queue ran over.
+        Ok(event) if event.need_rescan() => wake_all(listeners),
+        Ok(event) => {
+            if is_end(event.kind) {
+                event.paths.iter().for_each(|path| lose(listeners, path));
+            }
+            event.paths.iter().for_each(|path| wake(listeners, path));
+        }
+        Err(_) => wake_all(listeners),
+    }
+}
+
+/// Whether what had a path has it no more.
+fn is_end(kind: EventKind) -> bool {
+    let is_moved = |mode| matches!(mode, RenameMode::From | RenameMode::Both | RenameMode::Any);
+    matches!(kind, EventKind::Remove(_)) || matches!(kind, EventKind::Modify(ModifyKind::Name(mode)) if is_moved(mode))
+}
+
 /// Whoever watches the path, or the folder that it lies in.
 fn wake(listeners: &Mutex<Listeners>, path: &Path) {
     let listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
     let of_path = listeners.get(path).into_iter().chain(path.parent().and_then(|parent| listeners.get(parent)));
-    of_path.flatten().filter_map(Weak::upgrade).for_each(|listener| listener.notify_one());
+    of_path.flatten().filter_map(Weak::upgrade).for_each(|listener| listener.changed.notify_one());
 }
 
-/// Events were lost: anything may have changed.
+/// Events were lost, an end of a file perhaps: anything may have changed.
 fn wake_all(listeners: &Mutex<Listeners>) {
+    lose(listeners, Path::new(""));
+}
+
+/// Something had this path and has it no more. The watcher knows its watches by their paths: with that of the old file it
+/// takes away that of another one that has come to the place before this was told, and those of all that lies in a folder.
+fn lose(listeners: &Mutex<Listeners>, path: &Path) {
     let listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
-    listeners.values().flatten().filter_map(Weak::upgrade).for_each(|listener| listener.notify_one());
+    let below = listeners.iter().filter(|(watched, _)| watched.starts_with(path));
+    below.flat_map(|(_, of_path)| of_path).filter_map(Weak::upgrade).for_each(|listener| {
+        listener.lost.store(true, Ordering::Release);
+        listener.changed.notify_one();
+    });
 }
 
 /// A file or folder that is watched as long as this lives.
 #[derive(Debug)]
 pub(super) struct Watched {
     path: PathBuf,
-    changed: Option<Arc<Notify>>,
+    listener: Option<Arc<Listener>>,
     registered: bool,
     /// The file that is watched; another one may have come to its place since.
     file: Option<(u64, u64)>,
@@ -145,7 +191,7 @@ impl Watched {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),
-            changed: Some(Arc::new(Notify::new())),
+            listener: Some(Arc::default()),
             registered: false,
             file: None,
             missing: false,
@@ -157,14 +203,17 @@ impl Watched {
     /// Begins to be told, where the path exists and the system can. Blocking; to be called before each look: the path may
     /// come to be, or be another file. What changed before is not told: look afterwards.
     pub(super) fn register(&mut self) {
+        let Some(listener) = &self.listener else { return };
         let file = identity(&self.path);
-        if self.registered && file == self.file {
+        // Before the watch begins: what is lost from then on is to be seen the next time.
+        let is_lost = listener.lost.swap(false, Ordering::AcqRel);
+        if self.registered && file == self.file && !is_lost {
             return;
         }
         self.file = file;
-        let (Some(hub), Some(changed)) = (hub(), &self.changed) else { return };
+        let Some(hub) = hub() else { return };
         let was_there = self.path.exists();
-        self.registered = hub.add(&self.path, changed);
+        self.registered = hub.add(&self.path, listener);
         self.missing = !was_there && !self.registered;
         self.is_local = self.registered && system::is_local(&self.path);
         self.looks.store(LOOKS_BEHIND, Ordering::Relaxed);
@@ -202,8 +251,8 @@ impl Watched {
 
     /// Waits for a change, at most for so long; false where the time passed without one. Cancel safe.
     pub(super) async fn changed_within(&self, time: Duration) -> bool {
-        let Some(changed) = &self.changed else { return false };
-        let heard = tokio::time::timeout(time, changed.notified()).await.is_ok();
+        let Some(listener) = &self.listener else { return false };
+        let heard = tokio::time::timeout(time, listener.changed.notified()).await.is_ok();
         if heard {
             self.looks.store(LOOKS_BEHIND, Ordering::Relaxed);
         }
@@ -219,7 +268,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.changed = None;
+        self.listener = None;
         if let (true, Some(hub)) = (self.registered, hub()) {
             hub.remove(&self.path);
         }
@@ -232,7 +281,17 @@ mod tests {
 
     use super::*;
 
-    /// What is told is told of the file that has the path: also where another one has come to its place.
+    /// Takes all that is told, as who looks does: the watch is renewed before each look.
+    async fn settle(watched: &mut Watched, quiet: Duration) {
+        watched.register();
+        while watched.changed_within(quiet).await {
+            watched.register();
+        }
+        assert!(watched.is_registered());
+    }
+
+    /// What is told is told of the file that has the path: also where another one has come to its place, and has perhaps
+    /// the number of the old one, or its watch was begun before the end of the old one was told.
     #[test]
     fn a_file_that_is_replaced_is_watched_again() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -241,16 +300,45 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         let mut watched = Watched::new(&path);
         watched.register();
-        std::fs::remove_file(&path).unwrap();
+        for round in 0..20 {
+            if round % 2 == 0 {
+                std::fs::remove_file(&path).unwrap();
+                std::fs::write(&path, "").unwrap();
+            } else {
+                let other = dir.path().join("other");
+                std::fs::write(&other, "").unwrap();
+                std::fs::rename(other, &path).unwrap();
+            }
+            runtime.block_on(async {
+                settle(&mut watched, Duration::from_millis(100)).await;
+                std::fs::write(&path, "changed").unwrap();
+                assert!(watched.changed_within(Duration::from_secs(60)).await, "round {round}");
+            });
+        }
+    }
+
+    /// The watcher tells of the end of the old file late, and takes the watch on the new one away: of the path itself, or of
+    /// a folder above it.
+    #[test]
+    fn a_watch_that_is_taken_away_is_begun_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
         std::fs::write(&path, "").unwrap();
-        watched.register();
-        assert!(watched.is_registered());
-        runtime.block_on(async {
-            // What was told of the old one.
-            while watched.changed_within(Duration::from_millis(200)).await {}
-            std::fs::write(&path, "changed").unwrap();
-            assert!(watched.changed_within(Duration::from_secs(60)).await);
-        });
+        let mut watched = Watched::new(&path);
+        for ended in [path.as_path(), dir.path()] {
+            runtime.block_on(async {
+                settle(&mut watched, Duration::from_millis(100)).await;
+                let hub = hub().unwrap();
+                let end = notify::Event::new(EventKind::Remove(notify::event::RemoveKind::Any));
+                tell(&hub.listeners, Ok(end.add_path(ended.to_path_buf())));
+                hub.watcher.lock().unwrap().unwatch(&path).unwrap();
+                assert!(watched.changed_within(Duration::from_secs(60)).await, "it is told that it is to look");
+                settle(&mut watched, Duration::from_millis(100)).await;
+                std::fs::write(&path, "changed").unwrap();
+                assert!(watched.changed_within(Duration::from_secs(60)).await, "the end of {}", ended.display());
+            });
+        }
     }
 
     /// Nobody wakes for what would be told, once it is certain that it would.
