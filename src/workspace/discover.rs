@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use ignore::{WalkBuilder, WalkState};
+use ignore::WalkBuilder;
 use rustix::fs::FileType;
 
 use super::Config;
@@ -222,25 +222,15 @@ impl Places {
         take: &(impl Fn(&Path, Role, Source<'_>) -> Option<T> + Sync),
         tell: &(impl Fn(&Path, String) -> T + Sync),
     ) -> Vec<T> {
-        let found = Mutex::new(Vec::new());
-        let files = git_walk(root, &root.join(within), |_| true);
         let met = |entry: Result<ignore::DirEntry, ignore::Error>| match entry {
             Ok(entry) => self.take_own(root, &entry, take, tell),
             Err(error) => unwalked(root, &error).map(|(folder, error)| tell(&folder, unlisted(error))),
         };
-        if !walk::has_room_for(walk::threads()) {
-            return files.build().filter_map(met).collect();
-        }
-        files.build_parallel().run(|| {
-            Box::new(|entry| {
-                if let Some(taken) = met(entry) {
-                    // Poison means that another thread's `take` panicked; what this one found still counts.
-                    found.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
-                }
-                WalkState::Continue
-            })
-        });
-        found.into_inner().unwrap_or_else(PoisonError::into_inner)
+        // The library's own walk on several threads waits for ever where the system has no room for one of them.
+        let walk = Mutex::new(git_walk(root, &root.join(within), |_| true).build());
+        // Poison means that another thread's `take` panicked; what this one finds still counts.
+        let next = || walk.lock().unwrap_or_else(PoisonError::into_inner).next();
+        walk::on_threads(|| std::iter::from_fn(next).filter_map(met).collect())
     }
 
     fn take_own<T>(
@@ -346,7 +336,7 @@ pub(super) fn git_walk(
 ) -> WalkBuilder {
     let top = top_of(root);
     let mut walk = WalkBuilder::new(top);
-    walk.hidden(false).require_git(false).follow_links(false).parents(false).threads(walk::threads());
+    walk.hidden(false).require_git(false).follow_links(false).parents(false);
     if !ignores_are_files(top) {
         // Then nothing is known to be ignored there.
         walk.git_ignore(false).git_exclude(false).ignore(false);

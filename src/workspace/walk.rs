@@ -62,6 +62,11 @@ pub(super) fn each_file<T: Send>(
         }
         taken
     };
+    on_threads(work)
+}
+
+/// Gathers what several threads find that share out the same work, in no order.
+pub(super) fn on_threads<T: Send>(work: impl Fn() -> Vec<T> + Copy + Send + Sync) -> Vec<T> {
     let others = threads() - 1;
     std::thread::scope(|scope| {
         // Where the system has no room for another thread, fewer of them find the same.
@@ -77,19 +82,6 @@ pub(super) fn each_file<T: Send>(
 /// The walk waits for the disk more than it computes, but more than a few threads only wait for each other.
 pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
-}
-
-/// Whether the system has room for so many threads right now. Libraries that start their own panic, or wait for ever, where
-/// there is none.
-pub(super) fn has_room_for(threads: usize) -> bool {
-    let gate = Mutex::new(());
-    std::thread::scope(|scope| {
-        let closed = gate.lock();
-        let wait = || drop(gate.lock());
-        let all = (0..threads).all(|_| std::thread::Builder::new().spawn_scoped(scope, wait).is_ok());
-        drop(closed);
-        all
-    })
 }
 
 /// Hands over the files of one folder, and puts the folders in it into the queue.
