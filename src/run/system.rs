@@ -377,17 +377,36 @@ pub(super) fn wait_for_thread() -> io::Result<()> {
     const ROUNDS: u32 = 150;
     for _ in 1..ROUNDS {
         match can_start_thread() {
-            Err(error) if is_shortage(&error) => std::thread::sleep(PAUSE),
+            Err(error) if is_shortage(&error) && !fills_limit() => std::thread::sleep(PAUSE),
             done => return done,
         }
     }
     can_start_thread()
 }
 
+/// Whether this process has by itself as many threads as its user may have: nobody's end makes room for one more.
+fn fills_limit() -> bool {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return false };
+    getrlimit(Resource::Nproc).current.is_some_and(|most| u64::try_from(threads.count()).is_ok_and(|own| own >= most))
+}
+
 /// Whether this process may have one more thread right now. Blocking, for a moment.
 pub(crate) fn can_start_thread() -> io::Result<()> {
-    let thread = std::thread::Builder::new().spawn(|| {})?;
-    thread.join().map_err(|_| io::Error::other("a thread that did nothing has failed"))
+    let thread = std::thread::Builder::new().spawn(own_folder)?;
+    let folder = thread.join().map_err(|_| io::Error::other("a thread that did nothing has failed"))?;
+    // Its end is told before it is counted no more: the next one might find no room.
+    for _ in 0..ROUNDS {
+        if !folder.as_ref().is_some_and(|folder| folder.exists()) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// What the system shows of this thread as long as it counts it; `None` where it has no such thing.
+fn own_folder() -> Option<PathBuf> {
+    Some(Path::new("/proc").join(fs::read_link("/proc/thread-self").ok()?))
 }
 
 fn processes() -> impl Iterator<Item = Pid> {
