@@ -224,8 +224,14 @@ export class Code {
     });
     code.log = "";
     for (const stream of [code.server.stdout, code.server.stderr]) stream.on("data", (text) => (code.log += text));
-    await eventually("code-server listens", () => code.log.includes("HTTP server listening"));
     code.browsers = [];
+    try {
+      await eventually("code-server listens", () => code.log.includes("HTTP server listening"));
+    } catch (error) {
+      // Nobody has it yet who would stop it.
+      await code.stop();
+      throw error;
+    }
     return code;
   }
 
@@ -248,6 +254,8 @@ export class Code {
       viewport: { width: 1280, height: 800 },
       colorScheme: theme ?? "dark",
     });
+    // What waits inside the browser, as for a page to load, has the deadline of everything else.
+    page.setDefaultTimeout(DEADLINE);
     if (watch !== undefined) await page.addInitScript(watch);
     const window = new Window(page, this, workspace);
     const opened =
