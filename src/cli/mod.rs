@@ -138,6 +138,7 @@ impl Context {
         let history = run_history(&run_state_dir(index.root()));
         let passed = history.latest.iter().filter(|(_, attempt)| attempt.outcome == Some(Outcome::Passed));
         index.set_passed(passed.map(|(id, _)| id.clone()).collect());
+        index.set_tried(history.latest.keys().cloned().collect());
         Ok((index, history))
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Root {
     pub(super) heard: HashSet<RunId>,
     /// The tasks that the index was told to have passed.
     pub(super) passed: BTreeSet<TaskId>,
+    /// Those that it was told to have been started before.
+    pub(super) tried: BTreeSet<TaskId>,
     /// Open files, with the editor's URI for each.
     pub(super) open: BTreeMap<RelPath, Uri>,
     /// Lines of closed files that have diagnostics.
@@ -200,6 +202,7 @@ impl Root {
             followed: HashSet::new(),
             heard: HashSet::new(),
             passed: BTreeSet::new(),
+            tried: BTreeSet::new(),
             open: BTreeMap::new(),
             lines: HashMap::new(),
             reading: Reading::default(),
@@ -310,6 +313,7 @@ fn build(root: &Path, first: bool, began: SystemTime) -> Done {
     if let Some(history) = &history {
         let passed = |(task, ended): (&TaskId, &Ended)| (ended.outcome == Outcome::Passed).then(|| task.clone());
         index.set_passed(history.ended.iter().filter_map(passed).collect());
+        index.set_tried(history.ended.keys().cloned().collect());
     }
     let problems = index.all_problems();
     let related = problems.iter().flat_map(|file| &file.problems).flat_map(|problem| &problem.related);

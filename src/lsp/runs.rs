@@ -210,6 +210,11 @@ impl RunBook {
         self.ended.iter().filter_map(passed).collect()
     }
 
+    /// The tasks that a run has started before and that are over.
+    pub(super) fn tried(&self) -> BTreeSet<TaskId> {
+        self.ended.keys().cloned().collect()
+    }
+
     /// The tasks whose latest attempt did not pass.
     pub(super) fn not_passed(&self) -> impl Iterator<Item = &TaskId> {
         self.ended.iter().filter(|(_, ended)| ended.outcome != Outcome::Passed).map(|(task, _)| task)

@@ -155,6 +155,19 @@ fn a_summary_ends_a_plan() {
 }
 
 #[test]
+fn what_an_agent_of_ours_claimed_is_not_claimed_by_somebody_else() {
+    let task = |id: &str| format!("---\nid: {id}\nstatus: In Progress\n---\n");
+    let workspace = Workspace::new(&[
+        ("backlog/tasks/task-1 - x.md", &task("task-1")),
+        ("backlog/tasks/task-2 - y.md", &task("task-2")),
+    ]);
+    let mut index = workspace.index();
+    assert_eq!(states(&index), ["task-1: claimed", "task-2: claimed"]);
+    index.set_tried(["task-2"].map(|id| TaskId::new(id).unwrap()).into());
+    assert_eq!(states(&index), ["task-1: claimed", "task-2: ready"]);
+}
+
+#[test]
 fn a_plan_is_named_by_its_objective() {
     let title = |body: &str| {
         let plan = format!("---\nphase: 12-x\nplan: 05\n---\n{body}");

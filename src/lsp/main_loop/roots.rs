@@ -207,6 +207,7 @@ impl State {
             let open: Vec<RelPath> = root.open.keys().cloned().collect();
             root.backlog.texts.extend(open);
             root.passed = BTreeSet::new();
+            root.tried = BTreeSet::new();
         }
         if let Some(rest) = done.rest {
             self.find_rest(path, rest);

@@ -67,13 +67,16 @@ impl State {
     /// Tells the index which tasks passed, where that is different now.
     pub(super) fn tell_passed(&mut self, path: &Path) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let passed = root.runs.passed();
-        if passed == root.passed {
+        let (passed, tried) = (root.runs.passed(), root.runs.tried());
+        if passed == root.passed && tried == root.tried {
             return;
         }
         let Some(index) = root.index_mut() else { return }; // told when it is back
-        let changed = index.set_passed(passed.clone());
-        root.passed = passed;
+        let mut changed = index.set_passed(passed.clone());
+        let by_tried = index.set_tried(tried.clone());
+        changed.files.extend(by_tried.files);
+        changed.features.extend(by_tried.features);
+        (root.passed, root.tried) = (passed, tried);
         self.touched(path, &changed);
     }
 
