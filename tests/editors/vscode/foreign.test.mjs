@@ -67,14 +67,20 @@ test("an agent's last line in the progress is no link", async () => {
   await within(code, workspace, "foreign-progress", async () => {
     const window = await code.open(workspace, FILE);
     await window.clickLens("▶ Run wave 1 (1 task)");
-    const item = window.page.locator(".statusbar-item").filter({ hasText: "HERE" }).first();
-    await item.waitFor();
-    // A click on the progress in the status bar shows it whole.
-    await item.click();
-    const told = await window.notification("HERE");
+    await window.openWaves();
+    const { text } = await window.wavesShow(/TASK-A-001.*HERE/);
+    assert.match(text, /\[HERE\] \(command:workbench\.action\.terminal\.new/, "it reads as what it was");
     await window.screenshot("foreign-progress");
-    await clickAsAUser(window, workspace, told);
-    assert.equal(await item.locator(".codicon-error").count(), 0, "a sign in the output is no icon");
+    const row = window.row("TASK-A-001");
+    assert.equal(await row.locator("a").filter({ hasText: "HERE" }).count(), 0, "the output is a link in the row");
+    assert.equal(await row.locator(".codicon-error").count(), 0, "a sign in the output is no icon");
+    // What a person sees who points at the status says it, too.
+    await window.page.locator(".statusbar-item").filter({ hasText: "0/1" }).first().hover();
+    const hover = window.page.locator(".monaco-hover").filter({ hasText: "HERE" }).first();
+    await hover.waitFor();
+    assert.equal(await hover.locator("a").count(), 0, "the output is a link in the tooltip");
+    assert.equal(await hover.locator(".codicon-error").count(), 0, "a sign in the output is an icon in the tooltip");
+    assert.equal(workspace.has("was-run"), false);
     workspace.write("go", "");
     await window.statusIs("✓ 1/1");
   });
@@ -109,7 +115,7 @@ test("followed output is shown whole: nothing is written over, hidden, or read i
     const window = await code.open(workspace, FILE);
     await window.openWaves();
     await window.clickLens("▶ Run wave 1 (1 task)");
-    await window.wavesRow(/TASK-A-001, .*good/);
+    await window.wavesShow(/TASK-A-001.*good/);
     await window.pressInRow("TASK-A-001", "Follow Output");
     const shown = await eventually("the output is shown", async () => {
       const text = await window.terminalText();
