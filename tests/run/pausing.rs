@@ -20,16 +20,28 @@ fn wait_for(bench: &Bench, run: &RunId, event: &Event) {
     wait_until(&format!("{event:?}"), || records(bench, run).iter().any(|record| record.event == *event));
 }
 
-/// As the system says: `T` behind the name in its `stat`. A shell that has just started a program is in `D` as long as
-/// that one is stopped before it has taken over (vfork(2)).
-fn is_stopped(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['T', 'D', 'Z']))
+/// What the system says of a process: its state (`T`: stopped) and its parent, behind the name in its `stat`.
+fn state_of(pid: i32) -> Option<(char, i32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
 }
 
+fn is_stopped(pid: i32) -> bool {
+    state_of(pid).is_none_or(|(state, _)| matches!(state, 'T' | 'Z'))
+}
+
+/// A shell that has just started a program is in `D` as long as that one is stopped before it has taken over (vfork(2));
+/// any other `D` passes, and what is in it goes on.
 fn all_stopped(run: &RunId) -> bool {
-    let processes = processes_of(run);
-    !processes.is_empty() && processes.into_iter().all(is_stopped)
+    let states: Vec<_> = processes_of(run).into_iter().filter_map(|pid| Some((pid, state_of(pid)?))).collect();
+    let waits = |shell: i32| states.iter().any(|(_, (state, parent))| *state == 'T' && *parent == shell);
+    let is_stopped = |(pid, (state, _)): &(i32, (char, i32))| match state {
+        'T' | 'Z' => true,
+        'D' => waits(*pid),
+        _ => false,
+    };
+    !states.is_empty() && states.iter().all(is_stopped)
 }
 
 fn supervisor(bench: &Bench, run: &RunId) -> i32 {
@@ -200,6 +212,7 @@ fn a_paused_run_that_is_taken_over_stays_paused() {
     let run = bench.start();
     bench.wait_for_file("on");
     run::pause(&bench.state(), &run).unwrap();
+    wait_for(&bench, &run, &Event::RunPaused);
     wait_until("the tasks are stopped", || all_stopped(&run));
     kill(supervisor(&bench, &run), Signal::KILL);
     let dir = bench.paths(&run).dir().to_path_buf();
