@@ -41,8 +41,8 @@ pub struct Named {
     pub path: PathBuf,
     /// Zero-based line.
     pub line: u32,
-    /// Zero-based column, as the tool counts columns.
-    pub column: u32,
+    /// Zero-based column, as the tool counts columns; `None` where it says none.
+    pub column: Option<u32>,
     /// What it says about the place.
     pub message: String,
 }
@@ -215,8 +215,7 @@ impl Named {
     /// `src/cart.rs:7:16 cannot find type u3`: relative to the workspace, one-based as tools write it.
     pub fn text(&self, root: &Path) -> String {
         let path = self.path.strip_prefix(root).unwrap_or(&self.path).display();
-        // A tool that says no column means the whole line.
-        let column = if self.column == 0 { String::new() } else { format!(":{}", self.column + 1) };
+        let column = self.column.map(|column| format!(":{}", column.saturating_add(1))).unwrap_or_default();
         let text = format!("{path}:{}{column} {}", self.line + 1, without_level(&self.message));
         safe::line(text.as_bytes())
     }
@@ -305,7 +304,7 @@ fn is_progress(line: &str) -> bool {
 struct Spoken<'a> {
     paths: Vec<&'a str>,
     line: u32,
-    column: u32,
+    column: Option<u32>,
     message: String,
 }
 
@@ -319,7 +318,7 @@ impl Spoken<'_> {
         Some(Named {
             path,
             line: zero_based(self.line),
-            column: zero_based(self.column),
+            column: self.column.map(zero_based),
             message: safe::cut(&self.message),
         })
     }
@@ -342,7 +341,7 @@ fn spoken<'a>(line: &'a str, before: &str, after: &[String]) -> Option<Spoken<'a
         let (line, _) = leading_number(rest)?;
         let is_exception = |line: &&String| !line.is_empty() && !line.starts_with(' ');
         let message = after.iter().take(FURTHEST).find(is_exception).map_or(trimmed, |line| line.trim());
-        return Some(Spoken { paths: vec![path], line, column: 1, message: message.to_string() });
+        return Some(Spoken { paths: vec![path], line, column: None, message: message.to_string() });
     }
     let (path, line, column, message) = numbered(trimmed)?;
     let message = match message.trim_matches([')', ',']) {
@@ -365,13 +364,13 @@ fn annotation(rest: &str) -> Option<Spoken<'_>> {
     Some(Spoken {
         paths: vec![property("file")?],
         line: number("line").unwrap_or(1),
-        column: number("col").unwrap_or(1),
+        column: number("col"),
         message: message.replace("%0A", " ").replace("%0D", "").replace("%25", "%"),
     })
 }
 
 /// `path:line:column: message`, the column and the message optional.
-fn numbered(text: &str) -> Option<(&str, u32, u32, &str)> {
+fn numbered(text: &str) -> Option<(&str, u32, Option<u32>, &str)> {
     if let Some(found) = in_brackets(text) {
         return Some(found);
     }
@@ -379,7 +378,8 @@ fn numbered(text: &str) -> Option<(&str, u32, u32, &str)> {
     while let Some(colon) = text.get(from..)?.find(':').map(|at| from + at) {
         let (path, rest) = (text.get(..colon)?, text.get(colon + 1..)?);
         if let Some((line, rest)) = leading_number(rest).filter(|_| !path.is_empty()) {
-            let (column, rest) = rest.strip_prefix(':').and_then(leading_number).unwrap_or((1, rest));
+            let column = rest.strip_prefix(':').and_then(leading_number);
+            let (column, rest) = column.map_or((None, rest), |(column, rest)| (Some(column), rest));
             return Some((path, line, column, rest.trim_start_matches(':').trim()));
         }
         from = colon + 1;
@@ -388,11 +388,11 @@ fn numbered(text: &str) -> Option<(&str, u32, u32, &str)> {
 }
 
 /// `path(line,column): message`, as the TypeScript compiler writes it.
-fn in_brackets(text: &str) -> Option<(&str, u32, u32, &str)> {
+fn in_brackets(text: &str) -> Option<(&str, u32, Option<u32>, &str)> {
     let (path, rest) = text.split_once('(').filter(|(path, _)| !path.is_empty() && !path.contains(' '))?;
     let (line, rest) = leading_number(rest)?;
     let (column, rest) = leading_number(rest.strip_prefix(',')?)?;
-    Some((path, line, column, rest.strip_prefix("): ")?.trim()))
+    Some((path, line, Some(column), rest.strip_prefix("): ")?.trim()))
 }
 
 fn leading_number(text: &str) -> Option<(u32, &str)> {
@@ -426,7 +426,7 @@ mod tests {
         (folder, root)
     }
 
-    fn named(output: &str) -> Vec<(String, u32, u32, String)> {
+    fn named(output: &str) -> Vec<(String, u32, Option<u32>, String)> {
         let (_folder, root) = workspace();
         let excerpt = Excerpt::of(output, 0, &root);
         let plain = |named: Named| {
@@ -439,17 +439,20 @@ mod tests {
     #[test]
     fn each_spelling_of_a_place_is_understood() {
         let place = |path: &str, line, column, message: &str| (path.to_string(), line, column, message.to_string());
-        assert_eq!(named("src/a.rs:3:5: unused"), [place("src/a.rs", 2, 4, "unused")]);
-        assert_eq!(named("src/a.rs:3: unused"), [place("src/a.rs", 2, 0, "unused")]);
-        assert_eq!(named("error[E1]: no\n  --> src/a.rs:7:1\n"), [place("src/a.rs", 6, 0, "error[E1]: no")]);
+        assert_eq!(named("src/a.rs:3:5: unused"), [place("src/a.rs", 2, Some(4), "unused")]);
+        assert_eq!(named("src/a.rs:3: unused"), [place("src/a.rs", 2, None, "unused")]);
+        assert_eq!(named("error[E1]: no\n  --> src/a.rs:7:1\n"), [place("src/a.rs", 6, Some(0), "error[E1]: no")]);
         assert_eq!(
             named("  File \"src/with space/b.py\", line 12, in f"),
-            [place("src/with space/b.py", 11, 0, "File \"src/with space/b.py\", line 12, in f")]
+            [place("src/with space/b.py", 11, None, "File \"src/with space/b.py\", line 12, in f")]
         );
-        assert_eq!(named("::error file=src/a.rs,line=4,col=2::100%25 wrong"), [place("src/a.rs", 3, 1, "100% wrong")]);
-        assert_eq!(named("src/with space/b.py:1:1: x"), [place("src/with space/b.py", 0, 0, "x")]);
-        assert_eq!(named("panicked at src/a.rs:9:3:"), [place("src/a.rs", 8, 2, "")]);
-        assert_eq!(named("\u{1b}[31msrc/a.rs:3:5: red\u{1b}[0m"), [place("src/a.rs", 2, 4, "red")]);
+        assert_eq!(
+            named("::error file=src/a.rs,line=4,col=2::100%25 wrong"),
+            [place("src/a.rs", 3, Some(1), "100% wrong")]
+        );
+        assert_eq!(named("src/with space/b.py:1:1: x"), [place("src/with space/b.py", 0, Some(0), "x")]);
+        assert_eq!(named("panicked at src/a.rs:9:3:"), [place("src/a.rs", 8, Some(2), "")]);
+        assert_eq!(named("\u{1b}[31msrc/a.rs:3:5: red\u{1b}[0m"), [place("src/a.rs", 2, Some(4), "red")]);
     }
 
     #[test]
@@ -492,6 +495,7 @@ mod tests {
             ("src/a.rs:2:5 this is wrong".into(), vec!["the end".into()])
         );
         assert_eq!(told("src/a.rs:2: error: bad\n").0, "src/a.rs:2 bad", "no column is made up");
+        assert_eq!(told("src/a.rs:2:1: error: bad\n").0, "src/a.rs:2:1 bad", "the first one is one");
         assert_eq!(
             told("src/a.rs(3,7): error TS2304: Cannot find name 'x'.").0,
             "src/a.rs:3:7 error TS2304: Cannot find name 'x'."

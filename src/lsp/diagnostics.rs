@@ -154,7 +154,7 @@ fn failure_places(ended: &Ended, client_shows_logs: bool) -> Vec<DiagnosticRelat
     let end_of_log = Range { start: at(first, 0), end: at(behind, 0) };
     let named = excerpt.places.iter().map(|place| {
         // Tools do not say what their columns count: a range without width claims no more than the place.
-        let start = at(place.line, place.column);
+        let start = at(place.line, place.column.unwrap_or_default());
         let message = if place.message.is_empty() { "named in the output" } else { &place.message };
         (uri_of(&place.path), Range { start, end: start }, message)
     });
