@@ -132,7 +132,7 @@ fn line(run: &RunSummary, remaining_ms: Option<u64>, feature: &str, now: Timesta
     };
     let how = match run.outcome() {
         Some(_) => words::counts(&run.summary),
-        None => format!("{}/{} done", run.summary.values().sum::<u32>(), run.tasks),
+        None => words::done(&run.tally()) + &words::failed(&run.tally()),
     };
     let ago = paint.paint(Look::Dim, &words::ago(&run.started, now));
     format!("{} {}  {:9}  {feature}  {how}{took}  {ago}\n", paint.paint(look, mark), run.run, words::run_end(run))

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::kept::{Kept, KeptAttempt};
 use super::prune::size_of;
 use super::{
-    Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, lock, private, read_journal,
-    read_run, runs_dir, seal,
+    Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, Tally, lock, private,
+    read_journal, read_run, runs_dir, seal,
 };
 use crate::task::TaskId;
 
@@ -82,6 +82,11 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// How far its tasks are.
+    pub fn tally(&self) -> Tally {
+        Tally::of(&self.summary, self.tasks)
+    }
+
     /// How it ended; `None` where it has not finished.
     pub fn outcome(&self) -> Option<RunOutcome> {
         let exit_code = self.exit_code.filter(|_| self.state == RunState::Finished)?;

@@ -171,6 +171,24 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// So many tasks, of which these have an outcome.
+    pub fn of(counts: &Counts, total: u32) -> Self {
+        let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let mut tally = Self { total: number(total), ..Self::default() };
+        counts.iter().for_each(|(outcome, count)| tally.add(*outcome, number(*count)));
+        tally
+    }
+
+    fn add(&mut self, outcome: Outcome, count: usize) {
+        let sum = match outcome {
+            Outcome::Passed => &mut self.done,
+            Outcome::Failed | Outcome::TimedOut | Outcome::Lost => &mut self.failed,
+            Outcome::Cancelled => &mut self.cancelled,
+            Outcome::Skipped => &mut self.skipped,
+        };
+        *sum = sum.saturating_add(count);
+    }
+
     /// How many have an outcome, whichever.
     pub fn ended(&self) -> usize {
         self.done + self.failed + self.cancelled + self.skipped
@@ -188,13 +206,7 @@ impl FromIterator<Option<Outcome>> for Tally {
         let mut tally = Self::default();
         for outcome in outcomes {
             tally.total += 1;
-            match outcome {
-                None => {}
-                Some(Outcome::Passed) => tally.done += 1,
-                Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost) => tally.failed += 1,
-                Some(Outcome::Cancelled) => tally.cancelled += 1,
-                Some(Outcome::Skipped) => tally.skipped += 1,
-            }
+            outcome.into_iter().for_each(|outcome| tally.add(outcome, 1));
         }
         tally
     }

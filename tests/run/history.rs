@@ -106,6 +106,19 @@ fn runs_are_listed_the_newest_first_and_unfinished_ones_on_top() {
 
 /// The letters of an id tell nothing of two runs that started within its second.
 #[test]
+fn a_task_that_failed_is_not_counted_as_done_in_a_run_that_goes_on() {
+    let workspace = Workspace::new();
+    workspace.task("TASK-1", 1, "exit 3");
+    workspace.task("TASK-2", 1, "until [ -e go ]; do sleep 0.02; done");
+    let mut terminal = workspace.spawn(&["run"]);
+    let shown = || text(&workspace.call(&["runs"]).stdout);
+    wait_until("the failure is counted", || shown().contains("failed"));
+    assert!(shown().contains("  0/2 done, 1 failed"), "{}", shown());
+    workspace.write("go", "");
+    assert_eq!(terminal.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn of_two_runs_in_one_second_the_later_one_is_the_newest() {
     let workspace = Workspace::new();
     let state = workspace.state();
