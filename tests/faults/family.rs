@@ -5,14 +5,13 @@ use std::path::Path;
 
 use crate::bench::processes_where;
 
-/// The supervisor of the run in this folder.
+/// The supervisor of the run in this folder; `None` also where more than one would be it: all but one find that out.
 pub fn supervisor(run_dir: &Path) -> Option<i32> {
     let dir = run_dir.to_str().unwrap();
-    processes_where(|pid| {
+    let found = processes_where(|pid| {
         arguments(pid).is_some_and(|words| words.get(1..3) == Some(&["__supervise".into(), dir.into()]))
-    })
-    .first()
-    .copied()
+    });
+    if let [only] = found.as_slice() { Some(*only) } else { None }
 }
 
 /// The guards that a supervisor has started and that live.

@@ -1,13 +1,40 @@
 //! A user who may have no more processes, nor threads: what cannot be had is said, or done without.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::bench::{binary, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::bench::{binary, processes_where, wait_until};
 use crate::chance::{Chance, is_long, skipped};
+
+/// A user that nobody else is, whatever else runs on this machine: limits of processes are a user's.
+struct User(u32);
+
+impl User {
+    fn new() -> Self {
+        Self(70_000 + std::process::id() % 1_000_000)
+    }
+
+    fn processes(&self) -> Vec<i32> {
+        processes_where(|pid| fs::metadata(format!("/proc/{pid}")).is_ok_and(|process| process.uid() == self.0))
+    }
+
+    /// What one command has started must not count for the next one.
+    fn wait_for_the_end_of_all(&self) {
+        wait_until("nothing of the user is left", || self.processes().is_empty());
+    }
+}
+
+/// What a test that failed left alive.
+impl Drop for User {
+    fn drop(&mut self) {
+        self.processes().into_iter().filter_map(Pid::from_raw).for_each(|pid| _ = kill_process(pid, Signal::KILL));
+    }
+}
 
 /// All that a user of a test's own needs.
 fn home(uid: u32) -> tempfile::TempDir {
@@ -47,8 +74,8 @@ fn where_no_thread_can_be_started_nothing_panics() {
         return skipped("only root can be a user who has no other processes");
     }
     let mut chance = Chance::new("no room for threads");
-    let uid = 70_000 + u32::try_from(chance.below(1_000_000)).unwrap();
-    let home = home(uid);
+    let user = User::new();
+    let home = home(user.0);
     let most = if is_long() { 16 } else { 8 };
     for processes in 1..=most {
         let mut commands: Vec<&[&str]> =
@@ -66,8 +93,8 @@ fn where_no_thread_can_be_started_nothing_panics() {
                 .env_clear()
                 .env("HOME", home.path())
                 .env("PATH", "/usr/bin:/bin")
-                .uid(uid)
-                .gid(uid)
+                .uid(user.0)
+                .gid(user.0)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())
@@ -84,6 +111,7 @@ fn where_no_thread_can_be_started_nothing_panics() {
                 "{arguments:?} with {processes}: {:?} {errors}",
                 said.status
             );
+            user.wait_for_the_end_of_all();
         }
     }
     let runs = fs::read_dir(home.path().join("work/.feature-build/runs")).into_iter().flatten().flatten();
