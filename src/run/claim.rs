@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::guard::{Ending, read_result, recover, write_result};
-use super::lock::{self, Lock};
+use super::lock::{self, Lock, PutBack};
 use super::{Outcome, RunPaths, TaskState, system};
 use crate::task::TaskId;
 
@@ -64,6 +64,16 @@ impl Claim {
             }
         }
         Err(io::Error::other("another process holds the attempt"))
+    }
+
+    /// Whether the log is where it was.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.lock.is_at(&self.path)
+    }
+
+    /// Makes the log anew where it was taken away, with what stood in it. Blocking.
+    pub(super) fn put_back(&mut self) -> io::Result<PutBack> {
+        self.lock.put_back(&self.path)
     }
 
     /// A handle of the log. The attempt is held as long as one is open.

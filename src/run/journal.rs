@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Event, Record, RunPaths, private, seal};
+use super::{Event, Record, RunPaths, lock, private, seal};
 use crate::task::TaskId;
 
 /// The format that is written: a reader takes every minor of its own major.
@@ -126,13 +126,11 @@ impl Tail {
             return Ok(false);
         }
         let Some(file) = &mut self.file else { return Ok(false) };
-        let failed = |source| JournalError::Io { path: self.path.clone(), source };
         let mut buffer = vec![0; 64 << 10];
+        let failed = |source| JournalError::Io { path: self.path.clone(), source };
         let count = file.read(&mut buffer).map_err(failed)?;
-        if count == 0 && !self.unfinished.is_empty() {
-            // A next supervisor cuts this line off and writes another one in its place: read it again from its start.
-            file.seek(SeekFrom::Start(self.whole)).map_err(failed)?;
-            self.unfinished.clear();
+        if count == 0 {
+            return self.at_end();
         }
         let mut rest = buffer.get(..count).unwrap_or_default();
         while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
@@ -148,7 +146,37 @@ impl Tail {
         if self.unfinished.len() > LONGEST_LINE {
             return Err(self.damaged("it is too long"));
         }
-        Ok(count > 0)
+        Ok(true)
+    }
+
+    /// Nothing more stands in the file; whether there is more to read all the same.
+    fn at_end(&mut self) -> Result<bool, JournalError> {
+        if self.go_on_in_new_file()? {
+            return Ok(true);
+        }
+        if let Some(file) = self.file.as_mut().filter(|_| !self.unfinished.is_empty()) {
+            // A next supervisor cuts this line off and writes another one in its place: read it again from its start.
+            let failed = |source| JournalError::Io { path: self.path.clone(), source };
+            file.seek(SeekFrom::Start(self.whole)).map_err(failed)?;
+            self.unfinished.clear();
+        }
+        Ok(false)
+    }
+
+    /// Where the file was taken away and its supervisor has put it back: reads on in the new one.
+    fn go_on_in_new_file(&mut self) -> Result<bool, JournalError> {
+        if self.file.as_ref().is_none_or(|file| lock::is_at(file, &self.path)) {
+            return Ok(false);
+        }
+        let Ok(mut there) = private::open(&self.path) else { return Ok(false) };
+        let failed = |source| JournalError::Io { path: self.path.clone(), source };
+        if there.metadata().map_err(failed)?.len() < self.whole {
+            return Ok(false);
+        }
+        there.seek(SeekFrom::Start(self.whole)).map_err(failed)?;
+        self.unfinished.clear();
+        self.file = Some(there);
+        Ok(true)
     }
 
     /// `None`: a newer minor version wrote an event that this version does not know.
@@ -221,6 +249,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 /// Writes a journal. One at a time: whoever holds the run's lock.
 #[derive(Debug)]
 pub(super) struct Journal {
+    path: PathBuf,
     file: File,
     /// Where the last whole line ends.
     length: u64,
@@ -252,7 +281,7 @@ impl Journal {
         }
         file.set_len(whole)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, length: whole, torn: false, seq })
+        Ok(Self { path: path.to_path_buf(), file, length: whole, torn: false, seq })
     }
 
     /// Adds a line, in one write. Where that fails, nothing of the line stays: it can be tried again. Blocking.
@@ -278,6 +307,20 @@ impl Journal {
             self.file.set_len(self.length).inspect_err(|_| self.torn = true)?;
         }
         Ok(())
+    }
+
+    /// Makes the file anew where it was taken away, with what it held; says whether it was. Blocking.
+    pub(super) fn put_back(&mut self) -> io::Result<bool> {
+        if lock::is_at(&self.file, &self.path) {
+            return Ok(false);
+        }
+        self.mend()?;
+        // Whole or not at all: a follower goes on in it.
+        let unfinished = self.path.with_extension("tmp");
+        private::create(&unfinished).and_then(|file| lock::copy(&self.file, &file))?;
+        std::fs::rename(&unfinished, &self.path)?;
+        self.file = private::append(&self.path)?;
+        Ok(true)
     }
 
     /// What flushes it while lines are added.

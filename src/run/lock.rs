@@ -5,7 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +16,17 @@ use super::{private, system};
 /// it believes that there is another owner.
 const PATIENCE: Duration = Duration::from_millis(1500);
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// What came of putting a lock back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PutBack {
+    /// Its path led to it.
+    InPlace,
+    /// Now it does again.
+    Done,
+    /// Another process holds the file that is there.
+    ByAnother,
+}
 
 /// A lock that this process holds until it drops it or ends.
 #[derive(Debug)]
@@ -47,6 +58,31 @@ impl Lock {
         Ok(lock.filter(|lock| !lock.is_blank() || !system::holds_lost(path)))
     }
 
+    /// Whether the path still leads to the file that is locked.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        is_at(&self.file, path)
+    }
+
+    /// Where the path leads to another file by now, or to none: takes that one instead, with what stood in the old one.
+    /// Until then the old one stays locked. Blocking.
+    pub(super) fn put_back(&mut self, path: &Path) -> io::Result<PutBack> {
+        if self.is_at(path) {
+            return Ok(PutBack::InPlace);
+        }
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(PutBack::ByAnother),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        copy(&self.file, &file)?;
+        if !is_at(&file, path) {
+            return Err(io::Error::other("it was taken away again"));
+        }
+        self.file = file;
+        Ok(PutBack::Done)
+    }
+
     /// Nothing stands in it: it may be new.
     pub(super) fn is_blank(&self) -> bool {
         is_blank(&self.file)
@@ -71,6 +107,29 @@ pub(super) fn is_held(path: &Path) -> bool {
 
 fn open(path: &Path) -> io::Result<File> {
     private::only_file(private::options().create(true).truncate(false).read(true).write(true).open(path)?)
+}
+
+/// What a file holds, wherever it stands.
+pub(super) fn text(file: &File) -> io::Result<Vec<u8>> {
+    let mut text = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
+    file.read_exact_at(&mut text, 0)?;
+    Ok(text)
+}
+
+/// Makes one file's text the other one's, whatever the first one is open for and wherever it stands.
+pub(super) fn copy(from: &File, to: &File) -> io::Result<()> {
+    to.set_len(0)?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut at = 0;
+    loop {
+        let count = match from.read_at(&mut buffer, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { return Ok(()) };
+        to.write_all_at(piece, at)?;
+        at += count as u64;
+    }
 }
 
 fn is_blank(file: &File) -> bool {

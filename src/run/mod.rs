@@ -32,6 +32,7 @@ mod request;
 mod rerun;
 mod retry;
 mod role;
+mod root;
 mod runtime;
 mod seal;
 mod start;

@@ -113,7 +113,12 @@ impl RunPaths {
 
 /// The lock of a task: held by the guard of its one attempt.
 pub(super) fn task_lock(state_dir: &Path, task: &TaskId) -> PathBuf {
-    state_dir.join("locks").join(format!("{task}.lock"))
+    locks_dir(state_dir).join(format!("{task}.lock"))
+}
+
+/// The folder of all tasks' locks.
+pub(super) fn locks_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("locks")
 }
 
 #[cfg(test)]

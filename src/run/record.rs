@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Event;
 use super::health::{Health, Source};
 use super::journal::{FlushHandle, Journal};
+use super::{Event, system};
 use crate::task::TaskId;
 
 /// How many events wait for the disk before the supervisor does, besides those that each task of the run has at least.
@@ -28,6 +28,8 @@ pub(super) struct Recorder {
 enum Message {
     Event(Event),
     Flush(oneshot::Sender<()>),
+    /// The file may have been taken away.
+    PutBack,
     /// Something of a task could not be written; `None`: it could, or need not be any more.
     Trouble(TaskId, Option<String>),
 }
@@ -74,10 +76,33 @@ impl Recorder {
         }
     }
 
+    /// What keeps the journal in its place while it is written.
+    pub(super) fn keeper(&self) -> Keeper {
+        Keeper(self.queue.downgrade())
+    }
+
+    /// Makes the journal anew where it was taken away.
+    pub(super) async fn put_back(&self) {
+        let _ = self.queue.send(Message::PutBack).await;
+    }
+
     /// Waits until all is in the journal, and hands that back.
     pub(super) async fn close(self) -> io::Result<Journal> {
         drop(self.queue);
         self.writer.await.map_err(io::Error::other)?
+    }
+}
+
+/// The same from elsewhere, which keeps nobody from closing the journal.
+pub(super) struct Keeper(mpsc::WeakSender<Message>);
+
+impl Keeper {
+    /// Makes the journal anew where it was taken away; false once it is closed.
+    pub(super) async fn put_back(&self) -> bool {
+        match self.0.upgrade() {
+            Some(queue) => queue.send(Message::PutBack).await.is_ok(),
+            None => false,
+        }
     }
 }
 
@@ -110,6 +135,7 @@ impl Writer {
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Flush(done) => self.waiting.push(done),
+            Message::PutBack => self.put_back(),
             Message::Event(event) => {
                 if matches!(event, Event::RunFinished { .. }) {
                     self.end_trouble();
@@ -127,6 +153,19 @@ impl Writer {
             }
         }
         false
+    }
+
+    fn put_back(&mut self) {
+        let put_back = self.journal.put_back().and_then(|was_away| {
+            if was_away {
+                let flusher = Flusher::start(self.journal.flush_handle()?)?;
+                std::mem::replace(&mut self.flusher, flusher).end();
+            }
+            Ok(())
+        });
+        if let Err(error) = put_back {
+            system::note(format_args!("feature-build supervisor: putting the journal back: {error}"));
+        }
     }
 
     /// What is still wrong with a task's files is no matter of the run any more: its guard stays until they are written.

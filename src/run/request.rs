@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::watch::Watched;
 use super::{RunId, RunPaths, private, random, system};
@@ -132,17 +133,16 @@ impl Asked {
 }
 
 /// Tells of requests as they come, until nobody listens. A file goes when its request is obeyed: the next supervisor finds
-/// what this one did not come to.
-pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Asked>) {
+/// what this one did not come to. `missed` hears where their folder is gone.
+pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Asked>, missed: Arc<Notify>) {
     let mut watched = Watched::new(&paths.requests());
     loop {
         let dir = paths.requests();
         let taken = tokio::task::spawn_blocking(move || {
             watched.register();
-            let found = find(&dir);
-            (watched, found)
+            (dir.is_dir(), find(&dir), watched)
         });
-        let Ok((watched_again, found)) = taken.await else { return };
+        let Ok((is_there, found, watched_again)) = taken.await else { return };
         watched = watched_again;
         for (file, request) in found {
             let (obeyed, done) = oneshot::channel();
@@ -150,6 +150,9 @@ pub(super) async fn listen(paths: RunPaths, requests: mpsc::Sender<Asked>) {
                 return;
             }
             let _ = tokio::task::spawn_blocking(move || fs::remove_file(file)).await;
+        }
+        if !is_there {
+            missed.notify_one();
         }
         watched.changed(LOOK_EVERY).await;
     }

@@ -16,9 +16,10 @@ use thiserror::Error;
 use super::estimate::Hint;
 use super::guard::Fed;
 use super::identity::Identity;
+use super::root::{above, make_state_folders};
 use super::{
     Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, WaitsForItself, history, identity, nesting, open,
-    private, random, reap, runs_dir, seal, system,
+    private, random, reap, seal, system,
 };
 use crate::agent;
 use crate::error::with_causes;
@@ -203,7 +204,7 @@ pub fn start(
     let identity = identity::of(root, &configured).map_err(failed)?;
     let tasks = schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| &task.id);
     let callers = nesting::may_start(&identity.state_dir, tasks).map_err(StartError::WaitsForItself)?;
-    let (run, paths) = make_folder(root, &configured, &identity)?;
+    let (run, paths) = make_folder(above(root, &configured), &identity)?;
     let state_dir = identity.state_dir;
     if let Some((one, other)) = same_but_for_case(commands.keys()).filter(|_| ignores_case(paths.dir())) {
         // Nothing was started: a folder that stays would only look like a run that died.
@@ -328,18 +329,13 @@ fn milliseconds(seconds: f64) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn make_folder(root: &Path, configured: &Path, identity: &Identity) -> Result<(RunId, RunPaths), StartError> {
+fn make_folder(above: &Path, identity: &Identity) -> Result<(RunId, RunPaths), StartError> {
     let state_dir = &identity.state_dir;
     let failed = |path: &Path| {
         let path = path.to_path_buf();
         move |source| StartError::Write { path, source }
     };
-    // A `state_dir` outside was named by a trusted configuration: the links on the way to it are the user's own.
-    let above = if configured.starts_with(root) { root } else { configured };
-    for dir in [state_dir.to_path_buf(), runs_dir(state_dir), state_dir.join("locks")] {
-        private::claim(above, &dir).map_err(failed(&dir))?;
-    }
-    ignore_itself(state_dir).map_err(failed(state_dir))?;
+    make_state_folders(above, state_dir).map_err(failed(state_dir))?;
     identity::claim(identity).map_err(failed(state_dir))?;
     loop {
         let run = new_id();
@@ -352,16 +348,6 @@ fn make_folder(root: &Path, configured: &Path, identity: &Identity) -> Result<(R
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(paths.dir())(error)),
         }
-    }
-}
-
-/// Git shall not see the state of runs.
-fn ignore_itself(state_dir: &Path) -> io::Result<()> {
-    // Not by way of a temporary file: runs that start at the same time would take that one away from each other.
-    match private::options().write(true).create_new(true).open(state_dir.join(".gitignore")) {
-        Ok(mut file) => io::Write::write_all(&mut file, b"*\n"),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

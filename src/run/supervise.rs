@@ -10,6 +10,7 @@ mod attach;
 mod attachment;
 mod attempts;
 mod attendance;
+mod holdings;
 mod listen;
 mod pulse;
 mod takeover;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use regex::bytes::RegexSet;
 use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::course::{Course, Step};
@@ -53,6 +54,7 @@ use super::{
 use crate::error::with_causes;
 use crate::plan::ScheduledWave;
 use crate::task::TaskId;
+use holdings::{Holdings, Shared};
 
 /// How many messages wait for the loop before their senders do.
 const INBOX: usize = 256;
@@ -125,7 +127,7 @@ struct Prepared {
     paths: RunPaths,
     journal: Journal,
     health: Health,
-    lock: Lock,
+    holdings: Holdings,
     /// The run had a supervisor before.
     past: Option<Taken>,
 }
@@ -145,7 +147,8 @@ fn prepare(paths: RunPaths, lock: Lock, past: Option<Taken>) -> io::Result<Prepa
     let journal = Journal::open(&paths.journal())?;
     let health = Health::open(&paths.health());
     pulse::begin(&lock);
-    Ok(Prepared { order, paths, journal, health, lock, past })
+    let holdings = Holdings::open(&order, &paths, lock)?;
+    Ok(Prepared { order, paths, journal, health, holdings, past })
 }
 
 /// What comes to the loop.
@@ -227,11 +230,12 @@ impl Clock {
 
 impl Supervisor {
     async fn run(prepared: Prepared) -> io::Result<()> {
-        let Prepared { order, paths, journal, health, lock, past } = prepared;
+        let Prepared { order, paths, journal, health, holdings, past } = prepared;
         let (mail, inbox) = mpsc::channel(INBOX);
         reap::always()?;
         listen::signals(&mail)?;
-        listen::requests(&paths, &mail);
+        let missed = Arc::new(Notify::new());
+        listen::requests(&paths, &mail, Arc::clone(&missed));
         let course = Course::new(&order.schedule, order.max_parallel, order.keep_going);
         let tasks = order.schedule.waves.iter().map(|wave| wave.tasks.len() + wave.skipped.len()).sum();
         let retry_on = again::patterns(&order.retry.retry_on)?;
@@ -264,13 +268,18 @@ impl Supervisor {
             None => supervisor.announce().await,
             Some(taken) => supervisor.take_over(&taken).await?,
         }
-        tokio::spawn(pulse::beat(supervisor.paths.lock()));
+        let holdings = Shared::new(holdings);
+        let (journal, mail) = (supervisor.recorder.keeper(), supervisor.mail.clone());
+        tokio::spawn(holdings::keep(holdings.clone(), journal, missed, mail));
         Word::Ready.say()?;
         supervisor.steer().await;
+        // What is written now would else be written nowhere.
+        let _ = holdings.put_back().await;
+        supervisor.recorder.put_back().await;
         let journal = supervisor.finish().await;
-        // Held to the very end: whoever sees it free finds a finished journal.
-        drop(lock);
         let _ = tokio::task::spawn_blocking(move || {
+            // Held to the very end: whoever sees it free finds a finished journal.
+            holdings.let_go();
             prune_some(&state_dir, &keep);
             open::forget_some();
         })

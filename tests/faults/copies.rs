@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::Signal;
 
-use crate::bench::{PATIENCE, binary, kill_whole, processes_where, wait_until};
+use crate::bench::{binary, kill_whole, processes_where, wait_until};
 use crate::chance::{Chance, is_long};
 use crate::family::{guards, supervisor};
 
@@ -303,54 +303,4 @@ fn two_workspaces_with_one_state_folder_do_not_count_each_others_tasks_and_it_is
     let copy = place.copy(&first, "copy");
     place.says(&copy, &["run", "--trust", "--redo"]);
     assert_eq!((runs(&first), runs(&moved), runs(&copy)), (1, 2, 1));
-    let _ = PATIENCE;
-}
-
-/// Locks, and a log, that are taken away while a run goes on.
-#[test]
-fn files_that_are_taken_away_during_a_run_double_nothing() {
-    let mut chance = Chance::new("taken away");
-    for _ in 0..if is_long() { 40 } else { 6 } {
-        chance.tried();
-        let place = Place::new();
-        let root = place.workspace("ws", "");
-        let (run, process) = place.start(&root);
-        let state = root.join(".feature-build");
-        let (task, own) = (state.join("locks/T.lock"), run.join("run.lock"));
-        match chance.below(3) {
-            0 => fs::remove_file(&task).unwrap(),
-            1 => fs::remove_file(&own).unwrap(),
-            _ => [&task, &own].into_iter().for_each(|lock| fs::remove_file(lock).unwrap()),
-        }
-        let is_orphan = chance.below(2) == 0;
-        if is_orphan {
-            kill_run(&run, false);
-            let _ = fs::remove_file(run.join("T.log"));
-        }
-        let name = run.file_name().unwrap().to_str().unwrap();
-        if chance.below(2) == 0 {
-            let mut server = place.server(&root);
-            place.says(&root, &["run", "--resume", name, "--detach"]);
-            server.kill().unwrap();
-            server.wait().unwrap();
-        }
-        let second = place.call(&root, &["run", "--trust", "--redo", "--detach"]);
-        assert_eq!(second.status.code(), Some(0), "{}", text(&second.stderr));
-        let second = run.with_file_name(text(&second.stdout).trim());
-        wait_until("the second run waits for the first", || {
-            fs::read_to_string(second.join("journal.jsonl")).is_ok_and(|text| text.contains("task-attached"))
-        });
-        place.call(&root, &["run", "--resume", name, "--detach"]);
-        assert!(lives(process), "{is_orphan}");
-        assert_eq!(started(&root).len(), 1, "{is_orphan}");
-        let status = place.status(&root, &run);
-        assert!(!status.contains("lost"), "{status}");
-        fs::write(root.join("go"), "").unwrap();
-        for run in [&run, &second] {
-            wait_until("it has passed", || place.status(&root, run).contains("1 passed"));
-        }
-        assert_eq!(started(&root).len(), 1);
-        let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
-        assert_eq!(journal.matches("run-finished").count(), 1, "{journal}");
-    }
 }

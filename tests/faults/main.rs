@@ -23,5 +23,6 @@ mod room;
 mod shortages;
 mod stopped;
 mod swarms;
+mod taken;
 mod threads;
 mod unwatched;

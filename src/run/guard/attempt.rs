@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::super::claim::Claim;
 use super::super::reap::{self, ChildEnds};
 use super::super::stopwatch::Stopwatch;
 use super::super::{Level, Limits, Outcome, system};
@@ -18,7 +17,7 @@ use super::limited::Program;
 use super::log::CappedLog;
 use super::orphan::Orphan;
 use super::output::Output;
-use super::{Control, Ending, Job, Report, Supervisor, program, verify};
+use super::{Ending, Guard, Job, Report, program, verify};
 use crate::agent::{self, Verdict};
 use crate::workspace::Success;
 
@@ -47,25 +46,26 @@ pub(super) enum Done {
 }
 
 /// Starts the task's process and stays with it to the end, and then with what verifies its work.
-pub(super) fn run(job: &Job, claim: &Claim, control: &mut Control, supervisor: &Supervisor) -> Done {
-    let log =
-        match claim.log().and_then(|log| CappedLog::new(log, &job.log, system::at_most_a_file(job.limits.log_bytes))) {
-            Ok(log) => log,
-            Err(source) => {
-                let doing = format!("its log {} cannot be written", job.log.display());
-                return cannot_start(&StartError { doing, source }, job);
-            }
-        };
+pub(super) fn run(guard: &mut Guard<'_>) -> Done {
+    let job = guard.job;
+    let most = system::at_most_a_file(job.limits.log_bytes);
+    let log = match guard.holdings.log().and_then(|log| CappedLog::new(log, &job.log, most)) {
+        Ok(log) => log,
+        Err(source) => {
+            let doing = format!("its log {} cannot be written", job.log.display());
+            return cannot_start(&StartError { doing, source }, job);
+        }
+    };
     // Taken before the process is there: a duration never says less than the task took.
     let timing = Timing { clock: Stopwatch::start(), is_slow: false };
     let (family, pipe) = match input(job).and_then(|stdin| start(job, &job.argv, stdin)) {
         Ok(started) => started,
         Err(error) => return cannot_start(&error, job),
     };
-    let _ = supervisor.say(&Report::Started);
+    let _ = guard.supervisor.say(&Report::Started);
     let output = Output::new(pipe, log, job.handling.format);
-    let seen = Attempt::new(job, control, supervisor, family, output, timing, Some(job.handling.success)).see_through();
-    let Seen { ending, all_gone, log, .. } = verify::verify(job, control, supervisor, seen);
+    let seen = Attempt::new(guard, family, output, timing, Some(job.handling.success)).see_through();
+    let Seen { ending, all_gone, log, .. } = verify::verify(guard, seen);
     Done::Ended { ending, all_gone, log: Some(Box::new(log)) }
 }
 
@@ -171,10 +171,8 @@ fn is_allowed(name: &OsStr, allowed: &[String]) -> bool {
     ALWAYS.into_iter().any(fits) || allowed.iter().any(|pattern| fits(pattern))
 }
 
-pub(super) struct Attempt<'a> {
-    job: &'a Job,
-    control: &'a mut Control,
-    supervisor: &'a Supervisor,
+pub(super) struct Attempt<'a, 'g> {
+    guard: &'a mut Guard<'g>,
     family: Family,
     exit_watch: Option<OwnedFd>,
     /// `None` where nothing can tell of them: then they are looked for.
@@ -260,11 +258,9 @@ impl Timing {
     }
 }
 
-impl<'a> Attempt<'a> {
+impl<'a, 'g> Attempt<'a, 'g> {
     pub(super) fn new(
-        job: &'a Job,
-        control: &'a mut Control,
-        supervisor: &'a Supervisor,
+        guard: &'a mut Guard<'g>,
         family: Family,
         output: Output,
         timing: Timing,
@@ -272,12 +268,10 @@ impl<'a> Attempt<'a> {
     ) -> Self {
         let Timing { clock, is_slow } = timing;
         // A supervisor that died while another process of the attempt ran is not heard of again.
-        let orphan = control.closed.then(|| Orphan::new(&job.link));
+        let orphan = guard.control.closed.then(|| Orphan::new(&guard.job.link));
         let exit_watch = system::exit_watch(family.leader());
         Self {
-            job,
-            control,
-            supervisor,
+            guard,
             family,
             exit_watch,
             child_ends: ChildEnds::listen().ok(),
@@ -324,9 +318,9 @@ impl<'a> Attempt<'a> {
             sources.push(Source::Output);
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
         }
-        if !self.control.closed {
+        if !self.guard.control.closed {
             sources.push(Source::Control);
-            fds.push(PollFd::from_borrowed_fd(self.control.input.as_fd(), PollFlags::IN));
+            fds.push(PollFd::from_borrowed_fd(self.guard.control.input.as_fd(), PollFlags::IN));
         }
         if let Some(watch) = self.exit_watch.as_ref().filter(|_| self.exit.is_none()) {
             sources.push(Source::Exit);
@@ -396,6 +390,7 @@ impl<'a> Attempt<'a> {
         due.extend(self.leak_deadline().and_then(|at| self.clock.due(at)));
         due.extend(self.progress.due());
         due.extend(self.output.retry_at());
+        due.push(self.guard.holdings.look_at());
         if self.exit.is_some() {
             due.push(now + LOOK_EVERY);
         } else if self.exit_watch.is_none() {
@@ -409,10 +404,11 @@ impl<'a> Attempt<'a> {
 
     fn decide(&mut self) {
         let now = Instant::now();
-        if let Some(wanted) = self.orphan.as_mut().and_then(|orphan| orphan.look(&self.job.link)) {
-            self.control.want(wanted);
+        if let Some(wanted) = self.orphan.as_mut().and_then(|orphan| orphan.look(&self.guard.job.link)) {
+            self.guard.control.want(wanted);
             self.obey_pause();
         }
+        self.guard.holdings.look(now, self.output.log_mut());
         self.output.retry(now);
         self.say_trouble();
         self.say_progress(now);
@@ -420,7 +416,7 @@ impl<'a> Attempt<'a> {
         if self.exit.is_some() || self.ending.is_some() {
             return;
         }
-        let why = if self.control.wanted.level.is_some() {
+        let why = if self.guard.control.wanted.level.is_some() {
             Why::Cancelled
         } else if self.timeout().is_some_and(|timeout| self.clock.has_reached(timeout)) {
             Why::TimedOut
@@ -430,7 +426,7 @@ impl<'a> Attempt<'a> {
             return;
         };
         self.ending = Some((why, self.clock.elapsed()));
-        if self.control.wanted.level != Some(Level::Kill) {
+        if self.guard.control.wanted.level != Some(Level::Kill) {
             self.family.terminate();
         }
         // What is stopped hears of SIGTERM only when it goes on.
@@ -439,7 +435,7 @@ impl<'a> Attempt<'a> {
 
     /// Whether only killing what is left remains to be done.
     fn is_over(&self) -> bool {
-        let kill_now = self.control.wanted.level == Some(Level::Kill);
+        let kill_now = self.guard.control.wanted.level == Some(Level::Kill);
         if self.ending.is_some() {
             let all_ended = self.exit.is_some() && !self.family.has_others();
             return all_ended || kill_now || self.kill_at().is_some_and(|at| self.clock.has_reached(at));
@@ -449,41 +445,41 @@ impl<'a> Attempt<'a> {
         }
         let nothing_left = self.output.as_fd().is_none() && !self.family.has_others();
         nothing_left
-            || self.control.wanted.level.is_some()
+            || self.guard.control.wanted.level.is_some()
             || self.leak_deadline().is_some_and(|at| self.clock.has_reached(at))
     }
 
     fn timeout(&self) -> Option<Duration> {
-        self.job.limits.timeout_ms.map(Duration::from_millis)
+        self.guard.job.limits.timeout_ms.map(Duration::from_millis)
     }
 
     /// `None` also where it has been said.
     fn slow_after(&self) -> Option<Duration> {
-        self.job.limits.slow_after_ms.filter(|_| !self.is_slow && self.exit.is_none()).map(Duration::from_millis)
+        self.guard.job.limits.slow_after_ms.filter(|_| !self.is_slow && self.exit.is_none()).map(Duration::from_millis)
     }
 
     fn orphan_deadline(&self) -> Option<Instant> {
-        self.orphan.as_ref()?.deadline(Duration::from_millis(self.job.limits.orphan_ms))
+        self.orphan.as_ref()?.deadline(Duration::from_millis(self.guard.job.limits.orphan_ms))
     }
 
     fn kill_at(&self) -> Option<Duration> {
         let (_, since) = self.ending?;
-        since.checked_add(Duration::from_millis(self.job.limits.grace_ms))
+        since.checked_add(Duration::from_millis(self.guard.job.limits.grace_ms))
     }
 
     /// Counted from the leader's end: were it counted from the last line, a process that was left behind and writes
     /// would hold the task for ever.
     fn leak_deadline(&self) -> Option<Duration> {
         let (_, at) = self.exit.filter(|_| self.ending.is_none())?;
-        at.checked_add(Duration::from_millis(self.job.limits.leak_ms))
+        at.checked_add(Duration::from_millis(self.guard.job.limits.leak_ms))
     }
 
     fn hear(&mut self) {
-        if self.control.update().is_err() {
-            self.control.closed = true;
+        if self.guard.control.update().is_err() {
+            self.guard.control.closed = true;
         }
-        if self.control.closed && self.orphan.is_none() {
-            self.orphan = Some(Orphan::new(&self.job.link));
+        if self.guard.control.closed && self.orphan.is_none() {
+            self.orphan = Some(Orphan::new(&self.guard.job.link));
             // The next supervisor has not heard of it.
             self.troubled = false;
         }
@@ -492,7 +488,7 @@ impl<'a> Attempt<'a> {
 
     /// Once a change: a task that was stopped and is being ended must go on, for it has to hear of that.
     fn obey_pause(&mut self) {
-        match (self.control.wanted.paused, self.is_stopped) {
+        match (self.guard.control.wanted.paused, self.is_stopped) {
             (true, false) => {
                 self.is_stopped = true;
                 self.family.pause();
@@ -517,12 +513,13 @@ impl<'a> Attempt<'a> {
         let trouble = self.output.trouble();
         if trouble.is_some() != self.troubled {
             self.troubled = !self.troubled;
-            let trouble = trouble.map(|why| format!("the log {} cannot be written: {why}", self.job.log.display()));
+            let trouble =
+                trouble.map(|why| format!("the log {} cannot be written: {why}", self.guard.job.log.display()));
             if self.orphan.is_some() {
-                self.job.link.say_trouble(trouble.is_some());
-                self.job.touch_log();
+                self.guard.job.link.say_trouble(trouble.is_some());
+                self.guard.job.touch_log();
             }
-            let _ = self.supervisor.say(&Report::Trouble(trouble));
+            let _ = self.guard.supervisor.say(&Report::Trouble(trouble));
         }
     }
 
@@ -536,8 +533,8 @@ impl<'a> Attempt<'a> {
             return;
         }
         match &self.orphan {
-            None => _ = self.supervisor.say(&Report::Progress(text.clone())),
-            Some(orphan) => orphan.say_progress(&self.job.link, &text),
+            None => _ = self.guard.supervisor.say(&Report::Progress(text.clone())),
+            Some(orphan) => orphan.say_progress(&self.guard.job.link, &text),
         }
         self.progress.said = Some((now, text));
     }
@@ -549,10 +546,10 @@ impl<'a> Attempt<'a> {
         self.is_slow = true;
         let after_ms = self.clock.elapsed_ms();
         match &self.orphan {
-            None => _ = self.supervisor.say(&Report::Slow(after_ms)),
+            None => _ = self.guard.supervisor.say(&Report::Slow(after_ms)),
             Some(_) => {
-                self.job.link.say_slow(after_ms);
-                self.job.touch_log();
+                self.guard.job.link.say_slow(after_ms);
+                self.guard.job.touch_log();
             }
         }
     }
@@ -585,7 +582,7 @@ impl<'a> Attempt<'a> {
     fn verdict(&self) -> (Outcome, Option<String>) {
         match (self.ending, self.exit) {
             (Some((why, _)), _) => {
-                let (outcome, reason) = why.told(&self.job.limits);
+                let (outcome, reason) = why.told(&self.guard.job.limits);
                 (outcome, Some(reason))
             }
             (None, Some((Exit::Code(0), _))) => self.own_account(),
@@ -600,7 +597,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-impl Attempt<'_> {
+impl Attempt<'_, '_> {
     /// An exit code of 0 is not enough: what an agent says about its own work counts more.
     fn own_account(&self) -> (Outcome, Option<String>) {
         let Some(success) = self.success else { return (Outcome::Passed, None) };

@@ -10,7 +10,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::lock::{self, Lock};
+use super::super::lock::{self, Lock, PutBack};
 use super::super::private;
 use super::super::seal;
 use super::super::system::{self, now_ms};
@@ -146,6 +146,16 @@ impl Hold {
                 .zip(self.state_dir.as_deref())
                 .is_some_and(|(run, state_dir)| seal::read_order(&RunPaths::of(state_dir, &run)).is_ok()),
         }
+    }
+
+    /// Whether the lock is where it was.
+    pub(super) fn is_in_place(&self, path: &Path) -> bool {
+        self.lock.is_at(path)
+    }
+
+    /// Makes the lock anew where it was taken away. Blocking.
+    pub(super) fn put_back(&mut self, path: &Path) -> io::Result<PutBack> {
+        self.lock.put_back(path)
     }
 
     /// The task is free and nothing of the attempt is left. `counts`: the attempt ended by itself, so that who asked

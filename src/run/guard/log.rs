@@ -66,6 +66,11 @@ impl CappedLog {
         }
     }
 
+    /// Goes on in this file, which has what was written so far.
+    pub(super) fn go_on_in(&mut self, head: File) {
+        self.head = head;
+    }
+
     /// Takes in what came. Never fails: see [`Self::trouble`].
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let stored = if self.settle().is_ok() { self.store_all(bytes) } else { 0 };

@@ -9,6 +9,7 @@ mod attempt;
 mod family;
 mod fed;
 mod hold;
+mod holdings;
 pub(in crate::run) mod limited;
 mod log;
 mod orphan;
@@ -29,12 +30,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
+use super::root::Root;
 use super::{Level, Limits, Outcome, private, reap, system};
 use crate::agent::{Handling, RateLimit, Told};
 use attempt::{Done, StartError};
 pub(super) use fed::Fed;
 pub(super) use hold::has_mark;
 use hold::{Hold, Taken};
+use holdings::Holdings;
 use log::CappedLog;
 pub(super) use log::recover;
 pub(super) use orphan::{LONGEST_WORD, Link};
@@ -205,8 +208,9 @@ fn serve() -> io::Result<()> {
     let job: Job = serde_json::from_slice(&control.first_line()?)?;
     control.take_wishes();
     reap::become_subreaper()?;
+    let root = Root::open(&job.root);
     let supervisor = Supervisor::new()?;
-    match take_part(&job, &mut control, &supervisor) {
+    match take_part(&job, root, &mut control, &supervisor) {
         Err(error) if system::is_no_room(&error.source) => supervisor.say(&Report::NoRoom(error.to_string())),
         Err(error) if system::is_shortage(&error.source) => supervisor.say(&Report::Busy(error.to_string())),
         Err(error) => supervisor.say(&Report::Ended(error.ending(&job))),
@@ -214,8 +218,21 @@ fn serve() -> io::Result<()> {
     }
 }
 
+/// What a guard has at hand while its attempt lasts.
+struct Guard<'a> {
+    job: &'a Job,
+    control: &'a mut Control,
+    supervisor: &'a Supervisor,
+    holdings: &'a mut Holdings,
+}
+
 /// An error comes before anything was started; what comes behind that is the answer's own.
-fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> Result<io::Result<()>, StartError> {
+fn take_part(
+    job: &Job,
+    root: Root,
+    control: &mut Control,
+    supervisor: &Supervisor,
+) -> Result<io::Result<()>, StartError> {
     let taking_lock = || StartError::new(format!("taking its lock {}", job.lock.display()));
     // Before anything else: from here on this attempt belongs to this process, or has ended already.
     let claim = Claim::wait_for(&job.log).map_err(StartError::new(format!("taking its log {}", job.log.display())))?;
@@ -240,17 +257,28 @@ fn take_part(job: &Job, control: &mut Control, supervisor: &Supervisor) -> Resul
         return Ok(conclude(job, control, supervisor, None, &cancelled_before(), None));
     }
     hold.begin().map_err(taking_lock())?;
-    Ok(see_through(job, control, supervisor, &claim, hold))
+    let mut holdings = Holdings::new(job, root, claim, hold);
+    let done = attempt::run(&mut Guard { job, control, supervisor, holdings: &mut holdings });
+    Ok(see_off(job, control, supervisor, holdings, done))
 }
 
-fn see_through(job: &Job, control: &mut Control, supervisor: &Supervisor, claim: &Claim, hold: Hold) -> io::Result<()> {
-    match attempt::run(job, claim, control, supervisor) {
-        Done::Ended { ending, all_gone, log } => {
+fn see_off(
+    job: &Job,
+    control: &mut Control,
+    supervisor: &Supervisor,
+    mut holdings: Holdings,
+    done: Done,
+) -> io::Result<()> {
+    match done {
+        Done::Ended { ending, all_gone, mut log } => {
+            // What is written now would else be written nowhere.
+            holdings.put_back(log.as_deref_mut());
             // What could not be killed is left to whoever takes the task next.
+            let (_claim, hold) = holdings.into_parts();
             conclude(job, control, supervisor, Some(hold).filter(|_| all_gone), &ending, log)
         }
         Done::Busy(why) => {
-            hold.end(false)?;
+            holdings.into_parts().1.end(false)?;
             supervisor.say(&Report::Busy(why))
         }
     }

@@ -38,6 +38,11 @@ impl Output {
         self.pipe.as_ref().map(|pipe| pipe.as_fd())
     }
 
+    /// Where it is kept.
+    pub(super) fn log_mut(&mut self) -> &mut CappedLog {
+        &mut self.log
+    }
+
     /// Reads once, so that a flood keeps neither the clock nor the supervisor waiting. False: nothing there.
     pub(super) fn read(&mut self) -> bool {
         let Some(pipe) = &mut self.pipe else { return false };

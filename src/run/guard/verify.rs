@@ -10,7 +10,7 @@ use super::super::{Outcome, private, system};
 use super::attempt::{Attempt, Seen, StartError, start};
 use super::output::Output;
 use super::room::Room;
-use super::{Control, Ending, Job, Supervisor};
+use super::{Ending, Guard};
 use crate::agent::{VERIFY_HEADER, safe};
 use crate::workspace::Format;
 
@@ -18,27 +18,28 @@ use crate::workspace::Format;
 const FEEDBACK: u64 = 16 << 10;
 
 /// Runs the commands, as long as all is well.
-pub(super) fn verify(job: &Job, control: &mut Control, supervisor: &Supervisor, mut seen: Seen) -> Seen {
-    let all = &job.handling.verify;
+pub(super) fn verify(guard: &mut Guard<'_>, mut seen: Seen) -> Seen {
+    let all = &guard.job.handling.verify;
     for (at, argv) in all.iter().enumerate() {
         if seen.ending.outcome != Outcome::Passed {
             break;
         }
         // Two calls of one program look the same without their arguments.
         let place = if all.len() > 1 { format!(" ({} of {})", at + 1, all.len()) } else { String::new() };
-        seen = run(job, argv, &(named(argv) + &place), control, supervisor, seen);
+        seen = run(guard, argv, &(named(argv) + &place), seen);
     }
     seen
 }
 
-fn run(job: &Job, argv: &[String], name: &str, control: &mut Control, supervisor: &Supervisor, before: Seen) -> Seen {
+fn run(guard: &mut Guard<'_>, argv: &[String], name: &str, before: Seen) -> Seen {
+    let job = guard.job;
     let Seen { ending: before, all_gone, mut log, mut timing } = before;
     log.write(format!("\n{VERIFY_HEADER}{name}]\n").as_bytes());
-    let mut room = Room::new(job, supervisor);
+    let mut room = Room::new(job, guard.supervisor);
     let started = loop {
         match start(job, argv, Stdio::null()) {
             Err(StartError { doing, source }) if system::is_shortage(&source) => {
-                let waited = room.wait(control, &mut timing, &format!("{doing}: {source}"));
+                let waited = room.wait(guard.control, &mut timing, &format!("{doing}: {source}"));
                 if let Err(why) = waited {
                     let (outcome, how) = why.told(&job.limits);
                     let reason = Some(format!("verifying by {name}: {how}"));
@@ -58,7 +59,7 @@ fn run(job: &Job, argv: &[String], name: &str, control: &mut Control, supervisor
         }
     };
     let output = Output::new(pipe, log, Format::Text);
-    let seen = Attempt::new(job, control, supervisor, family, output, timing, None).see_through();
+    let seen = Attempt::new(guard, family, output, timing, None).see_through();
     Seen { ending: both(before, seen.ending, name), all_gone: all_gone && seen.all_gone, ..seen }
 }
 

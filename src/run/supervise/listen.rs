@@ -1,10 +1,11 @@
 //! What comes to the supervisor from outside: signals and requests.
 
 use std::io;
+use std::sync::Arc;
 
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::super::RunPaths;
 use super::super::request::{self, Request};
@@ -36,9 +37,10 @@ pub(super) fn signals(mail: &mpsc::Sender<Input>) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn requests(paths: &RunPaths, mail: &mpsc::Sender<Input>) {
+/// `missed` hears where the folder of the requests is gone.
+pub(super) fn requests(paths: &RunPaths, mail: &mpsc::Sender<Input>, missed: Arc<Notify>) {
     let (send, mut requests) = mpsc::channel(16);
-    tokio::spawn(request::listen(paths.clone(), send));
+    tokio::spawn(request::listen(paths.clone(), send, missed));
     let mail = mail.clone();
     tokio::spawn(async move {
         while let Some(asked) = requests.recv().await {

@@ -6,14 +6,13 @@
 
 use std::fs::FileTimes;
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::super::lock::Lock;
-use super::super::{private, system};
+use super::super::system;
 
 /// How often the time is set.
-const EVERY: Duration = Duration::from_secs(20);
+pub(super) const EVERY: Duration = Duration::from_secs(5);
 /// An interruption is over after this: as long as it may take until an editor that crashed is open again.
 const MOMENT: Duration = Duration::from_secs(300);
 /// No boot has a longer name.
@@ -36,18 +35,9 @@ pub(super) fn begin(lock: &Lock) {
     let _ = file.rewind().and_then(|()| file.write_all(boot.as_bytes())).and_then(|()| file.set_len(boot.len() as u64));
 }
 
-/// Sets the time as long as this process lives.
-pub(super) async fn beat(lock: PathBuf) {
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let lock = lock.clone();
-        let _ = tokio::task::spawn_blocking(move || set_time(&lock)).await;
-    }
-}
-
-fn set_time(lock: &Path) -> io::Result<()> {
-    let file = private::options().write(true).open(lock)?;
-    file.set_times(FileTimes::new().set_modified(SystemTime::now()))
+/// Sets the time. One that cannot be set tells nothing, and ends no run. Blocking.
+pub(super) fn set_time(lock: &Lock) {
+    let _ = lock.file().set_times(FileTimes::new().set_modified(SystemTime::now()));
 }
 
 fn read_boot(lock: &Lock) -> io::Result<String> {
