@@ -94,7 +94,10 @@ fn as_nobody(workspace: &Workspace, arguments: &[&str]) -> (Option<i32>, String,
     use std::os::unix::fs::PermissionsExt as _;
     let program = workspace.path().join("feature-build");
     if !program.exists() {
-        std::fs::copy(env!("CARGO_BIN_EXE_feature-build"), &program).unwrap();
+        // By a process of its own: what another thread starts in the meantime has all open files for a moment, and no system
+        // starts a program that somebody may write to (ETXTBSY).
+        let binary = env!("CARGO_BIN_EXE_feature-build");
+        assert!(std::process::Command::new("cp").arg(binary).arg(&program).status().unwrap().success());
         std::fs::set_permissions(workspace.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut command = if rustix::process::geteuid().is_root() {

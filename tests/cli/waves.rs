@@ -132,6 +132,9 @@ fn a_word_without_its_option_is_answered_with_the_option() {
     assert_eq!(tip(&["run", "10"]), "'10' is a wave: '--wave 10'");
     assert_eq!(tip(&["run", "TASK-0022"]), "a similar task exists: '--task TASK-002'");
     assert_eq!(tip(&["waves", "FEAT-1"]), "'FEAT-1' is a feature: '--feature FEAT-1'");
+    assert_eq!(tip(&["run", "wave", "2"]), "'wave' is an option: '--wave 2'");
+    assert_eq!(tip(&["run", "next"]), "'next' is an option: '--next'");
+    assert_eq!(tip(&["run", "--dry-run"]), "`feature-build waves` shows what would run, and starts nothing");
     assert_eq!(tip(&["run", "--maxparallel", "2"]), "a similar argument exists: '--max-parallel'");
     let nothing = workspace.run(&["run", "something-else"]);
     assert!(nothing.code == 2 && !nothing.err.contains("tip:"), "{}", nothing.err);

@@ -1,6 +1,7 @@
 //! Chance with a seed: what failed once can be made to fail again.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Numbers that look random and follow from a seed. Prints seed and count of the scenario at its end, also where that
 /// is a panic.
@@ -60,4 +61,11 @@ pub fn is_long() -> bool {
 pub fn skipped(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}");
     eprintln!("skipped: {why}");
+}
+
+/// The number of a user that nobody else is, in this process or another one: limits of processes are a user's.
+pub fn own_user() -> u32 {
+    static USERS: AtomicU32 = AtomicU32::new(0);
+    const EACH: u32 = 64;
+    100_000 + std::process::id() * EACH + USERS.fetch_add(1, Ordering::Relaxed) % EACH
 }

@@ -2,8 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use crate::bench::processes_where;
+use crate::bench::{binary, processes_where};
+
+/// Copies the program. By a process of its own: one that another thread starts in the meantime has all open files for a
+/// moment, and no system starts a program that somebody may write to (ETXTBSY).
+pub fn copy_binary(to: &Path) {
+    assert!(Command::new("cp").arg(binary()).arg(to).status().unwrap().success());
+}
 
 /// The supervisor of the run in this folder; `None` also where more than one would be it: all but one find that out.
 pub fn supervisor(run_dir: &Path) -> Option<i32> {
@@ -11,7 +18,10 @@ pub fn supervisor(run_dir: &Path) -> Option<i32> {
     let found = processes_where(|pid| {
         arguments(pid).is_some_and(|words| words.get(1..3) == Some(&["__supervise".into(), dir.into()]))
     });
-    if let [only] = found.as_slice() { Some(*only) } else { None }
+    // What it starts looks like it until that is another program.
+    let is_child = |pid: &i32| found.iter().any(|parent| status(*pid, "PPid") == Some(i64::from(*parent)));
+    let owners: Vec<i32> = found.iter().copied().filter(|pid| !is_child(pid)).collect();
+    if let [only] = owners.as_slice() { Some(*only) } else { None }
 }
 
 /// The guards that a supervisor has started and that live.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::bench::{Bench, binary};
 use crate::chance::skipped;
+use crate::family::copy_binary;
 use crate::harness::{Editor, Workspace};
 use crate::mount::Mounts;
 
@@ -86,7 +87,7 @@ fn a_run_whose_state_folder_goes_ends_all_the_same() {
 fn a_binary_that_is_replaced_during_a_run_does_not_matter() {
     let mut bench = Bench::new();
     let program = bench.path("feature-build");
-    fs::copy(binary(), &program).unwrap();
+    copy_binary(&program);
     bench.options.launcher = Launcher::At(program.clone());
     bench.wave("1").task("A", "touch up; until [ -e go ]; do sleep 0.01; done");
     bench.wave("2").task("B", "true");

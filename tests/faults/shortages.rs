@@ -8,26 +8,26 @@ use std::process::{Command, Output};
 use feature_build::run::Level;
 use feature_build::run::Outcome::{Cancelled, Passed};
 
-use crate::bench::{Bench, binary, id, wait_until};
-use crate::chance::{Chance, is_long, skipped};
-use crate::family;
+use crate::bench::{Bench, id, wait_until};
+use crate::chance::{Chance, is_long, own_user, skipped};
+use crate::family::{self, copy_binary};
 
 /// A workspace of a user's who may have few processes, and whom nobody else is.
 struct Poor {
     folder: tempfile::TempDir,
-    user: u64,
+    user: u32,
 }
 
 impl Poor {
     /// `None`: only root can become somebody else.
-    fn new(chance: &mut Chance) -> Option<Self> {
+    fn new() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             skipped("only root can become a user with few processes");
             return None;
         }
-        let poor = Self { folder: tempfile::tempdir().unwrap(), user: 50_000 + chance.below(10_000) };
+        let poor = Self { folder: tempfile::tempdir().unwrap(), user: own_user() };
         fs::set_permissions(poor.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(binary(), poor.path("feature-build")).unwrap();
+        copy_binary(&poor.path("feature-build"));
         poor.write("work/tasks/none.md", "");
         Some(poor)
     }
@@ -68,7 +68,7 @@ impl Poor {
 fn few_processes_make_tasks_wait_and_none_fail() {
     let mut chance = Chance::new("few processes");
     for _ in 0..if is_long() { 5 } else { 1 } {
-        let Some(poor) = Poor::new(&mut chance) else { return };
+        let Some(poor) = Poor::new() else { return };
         let tasks = if is_long() { 60 } else { 14 };
         for number in 0..tasks {
             chance.tried();

@@ -8,15 +8,16 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::bench::{binary, processes_where, wait_until};
-use crate::chance::{Chance, is_long, skipped};
+use crate::bench::{processes_where, wait_until};
+use crate::chance::{Chance, is_long, own_user, skipped};
+use crate::family::copy_binary;
 
 /// A user that nobody else is, whatever else runs on this machine: limits of processes are a user's.
 struct User(u32);
 
 impl User {
     fn new() -> Self {
-        Self(70_000 + std::process::id() % 1_000_000)
+        Self(own_user())
     }
 
     fn processes(&self) -> Vec<i32> {
@@ -55,7 +56,7 @@ fn home(uid: u32) -> tempfile::TempDir {
         );
         write(&format!("work/own/{number}.md"), &format!("---\nkey: OWN-{number}\nstep: 1\n---\n"));
     }
-    fs::copy(binary(), dir.path().join("feature-build")).unwrap();
+    copy_binary(&dir.path().join("feature-build"));
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     give(dir.path(), uid);
     dir
