@@ -21,20 +21,41 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     parsed.map_err(|mut error| {
         let tips = word_of(&error).and_then(|word| {
             let called = Called::of(&command, &arguments)?;
-            Some(called.tips(&word)).filter(|tips| !tips.is_empty())
+            let tips = if word.starts_with('-') { known_elsewhere(&word) } else { called.tips(&word, &arguments) };
+            Some(tips).filter(|tips| !tips.is_empty())
         });
         if let Some(tips) = tips {
             let tips = tips.iter().map(|tip| StyledStr::from(shown(tip))).collect();
+            // What clap takes for the nearest option, and how that one is used.
+            error.remove(ContextKind::SuggestedArg);
+            error.insert(ContextKind::Usage, ContextValue::StyledStr(usage(&command, &arguments)));
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
         error
     })
 }
 
-/// The word that no option takes.
+/// How the command that was called is used.
+fn usage(command: &clap::Command, arguments: &[OsString]) -> StyledStr {
+    let called = arguments.iter().skip(1).find_map(|argument| command.find_subcommand(argument)).unwrap_or(command);
+    let name = format!("{} {}", command.get_name(), called.get_name());
+    called.clone().bin_name(name).render_usage()
+}
+
+/// What stands here for an option that other runners have: the nearest name would be another thing.
+fn known_elsewhere(option: &str) -> Vec<String> {
+    match option {
+        "--dry-run" | "--plan" | "--list" | "-n" => {
+            vec!["`feature-build waves` shows what would run, and starts nothing".into()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The word that no option takes, or an option that is none.
 fn word_of(error: &clap::Error) -> Option<String> {
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) if !word.starts_with('-') => Some(word.clone()),
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => Some(word.clone()),
         _ => None,
     }
 }
@@ -58,7 +79,13 @@ impl Called {
         self.options.iter().any(|known| known == option)
     }
 
-    fn tips(&self, word: &str) -> Vec<String> {
+    fn tips(&self, word: &str, arguments: &[OsString]) -> Vec<String> {
+        if self.takes(word) {
+            // `run wave 1`
+            let behind = arguments.iter().skip_while(|argument| *argument != word).nth(1);
+            let value = behind.and_then(|value| value.to_str()).map(|value| format!(" {value}")).unwrap_or_default();
+            return vec![format!("'{word}' is an option: '--{word}{value}'")];
+        }
         // Where there is no workspace to look into, the error stays as it is.
         let Ok(index) = (Context { directory: self.directory.clone() }).index() else { return Vec::new() };
         let features: Vec<&Feature> = index.features().collect();

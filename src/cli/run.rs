@@ -54,7 +54,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "STATE")]
     include: Vec<Held>,
     /// How many tasks run at the same time at the most [default: the whole wave, at most 16].
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(short = 'j', long, visible_alias = "jobs", value_name = "N", allow_negative_numbers = true)]
     max_parallel: Option<NonZeroU32>,
     /// After a failure run later waves too; only tasks that depend on one that did not pass are skipped.
     #[arg(long)]

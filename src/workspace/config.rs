@@ -322,9 +322,33 @@ fn explain(error: &serde_yaml::Error, text: &str) -> ConfigError {
     let what = match error {
         serde_yaml::Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
         serde_yaml::Error::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
+        serde_yaml::Error::InvalidScalar { ty, .. } => format!("expected {}", expected_scalar(ty)),
+        serde_yaml::Error::InvalidBooleanStrict { .. } => "expected true or false".to_owned(),
+        serde_yaml::Error::Unexpected { expected, .. } => format!("expected {}", expected_node(expected)),
         other => without_place(other),
     };
     located(error.location(), &what, text)
+}
+
+/// What a value is that the program reads as this type, in a user's words.
+fn expected_scalar(name: &str) -> &str {
+    match name {
+        "bool" | "boolean" => "true or false",
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        other => other,
+    }
+}
+
+/// The same for what is no single value, or should be one.
+fn expected_node(name: &str) -> &str {
+    match name {
+        "string scalar" | "scalar" => "a text",
+        "mapping start" => "keys with values (`key: value`)",
+        "sequence start" => "a list (`[a, b]`)",
+        other => other,
+    }
 }
 
 fn located(place: Option<serde_yaml::Location>, what: &str, text: &str) -> ConfigError {
@@ -358,7 +382,7 @@ fn without_place(error: &serde_yaml::Error) -> String {
     // What a programmer should do about it.
     let advice = [", set DuplicateKeyPolicy", "; use from_str"];
     let what = advice.iter().find_map(|advice| what.split_once(advice)).map_or(what, |(what, _)| what);
-    what.replace("expected mapping start", "expected keys with values (`key: value`)")
+    what.to_owned()
 }
 
 fn span_in(location: serde_yaml::Location, text: &str) -> Span {
@@ -525,12 +549,15 @@ mod tests {
             ("run:\n  command: {a: b}\n", "line 2", "a list of arguments, or one line"),
             ("run:\n  command: ''\n", "line 2", "the command is empty"),
             ("run:\n  command: \"a 'b\"\n", "line 2", "a quote without its end"),
-            ("max_parallel: many\n", "line 1", ""),
             ("max_parallel: 0\n", "line 1", ""),
             ("grace_seconds: -1\n", "line 1", "0 or more"),
             ("dialect: guardkitt\n", "line 1", "did you mean `guardkit`?"),
             ("own:\n  files: ['a[']\n", "line 2", "is no glob"),
             ("run:\n", "line 1", "expected keys with values"),
+            ("agent:\n  claude: x\n", "line 2", "expected a text"),
+            ("max_parallel: many\n", "line 1", "expected a whole number"),
+            ("retries: {count: x}\n", "line 1", "expected a whole number, 0 or more"),
+            ("stop_on_failure: perhaps\n", "line 1", "expected true or false"),
             ("max_parallel: 1\nmax_parallel: 2\n", "line 2", "duplicate mapping key: max_parallel"),
             ("run:\n  stdin: bodies\n", "line 2", "did you mean `body`?"),
             ("max_parallel: 1\n---\nmax_parallel: 2\n", "line 3", "multiple YAML documents"),
