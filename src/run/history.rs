@@ -48,6 +48,15 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
+    /// What the exit code that `run` answers with says.
+    pub fn of_exit_code(exit_code: u8) -> Self {
+        match exit_code {
+            0 => Self::Passed,
+            EXIT_CANCELLED => Self::Cancelled,
+            _ => Self::Failed,
+        }
+    }
+
     /// The name that the machine formats use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -89,12 +98,7 @@ impl RunSummary {
 
     /// How it ended; `None` where it has not finished.
     pub fn outcome(&self) -> Option<RunOutcome> {
-        let exit_code = self.exit_code.filter(|_| self.state == RunState::Finished)?;
-        Some(match exit_code {
-            0 => RunOutcome::Passed,
-            EXIT_CANCELLED => RunOutcome::Cancelled,
-            _ => RunOutcome::Failed,
-        })
+        self.exit_code.filter(|_| self.state == RunState::Finished).map(RunOutcome::of_exit_code)
     }
 }
 

@@ -526,6 +526,9 @@ fn every_event_is_told_to_a_client_that_asks() {
     let left = |event: Option<&&Value>| event.unwrap()["remaining_ms"].as_u64();
     assert!(left(events.first()).is_some_and(|left| (200_000..=300_000).contains(&left)), "{events:?}");
     assert_eq!(left(events.last()), None, "nothing is left after the end");
+    assert_eq!(events.last().unwrap()["outcome"], "passed", "{events:?}");
+    let runs = editor.request("featureBuild/runs", json!({ "root": workspace.root() }));
+    assert_eq!(runs["runs"][0]["outcome"], "passed", "{runs}");
     editor.quit();
 }
 

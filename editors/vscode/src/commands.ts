@@ -4,7 +4,7 @@ import { configure } from "./configure";
 import { errorText, foreignLine } from "./foreign";
 import { followOutput } from "./followOutput";
 import { ServerCommand, type RunInfo, type Target } from "./protocol";
-import { CANCELLED, harder, isBad, type RunView, type TaskView } from "./runs";
+import { harder, isBad, standingOf, type RunView, type Standing, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { fileOf, targetOf, type PlacedTask, type Store } from "./store";
 import { tell, tellError } from "./tell";
@@ -244,17 +244,26 @@ class Commands {
     if (active !== undefined && this.#hasLog(active)) return active;
     const choices = [...this.#store.tasks()]
       .filter((placed) => this.#hasLog(placed))
-      .map((placed) => {
-        const attempt = this.#store.attempt(placed.root.root, placed.task);
-        const state = attempt?.state === "finished" ? text.outcome(attempt) : "running";
-        const icon = isBad(attempt?.outcome) ? { icon: "error" } : {};
-        return { ...icon, label: placed.task.id, description: state, detail: placed.task.title, value: placed };
-      });
+      .map((placed) => this.#logChoice(placed));
     if (choices.length === 0) {
       void tell("No task has run here yet: there are no logs.");
       return undefined;
     }
     return pickAlways(choices, question);
+  }
+
+  /** A task with a log, and how that ends. */
+  #logChoice(placed: PlacedTask): Choice<PlacedTask> {
+    const attempt = this.#store.attempt(placed.root.root, placed.task);
+    const description = attempt?.state === "finished" ? text.outcome(attempt) : "running";
+    const icon = isBad(attempt?.outcome) ? { icon: "error" } : {};
+    return { ...icon, label: placed.task.id, description, detail: placed.task.title, value: placed };
+  }
+
+  /** Whether a task's newest attempt, with its log, is one of this run. */
+  #isOf({ root, task }: PlacedTask, { run }: RunInfo): boolean {
+    const newest = this.#store.runs.newest(root.root, task.id);
+    return newest?.run === run ? newest.task.log !== undefined : task.latest?.run === run && task.latest.log !== null;
   }
 
   #hasLog({ root, task }: PlacedTask): boolean {
@@ -267,18 +276,12 @@ class Commands {
   }
 
   async #openRun(root: string, run: RunInfo): Promise<void> {
-    const tasks = [...this.#store.tasks()].filter(
-      (placed) => placed.root.root === root && placed.task.latest?.run === run.run,
-    );
+    const tasks = [...this.#store.tasks()].filter((placed) => placed.root.root === root && this.#isOf(placed, run));
     if (tasks.length === 0) {
-      void tell("All tasks of this run have newer attempts.");
+      void tell("There is no log of this run: its tasks have newer attempts, or were not started.");
       return;
     }
-    const choices = tasks.map((placed) => {
-      const attempt = this.#store.attempt(placed.root.root, placed.task);
-      const description = attempt === undefined ? "" : text.outcome(attempt);
-      return { label: placed.task.id, description, detail: placed.task.title, value: placed };
-    });
+    const choices = tasks.map((placed) => this.#logChoice(placed));
     const placed = await pickAlways(choices, "Open the log of which task?");
     if (placed !== undefined) await execute(ServerCommand.openLog, targetOf(placed));
   }
@@ -326,14 +329,21 @@ function asWords<T>(choice: Choice<T>): Choice<T> {
   };
 }
 
+/** The icon of each way in which a run stands. */
+const RUN_ICONS: Readonly<Record<Standing, string>> = {
+  running: "sync~spin",
+  passed: "pass",
+  failed: "error",
+  cancelled: "circle-slash",
+  left: "circle-large-outline",
+  died: "error",
+};
+
 function runChoice(run: RunInfo): Choice<never> {
-  const state = run.state === "running" ? "running" : text.counts(run.summary);
-  const took = run.wall_ms === null ? "" : ` in ${text.duration(run.wall_ms)}`;
-  const ended = run.exit_code === 0 ? "pass" : run.exit_code === CANCELLED ? "circle-slash" : "error";
   return {
-    icon: run.state === "running" ? "sync~spin" : ended,
+    icon: RUN_ICONS[standingOf(run)],
     label: run.title,
-    description: `${state}${took}`,
+    description: text.runWords(run),
     detail: new Date(run.started).toLocaleString(),
   };
 }

@@ -10,7 +10,7 @@ export function tellFailedRuns(store: Store): vscode.Disposable {
   return store.onRunEvent(({ run, record }) => {
     // A server that starts anew tells old runs again; their end is no news.
     if (record.event !== "run-finished" || run.finished === undefined || run.finished.at < since) return;
-    if (run.finished.exitCode !== 1) {
+    if (run.finished.outcome !== "failed") {
       void hideOld(run);
       return;
     }

@@ -61,6 +61,9 @@ export interface Started {
 
 export type Outcome = "passed" | "failed" | "timed-out" | "cancelled" | "skipped" | "lost";
 
+/** How a run ended as a whole. */
+export type RunOutcome = "passed" | "failed" | "cancelled";
+
 export type Counts = Partial<Record<Outcome, number>>;
 
 export interface TaskRef {
@@ -80,7 +83,7 @@ interface Finished {
   readonly serial_ms: number;
 }
 
-/** What happened in a run, as the journal holds it. */
+/** What happened in a run, as the journal holds it; how it ended is added by the server. */
 export type RunEvent =
   | {
       readonly event: "run-started";
@@ -120,7 +123,7 @@ export type RunEvent =
       readonly log: string | null;
     }
   | ({ readonly event: "wave-finished"; readonly wave: string | null } & Finished)
-  | ({ readonly event: "run-finished"; readonly exit_code: number } & Finished);
+  | ({ readonly event: "run-finished"; readonly outcome: RunOutcome } & Finished);
 
 /** One line of a run's journal. */
 export type RunRecord = RunEvent & {
@@ -212,7 +215,8 @@ export interface RunInfo {
   readonly wall_ms: number | null;
   /** How long it will probably go on; `null` where it does not, or nothing tells. */
   readonly remaining_ms: number | null;
-  readonly exit_code: number | null;
+  /** How it ended; `null` where it has not finished. */
+  readonly outcome: RunOutcome | null;
 }
 
 /** One workspace in the answer to {@link WAVES}. */

@@ -1,4 +1,4 @@
-import type { Counts, EventParams, Level, Outcome, RunInfo } from "./protocol";
+import type { Counts, EventParams, Level, Outcome, RunInfo, RunOutcome } from "./protocol";
 
 /** A task of a run as it stands. */
 export interface TaskView {
@@ -25,6 +25,14 @@ export interface TaskView {
   reason?: string | null;
 }
 
+/** How a run stands, as the server says it. */
+export interface Told {
+  readonly state: RunInfo["state"];
+  /** `null` where it has not finished. */
+  readonly outcome: RunOutcome | null;
+  readonly summary: Counts;
+}
+
 /** A run as its records tell so far. */
 export interface RunView {
   /** The workspace's root: a canonical path. */
@@ -42,7 +50,7 @@ export interface RunView {
   paused?: boolean;
   /** How hard the whole run is being ended. */
   cancelling?: Level;
-  finished?: { readonly at: number; readonly exitCode: number; readonly summary: Counts; readonly wallMs: number };
+  finished?: { readonly at: number } & Told;
   /** Its supervisor died, and this is how its tasks stood: a next one may take it over. */
   died?: readonly { readonly task: TaskView; readonly state: TaskView["state"] }[];
 }
@@ -111,7 +119,7 @@ export class Runs {
       if (view === undefined || view.finished !== undefined || info.state !== "died") continue;
       view.died = [...view.tasks.values()].filter(isActive).map((task) => ({ task, state: task.state }));
       for (const { task } of view.died) Object.assign(task, { state: "finished", outcome: "lost" });
-      view.finished = { at: now, exitCode: 1, summary: info.summary, wallMs: now - view.started };
+      view.finished = { at: now, ...info };
     }
   }
 
@@ -133,6 +141,8 @@ export class Runs {
       if (run.root !== root) continue;
       const view = run.tasks.get(task);
       if (view === undefined || view.outcome === "skipped") continue;
+      // What a run that died had not started, nothing will start.
+      if (run.finished !== undefined && view.state === "pending") continue;
       if (newest === undefined || isLater(run, newest.run)) newest = { run, task: view };
     }
     return newest && { run: newest.run.id, task: newest.task };
@@ -232,14 +242,11 @@ function advance(run: RunView, record: EventParams): void {
       if (record.log !== null) task.log = record.log;
       return;
     }
-    case "run-finished":
-      run.finished = {
-        at: Date.parse(record.time),
-        exitCode: record.exit_code,
-        summary: record.summary,
-        wallMs: record.wall_ms,
-      };
+    case "run-finished": {
+      const { time, outcome, summary } = record;
+      run.finished = { at: Date.parse(time), state: "finished", outcome, summary };
       return;
+    }
     // The waves follow from their tasks; kinds of a newer minor version change nothing that is shown.
     default:
   }
@@ -267,19 +274,18 @@ export function tally(runs: readonly RunView[]): Tally {
   };
 }
 
-/** How a run stands. The one answer: signs, colours and words follow from it. */
-export type Standing = "running" | "passed" | "failed" | "cancelled" | "left";
+/** How a run stands: signs, colours and words follow from it. `left`: nothing failed, and not all of it was run. */
+export type Standing = "running" | RunOutcome | "left" | "died";
 
 export function standing(run: RunView): Standing {
-  if (run.finished === undefined) return "running";
-  const { total, done, failed } = tally([run]);
-  if (failed > 0 || run.finished.exitCode === 1) return "failed";
-  if (run.finished.exitCode === CANCELLED) return "cancelled";
-  return done === total ? "passed" : "left";
+  return run.finished === undefined ? "running" : standingOf(run.finished);
 }
 
-/** The exit code of a run that the user ended. */
-export const CANCELLED = 130;
+/** The one answer: what the server says, and whether something was left out that is up to a person. */
+export function standingOf({ state, outcome, summary }: Told): Standing {
+  if (outcome === null) return state === "running" ? "running" : "died";
+  return outcome === "passed" && (summary.skipped ?? 0) > 0 ? "left" : outcome;
+}
 
 /** The milliseconds that a run still needs: what the server said last, without the time that has gone since. */
 export function remaining({ left, paused }: RunView, now: number): number | undefined {

@@ -1,7 +1,7 @@
 /** Words for numbers. No editor type here. */
 
-import { BAD, type RunView, type Standing, type TaskView, isBad, remaining, standing, tally } from "./runs";
-import type { Counts, Level, Outcome } from "./protocol";
+import { BAD, type RunView, type Standing, type TaskView, isBad, remaining, standing, standingOf, tally } from "./runs";
+import type { Counts, Level, Outcome, RunInfo } from "./protocol";
 
 /** `850 ms`, `12 s`, `12 m 03 s`, `2 h 05 m`. */
 export function duration(milliseconds: number): string {
@@ -40,6 +40,15 @@ export function counts(summary: Counts): string {
     return count > 0 ? [`${count} ${WORDS[outcome]}`] : [];
   });
   return parts.length === 0 ? "nothing ran" : parts.join(", ");
+}
+
+/** How a run stands, for a list: `running`, `2 passed, 1 failed in 12 s`, `died: 1 passed`. */
+export function runWords(run: RunInfo): string {
+  const stands = standingOf(run);
+  if (stands === "running") return SPOKEN.running;
+  const counted = counts(run.summary);
+  if (stands === "died") return `${SPOKEN.died}: ${counted}`;
+  return run.wall_ms === null ? counted : `${counted} in ${duration(run.wall_ms)}`;
 }
 
 /** `failed (exit 3) after 12 s`. */
@@ -90,6 +99,7 @@ const SPOKEN: Readonly<Record<Standing, string>> = {
   failed: "failed",
   cancelled: "cancelled",
   left: "ended, not all of it was run",
+  died: "died",
 };
 
 /** A time that is only known about: `~40 s`, `~4 min`, `~1 h 20 min`. */
@@ -112,6 +122,7 @@ const SIGNS: Readonly<Record<Standing, string>> = {
   failed: "✗",
   cancelled: "■",
   left: "○",
+  died: "✗",
 };
 
 /** The sign that stands before an outcome. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { EventParams, Level, Outcome, RunEvent } from "../src/protocol";
-import { Runs, harder } from "../src/runs";
-import { counts, duration, ended, outcome, progress, retrying, spoken } from "../src/text";
+import type { Counts, EventParams, Level, Outcome, RunEvent, RunInfo, RunOutcome } from "../src/protocol";
+import { Runs, harder, standingOf } from "../src/runs";
+import { counts, duration, ended, outcome, progress, retrying, runWords, spoken } from "../src/text";
 
 const ROOT = "/w";
 const START = Date.parse("2026-01-14T09:30:00Z");
@@ -41,10 +41,23 @@ class Story {
       log: null,
     });
   }
-  over(exit: number): EventParams {
-    return this.tell({ event: "run-finished", exit_code: exit, summary: {}, wall_ms: 1, serial_ms: 1 });
+  over(how: RunOutcome, summary: Counts = {}): EventParams {
+    return this.tell({ event: "run-finished", outcome: how, summary, wall_ms: 1, serial_ms: 1 });
   }
 }
+
+const INFO: RunInfo = {
+  run: "r1",
+  state: "running",
+  feature: "F",
+  title: "F",
+  started: "",
+  tasks: 2,
+  summary: {},
+  wall_ms: null,
+  remaining_ms: null,
+  outcome: null,
+};
 
 function fold(records: EventParams[]): Runs {
   const runs = new Runs();
@@ -66,7 +79,7 @@ test("a run as its records tell", () => {
   assert.equal(outcome(failed), "failed (exit 3) after 2 s");
   assert.equal(failed.log, "B.log", "the end does not take the log away");
   runs.apply(story.end("C", "passed"), START);
-  runs.apply(story.over(1), START);
+  runs.apply(story.over("failed"), START);
   assert.deepEqual(runs.live(), []);
   const last = runs.lastFinished();
   assert.ok(last);
@@ -74,23 +87,44 @@ test("a run as its records tell", () => {
   assert.equal(spoken([last]), "failed, 2/3 done, 1 failed");
 });
 
-test("each end of a run has a sign and words of its own", () => {
-  const end = (outcomes: readonly Outcome[], exit: number): string[] => {
+test("each end of a run has a sign and words of its own, and which one it is the server says", () => {
+  const end = (outcomes: readonly Outcome[], how: RunOutcome): string[] => {
     const story = new Story();
     const ids = outcomes.map((_, at) => `T${at}`);
     const records = [story.started({ "1": ids })];
     const ends = outcomes.map((how, at) => story.end(`T${at}`, how));
-    const last = fold([...records, ...ends, story.over(exit)]).lastFinished();
+    const summary = Object.fromEntries(outcomes.map((how) => [how, outcomes.filter((each) => each === how).length]));
+    const last = fold([...records, ...ends, story.over(how, summary)]).lastFinished();
     assert.ok(last);
     return [ended(last), spoken([last])];
   };
-  assert.deepEqual(end(["passed"], 0), ["✓ 1/1", "passed, 1/1 done"]);
-  assert.deepEqual(end(["cancelled"], 130), ["■ 0/1 · 1 cancelled", "cancelled, 0/1 done, 1 cancelled"]);
-  assert.deepEqual(end(["failed"], 1), ["✗ 0/1 · 1 failed", "failed, 0/1 done, 1 failed"]);
-  assert.deepEqual(end(["passed", "skipped"], 0), [
+  assert.deepEqual(end(["passed"], "passed"), ["✓ 1/1", "passed, 1/1 done"]);
+  assert.deepEqual(end(["cancelled"], "cancelled"), ["■ 0/1 · 1 cancelled", "cancelled, 0/1 done, 1 cancelled"]);
+  assert.deepEqual(end(["failed"], "failed"), ["✗ 0/1 · 1 failed", "failed, 0/1 done, 1 failed"]);
+  assert.deepEqual(end(["passed", "skipped"], "passed"), [
     "○ 1/2 · 1 skipped",
     "ended, not all of it was run, 1/2 done, 1 skipped",
   ]);
+  // Whoever cancels a run in which something failed has cancelled it, here as in a terminal.
+  assert.deepEqual(end(["failed", "cancelled"], "cancelled"), [
+    "■ 0/2 · 1 failed · 1 cancelled",
+    "cancelled, 0/2 done, 1 failed, 1 cancelled",
+  ]);
+});
+
+test("a run in a list stands as the server says, in the same words as everywhere", () => {
+  const shown = (info: Partial<RunInfo>): [string, string] => {
+    const run = { ...INFO, state: "finished", wall_ms: 12_000, ...info } as const;
+    return [standingOf(run), runWords(run)];
+  };
+  const passed = { outcome: "passed", summary: { passed: 2 } } as const;
+  assert.deepEqual(shown(passed), ["passed", "2 passed in 12 s"]);
+  assert.deepEqual(shown({ ...passed, summary: { passed: 1, skipped: 1 } }), ["left", "1 passed, 1 skipped in 12 s"]);
+  const failed = { outcome: "failed", summary: { passed: 2, failed: 1 } } as const;
+  assert.deepEqual(shown(failed), ["failed", "2 passed, 1 failed in 12 s"]);
+  assert.deepEqual(shown({ ...failed, outcome: "cancelled" }), ["cancelled", "2 passed, 1 failed in 12 s"]);
+  assert.deepEqual(shown({ state: "running", wall_ms: null }), ["running", "running"]);
+  assert.deepEqual(shown({ state: "died", wall_ms: null, summary: { passed: 1 } }), ["died", "died: 1 passed"]);
 });
 
 test("ending a task or a run only gets harder", () => {
@@ -116,7 +150,7 @@ test("ending a task or a run only gets harder", () => {
 
 test("a story that is told twice changes nothing", () => {
   const story = new Story();
-  const records = [story.started({ "1": ["A"] }), story.task("A"), story.end("A", "passed"), story.over(0)];
+  const records = [story.started({ "1": ["A"] }), story.task("A"), story.end("A", "passed"), story.over("passed")];
   const runs = fold(records);
   for (const record of records) assert.equal(runs.apply(record, START), undefined);
   const last = runs.lastFinished();
@@ -127,32 +161,25 @@ test("a story that is told twice changes nothing", () => {
 test("a run whose supervisor died is over", () => {
   const story = new Story();
   const runs = fold([story.started({ "1": ["A", "B"] }), story.task("A")]);
-  const info = {
-    run: "r1",
-    feature: "F",
-    title: "F",
-    started: "",
-    tasks: 2,
-    summary: {},
-    wall_ms: null,
-    remaining_ms: null,
-    exit_code: null,
-  };
-  runs.settle(ROOT, [{ ...info, state: "running" }], START);
+  runs.settle(ROOT, [INFO], START);
   assert.equal(runs.live().length, 1);
-  runs.settle(ROOT, [{ ...info, state: "died" }], START);
+  runs.settle(ROOT, [{ ...INFO, state: "died" }], START);
   assert.deepEqual(runs.live(), []);
-  assert.equal(runs.lastFinished()?.tasks.get("A")?.outcome, "lost");
+  const died = runs.lastFinished();
+  assert.equal(died?.tasks.get("A")?.outcome, "lost");
+  assert.ok(died);
+  assert.equal(spoken([died]), "died, 0/2 done, 1 failed");
+  assert.equal(runs.newest(ROOT, "B"), undefined, "what was never started waits for nothing");
   // Until a next one takes it over.
   runs.apply(story.end("A", "passed"), START);
   runs.apply(story.task("B"), START);
   assert.equal(runs.live()[0]?.tasks.get("A")?.outcome, "passed");
-  runs.settle(ROOT, [{ ...info, state: "died" }], START);
+  runs.settle(ROOT, [{ ...INFO, state: "died" }], START);
   runs.apply(story.tell({ event: "run-continued" }), START);
   assert.equal(runs.live()[0]?.tasks.get("B")?.state, "running");
   assert.equal(runs.live()[0]?.tasks.get("B")?.outcome, undefined);
   runs.apply(story.end("B", "failed"), START);
-  runs.apply(story.over(1), START);
+  runs.apply(story.over("failed"), START);
   assert.deepEqual(runs.live(), []);
 });
 
