@@ -70,6 +70,7 @@ struct ProgressNow {
     needs_person: usize,
     unrunnable: usize,
     blocked: usize,
+    claimed: usize,
 }
 
 impl ProgressNow {
@@ -82,6 +83,7 @@ impl ProgressNow {
             needs_person: progress.needs_person,
             unrunnable: progress.unrunnable,
             blocked: progress.blocked,
+            claimed: progress.claimed,
         }
     }
 }

@@ -98,7 +98,7 @@ class Commands {
     const places = new Map<string, Choice<Target>>();
     for (const { root, feature } of this.#store.failures()) {
       const target = { root: root.root, feature: feature.id };
-      places.set(JSON.stringify(target), { label: feature.title, description: feature.id, value: target });
+      places.set(JSON.stringify(target), { label: text.featureName(feature), value: target });
     }
     const choice = await pick([...places.values()], "Re-run the failed tasks of which feature?");
     if (choice !== undefined) await execute(ServerCommand.rerunFailed, choice);
@@ -220,7 +220,7 @@ class Commands {
           value: target,
         };
         return [
-          { label: `${feature.title} (${feature.id})`, kind: vscode.QuickPickItemKind.Separator },
+          { label: text.featureName(feature), kind: vscode.QuickPickItemKind.Separator },
           ...waves,
           ...(open.length > 1 ? [all] : []),
         ];

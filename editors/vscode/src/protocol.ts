@@ -186,6 +186,7 @@ export interface Progress {
   readonly needs_person: number;
   readonly unrunnable: number;
   readonly blocked: number;
+  readonly claimed: number;
 }
 
 export interface WaveInfo {

@@ -70,7 +70,7 @@ function tooltip(runs: readonly RunView[]): string {
     const tasks = [...run.tasks.values()];
     const shown = tasks.slice(0, TOOLTIP_TASKS).map(taskLine);
     const more = tasks.length > shown.length ? [`… and ${text.plural(tasks.length - shown.length, "more task")}`] : [];
-    return [`${run.title} (${run.feature})`, ...shown, ...more];
+    return [text.featureName({ id: run.feature, title: run.title }), ...shown, ...more];
   });
   return lines.map(foreignLine).join("\n");
 }

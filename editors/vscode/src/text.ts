@@ -22,6 +22,11 @@ export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
+/** A feature's title with its id, which is the title where it has no other. */
+export function featureName({ id, title }: { readonly id: string; readonly title: string }): string {
+  return title === id ? id : `${title} (${id})`;
+}
+
 /** An outcome in words. */
 const WORDS: Readonly<Record<Outcome, string>> = {
   passed: "passed",

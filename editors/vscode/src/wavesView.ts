@@ -113,7 +113,8 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     const item = new vscode.TreeItem(feature.title, group.collapsible);
     item.id = JSON.stringify([root.root, feature.id]);
     item.description = this.#describe(root, group.words.join(" · "));
-    item.tooltip = feature.id;
+    // The row may be too narrow for its words.
+    item.tooltip = [text.featureName(feature), group.words.join(" · ")].join("\n");
     item.iconPath = group.icon;
     item.contextValue = context("feature", { runnable: feature.progress.startable, running: group.running });
     item.accessibilityInformation = { label: [`Feature ${feature.title}`, ...group.spoken].join(", ") };
@@ -135,6 +136,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     item.description = [...group.words, ...takes].join(" · ");
     item.tooltip = [
       `${label} of ${feature.title}`,
+      group.words.join(" · "),
       ...takes.map((time) => `Takes ${time} by earlier attempts or estimates`),
     ].join("\n");
     item.iconPath = group.icon;
@@ -225,13 +227,15 @@ interface Group {
   readonly collapsible: vscode.TreeItemCollapsibleState;
 }
 
-/** Green only where all of it is done. */
-function iconOf({ done, open, startable, needs_person, unrunnable }: Progress, icon: string): vscode.ThemeIcon {
-  if (done) return DONE;
-  if (!open) return STATES.dropped.icon;
-  if (startable) return new vscode.ThemeIcon(icon);
-  if (unrunnable > 0) return STATES.unrunnable.icon;
-  return needs_person > 0 ? STATES["needs-person"].icon : new vscode.ThemeIcon(icon);
+/** Green only where all of it is done; where nothing of it can start, the sign of what keeps it from that. */
+function iconOf(progress: Progress, open: string): vscode.ThemeIcon {
+  if (progress.done) return DONE;
+  if (!progress.open) return STATES.dropped.icon;
+  if (progress.startable) return icon(open);
+  if (progress.unrunnable > 0) return STATES.unrunnable.icon;
+  if (progress.needs_person > 0) return STATES["needs-person"].icon;
+  if (progress.claimed > 0) return STATES.claimed.icon;
+  return progress.blocked > 0 ? STATES.blocked.icon : icon(open);
 }
 
 /** A command's argument for a row. */
@@ -254,9 +258,9 @@ const STATES: Readonly<Record<TaskState, { icon: vscode.ThemeIcon; words: string
   dropped: { icon: icon("circle-slash", "disabledForeground"), words: "dropped" },
   ready: { icon: icon("circle-large-outline"), words: "ready" },
   waiting: { icon: icon("clock"), words: "waiting" },
-  "needs-person": { icon: icon("account"), words: "needs a person" },
+  "needs-person": { icon: icon("person"), words: "needs a person" },
   claimed: { icon: icon("account"), words: "claimed" },
-  blocked: { icon: icon("circle-slash"), words: "blocked" },
+  blocked: { icon: icon("lock"), words: "blocked" },
   halted: { icon: icon("circle-slash", "disabledForeground"), words: "halted" },
   unrunnable: { icon: icon("warning", "problemsWarningIcon.foreground"), words: "cannot run" },
 };

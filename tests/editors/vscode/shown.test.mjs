@@ -59,6 +59,77 @@ test("a wave with a task for a person is not green, says so and stays open", asy
   });
 });
 
+test("what somebody works on, what is blocked and what was halted says so and why, and does not look startable", async () => {
+  const workspace = Workspace.example();
+  const says = (number, name, status) => {
+    const file = FILE.replace("001-count", `00${number}-${name}`);
+    workspace.write(file, workspace.read(file).replace("status: backlog", `status: ${status}`));
+  };
+  says(1, "count", "in_progress");
+  says(2, "longest", "blocked");
+  const plan = (number, wave) =>
+    `---\nphase: 36-halt\nplan: ${number}\nwave: ${wave}\ndepends_on: []\n---\n<objective>\nStop here ${number}.\n</objective>\n`;
+  workspace.write(".planning/phases/36-halt/36-01-PLAN.md", plan("01", 1));
+  workspace.write(".planning/phases/36-halt/36-02-PLAN.md", plan("02", 2));
+  workspace.write(
+    ".planning/phases/36-halt/36-01-SUMMARY.md",
+    "---\nphase: 36-halt\nplan: 01\nstatus: halted\n---\n# Halted\n",
+  );
+  await within(code, workspace, "states", async () => {
+    const window = await code.open(workspace, FILE);
+    await window.openWaves();
+    const rows = [
+      {
+        id: TASK(1),
+        icon: "account",
+        words: "claimed",
+        why: "somebody works on it (status in_progress)",
+      },
+      {
+        id: TASK(2),
+        icon: "lock",
+        words: "blocked",
+        why: "something stands in its way (status blocked)",
+      },
+      {
+        id: "36-01",
+        icon: "circle-slash",
+        words: "halted",
+        why: "its summary says that it was halted",
+      },
+    ];
+    await window.wavesRow(`Task ${TASK(3)}, ready`);
+    const ready = await window.rowIcon(TASK(3));
+    assert.ok(
+      (await window.rowButtons(TASK(3))).some((name) => /^Run/.test(name)),
+      "what is ready can be run",
+    );
+    for (const { id, icon, words, why } of rows) {
+      // A wave that is over is closed.
+      const wave = window.page.locator('.sidebar .monaco-list-row[aria-expanded="false"]').first();
+      if (id === "36-01") await wave.locator(".monaco-tl-twistie").click();
+      const { label, text } = await window.wavesRow(new RegExp(`^Task ${id}, `));
+      assert.match(label, new RegExp(`^Task ${id}, ${words}, `));
+      assert.match(text, new RegExp(`^${id}${words} · `), "the words beside the id");
+      const shown = await window.rowIcon(id);
+      assert.equal(shown.name, icon, id);
+      assert.notEqual(shown.name, ready.name);
+      assert.deepEqual(
+        (await window.rowButtons(id)).filter((name) => /Run|Cancel|Log|Output/.test(name)),
+        [],
+        `${id} has no button`,
+      );
+      assert.deepEqual(await window.rowMenu(id), ["Open Task File"], `${id} offers nothing else`);
+      assert.match(await window.rowTooltip(id), new RegExp(why.replaceAll(/[()]/g, "\\$&")));
+    }
+    const wave = await window.wavesRow("Wave 1 of FEAT-TXT, 0/3 done, 1 claimed, 1 blocked");
+    assert.match(wave.text, /0\/3 done · 1 claimed · 1 blocked/);
+    assert.match(await window.rowTooltip("0/3 done"), /0\/3 done · 1 claimed · 1 blocked/, "also where the row is cut");
+    await window.screenshot("10-states");
+    assert.deepEqual(workspace.journals(), [], "nothing was started");
+  });
+});
+
 test("a click on a status shows output and ends nothing; a lens that has just come there ends nothing", async () => {
   const workspace = Workspace.example();
   await within(code, workspace, "slip", async () => {

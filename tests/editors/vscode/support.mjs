@@ -521,6 +521,45 @@ export class Window {
     return this.page.locator(".sidebar .monaco-list-row").filter({ hasText: text }).first();
   }
 
+  /** The icon of a row: its name and its colour. */
+  rowIcon(text) {
+    const found = this.row(text).locator(".custom-view-tree-node-item-icon").first();
+    return found.evaluate((icon) => ({
+      name: [...icon.classList].find((name) => /^codicon-(?!modifier)/.test(name))?.slice("codicon-".length),
+      colour: getComputedStyle(icon).color,
+    }));
+  }
+
+  /** The names of the buttons that a row shows under the mouse. */
+  async rowButtons(text) {
+    await this.row(text).hover();
+    const buttons = this.row(text).locator(".actions .action-label");
+    return buttons.evaluateAll((all) => all.map((button) => button.getAttribute("aria-label")));
+  }
+
+  /** The entries of a row's own menu; it is closed again. */
+  async rowMenu(text) {
+    await this.row(text).click({ button: "right" });
+    const entries = this.page.locator(".monaco-menu .action-item .action-label");
+    await entries.first().waitFor();
+    const names = await entries.allInnerTexts();
+    await this.page.keyboard.press("Escape");
+    return names.filter((name) => name !== "");
+  }
+
+  /** What a row says under a mouse that rests on it. */
+  async rowTooltip(text) {
+    const hovers = this.page.locator(".monaco-hover .hover-contents");
+    const shown = hovers.filter({ hasText: text }).first();
+    await this.row(text).locator(".label-name").first().hover();
+    await shown.waitFor();
+    const says = await shown.innerText();
+    // It lies over the rows below, and goes when the mouse is far away.
+    await this.page.mouse.move(900, 600);
+    await eventually("the tooltip is gone", async () => (await hovers.count()) === 0);
+    return says;
+  }
+
   /** Chooses from a row's own menu. */
   async menuOf(row, choice) {
     await this.row(row).click({ button: "right" });
@@ -644,14 +683,21 @@ function watchLens(deadline) {
   const before = wave();
   globalThis.lensSeen = new Promise((resolve, reject) => {
     let typed;
-    addEventListener("keydown", () => (typed = performance.now()), { capture: true, once: true });
+    addEventListener("keydown", () => (typed = performance.now()), {
+      capture: true,
+      once: true,
+    });
     const observer = new MutationObserver(() => {
       const now = wave();
       if (now === before || !lenses().some((lens) => lens.split(" (")[0] === `▶ Run wave ${now}`)) return;
       observer.disconnect();
       resolve(performance.now() - typed);
     });
-    observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+    observer.observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
     const late = () =>
       reject(new Error(`waited in vain for the lens of ${wave()}; there are ${JSON.stringify(lenses())}`));
     setTimeout(late, deadline);
