@@ -152,6 +152,8 @@ pub(super) enum Happening {
     RerunRead { root: PathBuf, rerun: Result<Rerun, String>, asking: Asking },
     /// The user was asked whether to end what has run for long.
     EndAnswered { root: PathBuf, ending: Ending, yes: bool },
+    /// It could not be asked to end.
+    EndFailed { root: PathBuf, ending: Ending },
     /// The user chose who does the tasks, or did not.
     Chosen { root: PathBuf, result: Result<Option<String>, String> },
     /// The editor answered a refresh.
@@ -339,6 +341,7 @@ impl State {
             }
             Happening::TrustAnswered { root, again } => self.trust_answered(&root, again),
             Happening::EndAnswered { root, ending, yes } => self.end_answered(&root, ending, yes),
+            Happening::EndFailed { root, ending } => self.end_failed(&root, &ending),
             Happening::Chosen { root, result } => self.chosen(&root, result),
             Happening::Refreshed => {
                 self.refreshing = false;

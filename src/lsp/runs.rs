@@ -19,12 +19,14 @@ use crate::agent::{Excerpt, safe};
 use crate::error::with_causes;
 use crate::run::{
     self, Checkups, Degraded, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
-    RunId, RunPaths, Tally, TaskState, TaskView, View, WaveView,
+    Record, RunId, RunPaths, Tally, TaskState, TaskView, View, WaveView,
 };
 use crate::task::TaskId;
 
 /// How long news of a run are gathered: a wave of a thousand short tasks is a few messages to the loop, not thousands.
 const GATHER: Duration = Duration::from_millis(50);
+/// How many events are gathered before that at the most.
+const MOST_UNTOLD: usize = 1024;
 /// How long a new run's folder may be without a supervisor: it is written before its supervisor has started.
 const BIRTH: Duration = Duration::from_secs(10);
 /// How often a run without a supervisor is looked at meanwhile.
@@ -38,6 +40,8 @@ const REDRAW: Duration = Duration::from_secs(5);
 pub(super) struct RunBook {
     live: BTreeMap<RunId, Arc<View>>,
     clocks: BTreeMap<RunId, Clock>,
+    /// What this server has asked of runs in progress (`None`), or of one task of them: their journals tell it a moment later.
+    asked: BTreeMap<(RunId, Option<TaskId>), Level>,
     ended: BTreeMap<TaskId, Ended>,
     /// What attempts that passed took.
     durations: Durations,
@@ -185,6 +189,7 @@ impl RunBook {
         }
         if over {
             self.clocks.remove(run);
+            self.asked.retain(|(asked, _), _| asked != run);
         } else {
             self.clocks.entry(run.clone()).or_insert_with(|| Clock::of(&view)).look(&view);
             self.live.insert(run.clone(), view);
@@ -293,11 +298,23 @@ impl RunBook {
 
     /// How hard a run is to be ended that somebody wants to end, or one task of it.
     pub(super) fn next_level(&self, run: &RunId, task: Option<&TaskId>) -> Level {
-        let asked = self.live.get(run).and_then(|view| match task {
+        let told = self.live.get(run).and_then(|view| match task {
             Some(task) => view.ending(view.task(task.as_str())?),
             None => view.cancelling,
         });
-        Level::after(asked)
+        let asked = |task: Option<&TaskId>| self.asked.get(&(run.clone(), task.cloned())).copied();
+        Level::after(told.max(asked(task)).max(asked(None)))
+    }
+
+    /// This server asks a run to end, or one task of it.
+    pub(super) fn note_asked(&mut self, run: &RunId, task: Option<&TaskId>, level: Level) {
+        let asked = self.asked.entry((run.clone(), task.cloned())).or_insert(level);
+        *asked = level.max(*asked);
+    }
+
+    /// The run could not be asked.
+    pub(super) fn forget_asked(&mut self, run: &RunId, task: Option<&TaskId>) {
+        self.asked.remove(&(run.clone(), task.cloned()));
     }
 
     /// Whether a run in which this wave goes on would start later ones.
@@ -348,6 +365,8 @@ impl Following {
         let mut bar = None;
         let mut speaking = None;
         let mut tell_at = None;
+        // Told to the editor behind the loop: see `tell`.
+        let mut untold = Vec::new();
         let mut left = Left::default();
         let mut redraw = tokio::time::interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -358,6 +377,7 @@ impl Following {
                 () = at(tell_at) => {
                     tell_at = None;
                     self.tell(&view, false).await;
+                    self.tell_events(&mut untold).await;
                     self.show(&mut bar, &view, speaking.as_ref(), left.of(&view));
                     continue;
                 }
@@ -398,18 +418,24 @@ impl Following {
             };
             view.apply(&record);
             let left_ms = left.of(&view);
-            if self.events {
-                events::send(&self.client, &self.root.to_string_lossy(), &self.run, &record, left_ms).await;
-            }
             match &record.event {
                 Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
                 _ => tell_at = tell_at.or(Some(Instant::now() + GATHER)),
+            }
+            if self.events {
+                untold.push((record, left_ms));
+                if untold.len() >= MOST_UNTOLD {
+                    tell_at = Some(Instant::now());
+                } else if tell_at.is_none() {
+                    self.tell_events(&mut untold).await;
+                }
             }
             if tell_at.is_none() {
                 self.show(&mut bar, &view, speaking.as_ref(), left_ms);
             }
         }
         self.tell(&view, true).await;
+        self.tell_events(&mut untold).await;
         if bar.is_none() && view.run.is_some() {
             self.show(&mut bar, &view, None, None);
         }
@@ -434,6 +460,13 @@ impl Following {
         // The loop is gone only when the server ends.
         let _ = self.news.send(Happening::Run { root, run, view, over, taken }).await;
         let _ = done.await;
+    }
+
+    /// Passes events on, in their order.
+    async fn tell_events(&self, untold: &mut Vec<(Record, Option<u64>)>) {
+        for (record, left_ms) in untold.drain(..) {
+            events::send(&self.client, &self.root.to_string_lossy(), &self.run, &record, left_ms).await;
+        }
     }
 
     /// Feeds the progress bar; the first time it begins it.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use feature_build::run::Level;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Editor, Workspace, able, eventually};
@@ -86,6 +87,36 @@ fn what_is_no_lens_counts_at_once() {
     editor.progress(|value| value["message"].as_str().is_some_and(|text| text.contains("terminating")));
     eventually("the task is asked to end", || workspace.path("asked").exists());
     cancel(&mut editor);
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().starts_with("1 cancelled"), "{end}");
+    editor.quit();
+}
+
+/// The journal tells of the first one a moment later.
+#[test]
+fn two_words_in_a_row_are_two() {
+    let (workspace, _) = deaf();
+    let mut editor = Editor::open(&workspace);
+    start(&mut editor, &workspace);
+    for _ in 0..2 {
+        editor.command("featureBuild/cancel", workspace.target(json!({})));
+    }
+    let end = editor.progress(|value| value["kind"] == "end");
+    assert!(end["value"]["message"].as_str().unwrap().starts_with("1 cancelled"), "{end}");
+    editor.quit();
+}
+
+/// Whoever answers what an event tells means the run as it is by then.
+#[test]
+fn the_server_knows_what_its_events_tell() {
+    let (workspace, _) = deaf();
+    let mut editor = Editor::start(&[workspace.root()], able(), json!({ "events": true }));
+    let run = start(&mut editor, &workspace);
+    // Somebody else's word.
+    let run = feature_build::run::RunId(feature_build::task::TaskId::new(&run).unwrap());
+    feature_build::run::cancel(&workspace.path(".feature-build"), &run, None, Level::Terminate).unwrap();
+    while editor.next("featureBuild/event")["event"] != "run-cancelling" {}
+    editor.command("featureBuild/cancel", workspace.target(json!({})));
     let end = editor.progress(|value| value["kind"] == "end");
     assert!(end["value"]["message"].as_str().unwrap().starts_with("1 cancelled"), "{end}");
     editor.quit();

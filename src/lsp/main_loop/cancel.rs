@@ -112,17 +112,30 @@ impl State {
         }
     }
 
-    fn end_now(&self, path: &Path, ending: Ending, answer: Answer) {
-        let (path, client) = (path.to_path_buf(), self.client.clone());
+    /// A next word is the first one again.
+    pub(super) fn end_failed(&mut self, path: &Path, ending: &Ending) {
+        if let Some(root) = self.roots.get_mut(path) {
+            ending.runs.iter().for_each(|(run, _)| root.runs.forget_asked(run, ending.task.as_ref()));
+        }
+    }
+
+    fn end_now(&mut self, path: &Path, ending: Ending, answer: Answer) {
+        if let Some(root) = self.roots.get_mut(path) {
+            ending.runs.iter().for_each(|(run, level)| root.runs.note_asked(run, ending.task.as_ref(), *level));
+        }
+        let (path, client, happenings) = (path.to_path_buf(), self.client.clone(), self.happenings.clone());
         tokio::spawn(async move {
-            let Ending { runs, task, .. } = ending;
-            let cancelled: Vec<RunId> = runs.iter().map(|(run, _)| run.clone()).collect();
+            let cancelled: Vec<RunId> = ending.runs.iter().map(|(run, _)| run.clone()).collect();
+            let (root, asked) = (path.clone(), ending.clone());
             let ended = tokio::task::spawn_blocking(move || {
-                let tasks = task.as_ref().map(std::slice::from_ref);
-                let cancel = |run, level| run::cancel(&run::state_dir_of(&path, run), run, tasks, level);
-                runs.iter().find_map(|(run, level)| cancel(run, *level).err())
+                let tasks = asked.task.as_ref().map(std::slice::from_ref);
+                let cancel = |run, level| run::cancel(&run::state_dir_of(&root, run), run, tasks, level);
+                asked.runs.iter().find_map(|(run, level)| cancel(run, *level).err())
             });
             let failed = ended.await.ok().flatten().map(|error| format!("cancelling: {error}"));
+            if failed.is_some() {
+                let _ = happenings.send(Happening::EndFailed { root: path, ending }).await;
+            }
             match (answer, failed) {
                 (Some(answer), reason) => {
                     let reason = reason.map(|reason| plain::text(&reason));
