@@ -1,5 +1,6 @@
 //! `feature-build runs`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -63,19 +64,21 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let now = Timestamp::now();
     let all = run::runs(&state_dir);
     let is_any_unread = say_unreadable(&state_dir, &all);
-    let (mut runs, finished): (Vec<RunSummary>, Vec<RunSummary>) =
+    let (unfinished, finished): (Vec<RunSummary>, Vec<RunSummary>) =
         all.into_iter().partition(|run| run.state != RunState::Finished);
-    runs.extend(finished);
-    runs.truncate(args.limit.unwrap_or(usize::MAX));
-    let remaining = |run: &RunSummary| {
+    let here = |run| (state_dir.clone(), run);
+    // What was started before `state_dir` was changed may go on where it was.
+    let before = run::left_behind(&context.root()?);
+    let runs = unfinished.into_iter().map(here).chain(before).chain(finished.into_iter().map(here));
+    let remaining = |state_dir: &Path, run: &RunSummary| {
         let is_running = run.state == RunState::Running;
-        let records = is_running.then(|| run::read_run(&RunPaths::of(&state_dir, &run.run)))?;
+        let records = is_running.then(|| run::read_run(&RunPaths::of(state_dir, &run.run)))?;
         run::remaining_ms(&View::of(&records.ok()?), now)
     };
     let runs: Vec<(RunSummary, Option<u64>)> = runs
-        .into_iter()
-        .map(|run| {
-            let remaining = remaining(&run);
+        .take(args.limit.unwrap_or(usize::MAX))
+        .map(|(state_dir, run)| {
+            let remaining = remaining(&state_dir, &run);
             (run, remaining)
         })
         .collect();

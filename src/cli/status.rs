@@ -1,6 +1,6 @@
 //! `feature-build status`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -127,10 +127,10 @@ struct Shown {
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir_of(args.run.as_deref())?;
     let (chosen, is_any_unread) = match &args.run {
-        Some(name) => (vec![named(&state_dir, name)?], false),
-        None => chosen(&state_dir),
+        Some(name) => (vec![(state_dir.clone(), named(&state_dir, name)?)], false),
+        None => chosen(&context.root()?, &state_dir),
     };
-    let shown: Vec<Shown> = chosen.into_iter().map(|run| Shown::of(&state_dir, run)).collect();
+    let shown: Vec<Shown> = chosen.into_iter().map(|(state_dir, run)| Shown::of(&state_dir, run)).collect();
     match args.format {
         Format::Json => return print_json(&Status { runs: shown.iter().map(describe).collect() }),
         Format::Text if shown.is_empty() && is_any_unread => {}
@@ -151,12 +151,15 @@ fn named(state_dir: &Path, name: &str) -> anyhow::Result<RunSummary> {
 }
 
 /// Those to show, and whether there are others that cannot be read.
-fn chosen(state_dir: &Path) -> (Vec<RunSummary>, bool) {
+fn chosen(root: &Path, state_dir: &Path) -> (Vec<(PathBuf, RunSummary)>, bool) {
     let all = run::runs(state_dir);
     let is_any_unread = say_unreadable(state_dir, &all);
-    let (mut running, over): (Vec<_>, Vec<_>) = all.into_iter().partition(|run| run.state == RunState::Running);
-    running.extend(over.into_iter().next());
-    (running, is_any_unread)
+    let (running, over): (Vec<_>, Vec<_>) = all.into_iter().partition(|run| run.state == RunState::Running);
+    let here = |run| (state_dir.to_path_buf(), run);
+    // What was started before `state_dir` was changed may go on where it was.
+    let before = run::left_behind(root).into_iter().filter(|(_, run)| run.state == RunState::Running);
+    let chosen = running.into_iter().map(here).chain(before).chain(over.into_iter().next().map(here));
+    (chosen.collect(), is_any_unread)
 }
 
 impl Shown {

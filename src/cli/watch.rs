@@ -27,13 +27,15 @@ pub(super) struct Args {
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let state_dir = context.state_dir_of(args.run.as_deref())?;
+    let root = context.root()?;
     let run = match &args.run {
         Some(name) => {
             let run = run_named(&state_dir, name)?;
             run::may_follow(&state_dir, &run)?;
             Some(run)
         }
-        None => newest(&state_dir)?,
+        // What was started before `state_dir` was changed may go on where it was.
+        None => run::state_dirs(&root).iter().find_map(|dir| newest(dir).transpose()).transpose()?,
     };
     if run.is_none() && !args.wait {
         let last = run::runs(&state_dir).into_iter().find(|run| run.state != RunState::Running);
@@ -43,7 +45,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         );
         bail!("no run is in progress: {last}; `feature-build watch --wait` waits for the next one");
     }
-    follow::watch(&context.root()?, &state_dir, run, args.format)
+    let state_dir = run.as_ref().map_or(state_dir, |run| run::state_dir_of(&root, run));
+    follow::watch(&root, &state_dir, run, args.format)
 }
 
 /// The newest run in progress; a task that calls this means none that waits for it.

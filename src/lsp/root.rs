@@ -340,7 +340,10 @@ fn history(root: &Path, state_dir: &Path) -> History {
     let new_runs = NewRuns::after_now(root);
     let run::History { runs, latest, durations } = run::history(state_dir);
     // Those that lost their supervisor, too: who follows them gives them a new one.
-    let live: Vec<RunId> = runs.into_iter().filter(|run| goes_on(state_dir, run)).map(|summary| summary.run).collect();
+    let here = runs.into_iter().filter(|run| goes_on(state_dir, run)).map(|summary| summary.run);
+    // `state_dir` may have been changed since.
+    let before = run::left_behind(root).into_iter().filter(|(dir, run)| goes_on(dir, run));
+    let live: Vec<RunId> = here.chain(before.map(|(_, summary)| summary.run)).collect();
     let mut ended = BTreeMap::new();
     for (task, attempt) in latest {
         // Its attempt may be alive, or have a result: the supervisor that takes the run over tells which.

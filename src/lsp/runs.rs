@@ -357,8 +357,12 @@ impl Following {
     /// and feeds the progress bar; that one shows nothing that the loop does not know.
     pub(super) async fn follow(self) {
         let (root, run) = (self.root.clone(), self.run.clone());
-        let found = tokio::task::spawn_blocking(move || RunPaths::of(&run::state_dir_of(&root, &run), &run));
-        let Ok(paths) = found.await else { return };
+        let found = tokio::task::spawn_blocking(move || {
+            let state_dir = run::state_dir_of(&root, &run);
+            // One that can only be ended is none that runs.
+            (!run::is_stranded(&state_dir, &run)).then(|| RunPaths::of(&state_dir, &run))
+        });
+        let Ok(Some(paths)) = found.await else { return };
         let mut follower = Follower::recovering(paths.dir(), Launcher::default());
         let mut checkups = Checkups::new(paths.dir());
         let mut view = View::default();

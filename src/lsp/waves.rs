@@ -144,20 +144,25 @@ pub(super) struct RunNow {
 }
 
 impl Runs {
-    /// All runs of a workspace. Blocking.
-    pub(super) fn read(state_dir: &Path) -> Self {
+    /// All runs of a workspace, and what goes on where `state_dir` was before. Blocking.
+    pub(super) fn read(root: &Path) -> Self {
         let now = Timestamp::now();
-        let remaining = |run: &RunSummary| {
+        let remaining = |state_dir: &Path, run: &RunSummary| {
             let is_running = run.state == RunState::Running;
             let paths = is_running.then(|| RunPaths::of(state_dir, &run.run))?;
             run::remaining_ms(&View::of(&run::read_run(&paths).ok()?), now)
         };
-        let runs = run::runs(state_dir).into_iter();
-        Self {
-            runs: runs
-                .map(|run| RunNow { outcome: run.outcome(), remaining_ms: remaining(&run), summary: run })
-                .collect(),
-        }
+        let now_of = |state_dir: &PathBuf, run: RunSummary| RunNow {
+            outcome: run.outcome(),
+            remaining_ms: remaining(state_dir, &run),
+            summary: run,
+        };
+        let state_dir = run::state_dir(root);
+        let before = run::left_behind(root).into_iter().map(|(dir, run)| now_of(&dir, run));
+        let mut runs: Vec<RunNow> =
+            before.chain(run::runs(&state_dir).into_iter().map(|run| now_of(&state_dir, run))).collect();
+        runs.sort_by(|one, other| other.summary.started.cmp(&one.summary.started));
+        Self { runs }
     }
 }
 

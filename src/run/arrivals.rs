@@ -4,9 +4,11 @@ use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::history::run_ids;
 use super::watch::Watched;
-use super::{RunId, runs_dir, state_dir, unfinished};
+use super::{RunId, RunPaths, RunState, is_closed, runs, runs_dir, state_dir};
 
 /// How often the folder of runs is looked at that nobody says anything about.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -21,6 +23,8 @@ pub struct NewRuns {
     /// Where they are looked for: another folder as soon as the user trusts a configuration that says so.
     state_dir: PathBuf,
     known: HashSet<RunId>,
+    /// When it was looked last.
+    looked: Timestamp,
     found: VecDeque<RunId>,
     /// The folder of runs, or the nearest that it will be made in.
     watched: Option<(PathBuf, Watched)>,
@@ -29,9 +33,10 @@ pub struct NewRuns {
 impl NewRuns {
     /// Every run that there is by now is none that is told. Blocking.
     pub fn after_now(root: &Path) -> Self {
+        let looked = Timestamp::now();
         let state_dir = state_dir(root);
         let known = run_ids(&state_dir).into_iter().collect();
-        Self { root: root.to_path_buf(), state_dir, known, found: VecDeque::new(), watched: None }
+        Self { root: root.to_path_buf(), state_dir, known, looked, found: VecDeque::new(), watched: None }
     }
 
     /// Where the runs lie that were told last.
@@ -64,23 +69,38 @@ impl NewRuns {
     /// Watches before it looks: what comes in between is told once more, and known by then.
     async fn look(&mut self) {
         let (root, before, watched) = (self.root.clone(), self.state_dir.clone(), self.watched.take());
+        let since = std::mem::replace(&mut self.looked, Timestamp::now());
         let looked = tokio::task::spawn_blocking(move || {
             let state_dir = state_dir(&root);
-            // Of what lies in another folder only that is news which has not ended.
-            let open = (state_dir != before).then(|| unfinished(&state_dir));
-            (watch(&state_dir, watched), run_ids(&state_dir), open, state_dir)
+            let old = (state_dir != before).then(|| old_in(&state_dir, since));
+            (watch(&state_dir, watched), run_ids(&state_dir), old, state_dir)
         });
-        let Ok((watched, runs, open, state_dir)) = looked.await else { return std::future::pending().await };
+        let Ok((watched, runs, old, state_dir)) = looked.await else { return std::future::pending().await };
         self.watched = watched;
         self.state_dir = state_dir;
-        if let Some(open) = open {
-            let over = runs.iter().filter(|run| open.iter().all(|open| open.run != **run));
-            self.known.extend(over.cloned());
-        }
+        self.known.extend(old.into_iter().flatten());
         let there: HashSet<RunId> = runs.iter().cloned().collect();
         self.known.retain(|run| there.contains(run)); // pruned runs are not remembered for ever
         self.found.extend(runs.into_iter().rev().filter(|run| self.known.insert(run.clone())));
     }
+}
+
+/// The runs in another folder than before that are no news: they do not go on, and had begun before this time. Blocking.
+fn old_in(state_dir: &Path, since: Timestamp) -> HashSet<RunId> {
+    // One that has no journal yet is being started.
+    let begun = run_ids(state_dir).into_iter().filter(|run| RunPaths::of(state_dir, run).journal().exists());
+    let mut old: HashSet<RunId> = begun.collect();
+    for run in runs(state_dir) {
+        let is_news = match run.state {
+            RunState::Running => true,
+            RunState::Died => !is_closed(state_dir, &run.run),
+            RunState::Finished => run.started.parse().is_ok_and(|started: Timestamp| started >= since),
+        };
+        if is_news {
+            old.remove(&run.run);
+        }
+    }
+    old
 }
 
 /// A watch on the folder of runs, or where there is none yet on the nearest folder above: the one that is there already,

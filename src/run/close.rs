@@ -42,6 +42,16 @@ pub fn is_closed(state_dir: &Path, run: &RunId) -> bool {
     !lock::is_held(&paths.lock()) && open::closed(&paths).is_some()
 }
 
+/// Whether such a run has begun and not finished. Blocking.
+pub fn is_stranded(state_dir: &Path, run: &RunId) -> bool {
+    // The lock was free before its journal is read: that has all that it will ever have.
+    is_closed(state_dir, run)
+        && read_run(&RunPaths::of(state_dir, run)).is_ok_and(|records| {
+            let is_over = |record: &Record| matches!(record.event, Event::RunFinished { .. });
+            !records.is_empty() && !records.iter().any(is_over)
+        })
+}
+
 /// Ends such a run: its journal gets an end. What of it is alive and belongs to this workspace is killed; what belongs to
 /// the one that this is a copy of is not touched. Blocking.
 ///

@@ -163,7 +163,8 @@ impl Follower {
                 }
                 if self.free_looks >= FREE_LOOKS {
                     self.recover().await?;
-                    self.free_looks = 0;
+                    // Where nobody took it over nothing will be heard: the next look comes soon.
+                    self.free_looks = 1;
                     continue;
                 }
             }

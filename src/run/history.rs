@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use super::kept::{Kept, KeptAttempt};
 use super::prune::size_of;
 use super::{
     Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, Tally, lock, private,
-    read_journal, read_run, runs_dir, seal,
+    read_journal, read_run, runs_dir, seal, state_dirs,
 };
 use crate::task::TaskId;
 
@@ -161,6 +161,12 @@ pub fn unreadable(state_dir: &Path, known: &[RunSummary]) -> Vec<JournalError> {
 /// The runs that have not finished, the newest first: those that live, and those whose supervisor died. Blocking.
 pub fn unfinished(state_dir: &Path) -> Vec<RunSummary> {
     runs(state_dir).into_iter().filter(|run| run.state != RunState::Finished).collect()
+}
+
+/// The runs that have not finished in the state folders that a workspace had before, each with its folder. Blocking.
+pub fn left_behind(root: &Path) -> Vec<(PathBuf, RunSummary)> {
+    let former = state_dirs(root).into_iter().skip(1);
+    former.flat_map(|dir| unfinished(&dir).into_iter().map(move |run| (dir.clone(), run))).collect()
 }
 
 /// The newest attempt of each task that ever had one (`skipped` is none). Blocking.

@@ -46,14 +46,14 @@ use crate::workspace::private;
 
 pub use arrivals::NewRuns;
 pub use claim::{Fate, fate};
-pub use close::{CloseError, close, is_closed};
+pub use close::{CloseError, close, is_closed, is_stranded};
 pub use estimate::{Durations, Hint, Passed, about, expected_ms, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};
 pub use health::{Checkups, Degraded, degraded};
 pub use history::{
-    History, LatestAttempt, RunOutcome, RunState, RunSummary, durations, history, latest_attempts, runs, unfinished,
-    unreadable,
+    History, LatestAttempt, RunOutcome, RunState, RunSummary, durations, history, latest_attempts, left_behind, runs,
+    unfinished, unreadable,
 };
 pub use identity::{shared_state, state_dir, state_dir_of, state_dirs};
 pub use journal::{JournalError, read_journal, read_run};

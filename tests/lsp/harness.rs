@@ -50,6 +50,21 @@ impl Workspace {
         &self.root
     }
 
+    /// Moves it to another place.
+    pub fn move_away(&mut self) {
+        let moved = self.root.with_file_name("moved");
+        std::fs::rename(&self.root, &moved).unwrap();
+        self.root = moved;
+    }
+
+    /// A copy of it beside it, whose configuration is not trusted.
+    pub fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("copy");
+        assert!(Command::new("cp").arg("-r").args([&self.root, &root]).status().unwrap().success());
+        Self { _folder: folder, root }
+    }
+
     pub fn write(&self, file: &str, text: &str) {
         let path = self.root.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -450,6 +465,26 @@ impl Drop for Editor {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Kills all that has its working directory in a workspace, again and again until nothing is left: supervisors, guards, tasks.
+pub fn kill_all_in(root: &Path) {
+    let is_here = |pid: &i32| {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        folder.starts_with(root) && !state.contains(") Z ")
+    };
+    eventually("all of it is dead", || {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let here: Vec<i32> = pids.filter(is_here).collect();
+        for pid in &here {
+            // It may have ended meanwhile.
+            let pid = rustix::process::Pid::from_raw(*pid).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        here.is_empty()
+    });
 }
 
 fn read_message(stdout: &mut impl BufRead) -> Option<Value> {

@@ -8,6 +8,7 @@ mod foreign;
 mod harness;
 mod init;
 mod lifecycle;
+mod places;
 mod runs;
 mod texts;
 mod trust;

@@ -139,7 +139,10 @@ fn a_run_is_seen_and_cancelled_after_state_dir_was_changed() {
     config("state_dir: elsewhere\n");
     assert!(text(&workspace.call(&["status"]).stdout).contains(&run), "not trusted yet");
     workspace.call(&["trust"]);
-    assert!(text(&workspace.call(&["status", &run]).stdout).contains("running"));
+    for command in [&["status", &run][..], &["status"], &["runs"]] {
+        let said = text(&workspace.call(command).stdout);
+        assert!(said.contains(&run) && said.contains("running"), "{command:?}: {said}");
+    }
     let cancelled = workspace.call(&["cancel"]);
     assert!(text(&cancelled.stdout).contains(&run), "{}", text(&cancelled.stderr));
     wait_until("it ends", || text(&workspace.call(&["status", &run]).stdout).contains("1 cancelled"));

@@ -1,7 +1,9 @@
 //! Ending what runs: what is a slip of the hand, what is asked about first, and what counts at once.
 
 use super::*;
+use crate::error::with_causes;
 use crate::lsp::proto::duration;
+use crate::run::RunPaths;
 
 /// A lens that has come to stand where another one was clicked does nothing for so long: the second click of a double click
 /// meant that other one.
@@ -31,8 +33,7 @@ impl State {
         let Some(root) = self.roots.get(path) else { return };
         let runs = runs_of(root, target);
         if runs.is_empty() {
-            let reason = plain::text(&format!("nothing of {} runs", target.words()));
-            return drop(answer.send(json!({ "cancelled": [], "reason": reason })));
+            return end_stranded(path, target, answer);
         }
         let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
         let level_of = |run: &RunId| target.level.unwrap_or_else(|| root.runs.next_level(run, task.as_ref()));
@@ -146,6 +147,46 @@ impl State {
             }
         });
     }
+}
+
+/// Ends those of the target that nothing goes on with: they were moved or copied before they had ended.
+fn end_stranded(path: &Path, target: &Target, answer: oneshot::Sender<Value>) {
+    let (path, target) = (path.to_path_buf(), target.clone());
+    tokio::task::spawn_blocking(move || {
+        let stranded = stranded(&path, &target);
+        let ended = stranded.iter().find_map(|(state_dir, run)| run::close(&path, state_dir, run).err());
+        let reason = match ended {
+            Some(error) => Some(format!("cancelling: {}", with_causes(&error))),
+            None if stranded.is_empty() => Some(format!("nothing of {} runs", target.words())),
+            None => None,
+        };
+        let cancelled: Vec<RunId> = stranded.into_iter().map(|(_, run)| run).collect();
+        let reason = reason.map(|reason| plain::text(&reason));
+        let _ = answer.send(json!({ "cancelled": cancelled, "reason": reason }));
+    });
+}
+
+/// The runs of a target that can only be ended, each with its state folder. Blocking.
+fn stranded(path: &Path, target: &Target) -> Vec<(PathBuf, RunId)> {
+    let is_of_target = |state_dir: &Path, run: &RunId| {
+        let view = View::of(&run::read_run(&RunPaths::of(state_dir, run)).unwrap_or_default());
+        let is_open = |task: &run::TaskView| !matches!(task.state, run::TaskState::Finished { .. });
+        let of_wave = |wave: &&run::WaveView| target.wave.is_none() || wave.wave.as_deref() == target.wave.as_deref();
+        match (&target.run, &target.task, &target.feature) {
+            (Some(named), ..) => run.0 == *named,
+            (None, Some(task), _) => view.task(task).is_some_and(is_open),
+            (None, None, Some(feature)) => {
+                view.feature == *feature && view.waves.iter().filter(of_wave).flat_map(|wave| &wave.tasks).any(is_open)
+            }
+            (None, None, None) => true,
+        }
+    };
+    let of_dir = |state_dir: PathBuf| {
+        let runs = run::unfinished(&state_dir).into_iter().map(|run| run.run);
+        let here = runs.filter(|run| run::is_stranded(&state_dir, run) && is_of_target(&state_dir, run));
+        here.map(|run| (state_dir.clone(), run)).collect::<Vec<_>>()
+    };
+    run::state_dirs(path).into_iter().flat_map(of_dir).collect()
 }
 
 /// The runs in progress that a target names.

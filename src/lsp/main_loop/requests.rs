@@ -88,7 +88,7 @@ impl State {
         };
         let path = root.path.clone();
         tokio::task::spawn_blocking(move || {
-            let _ = answer.send(Runs::read(&run::state_dir(&path)));
+            let _ = answer.send(Runs::read(&path));
         });
     }
 
