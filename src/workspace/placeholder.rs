@@ -234,6 +234,8 @@ mod tests {
         assert!(option.contains("argument 1") && option.ends_with("behind `--`, or `--title={title}`"), "{option}");
         assert!(refused(&["{title}"]).starts_with("`{title}` would choose the program: "));
         assert!(refused(&["/usr/bin/python3.12", "-c", "{title}"]).contains("goes to `python`, an interpreter"));
+        assert!(refused(&["env", "-S", "touch", "--", "{title}"]).contains("options that are not understood here"));
+        assert!(refused(&["nice", "-n", "{title}", "touch"]).contains("an argument of `nice` itself"));
     }
 
     #[test]
@@ -244,9 +246,25 @@ mod tests {
             let refused = fill(words, Author::User, value).unwrap_err();
             assert!(refused.to_string().contains("`{file}` is \"-rf\" here, which could be"), "{refused}");
         }
-        for words in [&["cat", "--", "{file}"][..], &["cat", "--file={file}"], &["cat", "do {file}"]] {
+        for words in [
+            &["cat", "--", "{file}"][..],
+            &["cat", "--file={file}"],
+            &["cat", "do {file}"],
+            &["sh", "-c", "cat -- \"$1\"", "sh", "{file}"],
+            &["sh", "-c", "cat -- \"$0\"", "{file}"],
+        ] {
             fill(words, Author::User, value).unwrap();
         }
+    }
+
+    #[test]
+    fn an_id_that_could_be_an_option_is_refused_before_the_script_of_a_shell_ends() {
+        let value = |_: Placeholder| Cow::Borrowed("-i");
+        for words in [&["sh", "{id}"][..], &["sh", "-c", "{id}"], &["sh", "-e", "script.sh", "{id}"]] {
+            let refused = fill(words, Author::User, value).unwrap_err();
+            assert!(refused.to_string().contains("`{id}` is \"-i\" here, which could be"), "{words:?}: {refused}");
+        }
+        fill(&["sh", "-c", "note \"$0\"", "{id}"], Author::User, value).unwrap();
     }
 
     #[test]

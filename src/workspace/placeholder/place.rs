@@ -96,17 +96,16 @@ pub(super) fn check(words: &[&str], at: usize, placeholder: Placeholder) -> Resu
     if !is_free {
         return Ok(());
     }
-    if at < program {
-        return place(0, Why::OfWrapper);
-    }
     let (Some(name), Some(before)) = (words.get(program), words.get(program + 1..at)) else {
-        return place(0, Why::NotUnderstood);
+        // It stands before the program.
+        return place(0, Why::OfWrapper);
     };
     match programs::kind(name) {
         Some(Kind::Shell) => match script(&programs::plain(name), words.get(program + 1..).unwrap_or_default()) {
             Some(script) if script < before.len() => Ok(()),
-            Some(script) if script == before.len() => place(program, Why::Script),
-            _ => place(program, Why::Kind(Kind::Shell)),
+            // A word before the script in which a value is filled in would not be understood.
+            Some(_) => place(program, Why::Script),
+            None => place(program, Why::Kind(Kind::Shell)),
         },
         Some(kind) => place(program, Why::Kind(kind)),
         None if programs::plain(name) == "git" && !is_plain_git(before) => place(program, Why::Kind(Kind::Tool)),
@@ -121,21 +120,19 @@ pub(super) fn check(words: &[&str], at: usize, placeholder: Placeholder) -> Resu
 pub(super) fn is_behind_a_script(words: &[&str]) -> bool {
     let Ok(program) = look_through(words) else { return false };
     let (Some(name), Some(behind)) = (words.get(program), words.get(program + 1..)) else { return false };
-    script(&programs::plain(name), behind).is_some_and(|script| script < behind.len())
+    script(&programs::plain(name), behind).is_some()
 }
 
 /// Of a program that reads its arguments itself.
 fn of_plain_program(program: &str, before: &[&str], word: &str, placeholder: Placeholder) -> Result<(), Why> {
-    let over = options_end(before);
+    let operands = before.splitn(2, |word| *word == "--").nth(1);
     // What comes behind a program that nobody knows may be a command that it starts.
-    let runs_it = |(at, word): &(usize, &&str)| {
-        programs::is_surely_one(word) || over.is_some_and(|over| *at > over && programs::kind(word).is_some())
-    };
-    if let Some((_, runner)) = before.iter().enumerate().find(runs_it) {
+    let in_place_of_one = || operands?.iter().find(|word| programs::kind(word).is_some());
+    if let Some(runner) = before.iter().find(|word| programs::is_surely_one(word)).or_else(in_place_of_one) {
         return Err(Why::Behind(programs::plain(runner)));
     }
     let is_whole = is_only(word, placeholder);
-    if over.is_some_and(|over| is_whole && before.iter().skip(over + 1).all(|word| !word.starts_with('-'))) {
+    if operands.is_some_and(|operands| is_whole && operands.iter().all(|word| !word.starts_with('-'))) {
         return Ok(());
     }
     if TEXT_OPTIONS.iter().any(|option| word.strip_prefix(option).is_some_and(|value| is_only(value, placeholder))) {
@@ -169,11 +166,6 @@ fn is_only(word: &str, placeholder: Placeholder) -> bool {
 fn begins_with_the_workspace(word: &str) -> bool {
     let behind = word.strip_prefix("{workspace}/");
     behind.is_some_and(|behind| parts(behind).iter().all(|part| matches!(part, Part::Text(_))))
-}
-
-/// Where the `--` stands that ends the options.
-fn options_end(before: &[&str]) -> Option<usize> {
-    before.iter().position(|word| *word == "--")
 }
 
 /// `--file`, with no value in its name.
