@@ -1,11 +1,10 @@
 //! The first configuration of a workspace, with a word on each key that a user may want next.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use crate::workspace::{Agent, Config, FILE_NAME};
+use crate::workspace::{Agent, Config, FILE_NAME, private};
 
 /// Where the schema of the configuration lies for editors, relative to the root: beside the runs, which git ignores.
 pub const SCHEMA_FILE: &str = ".feature-build/config.schema.json";
@@ -58,20 +57,10 @@ pub fn write_starter(root: &Path, text: &str) -> io::Result<()> {
 
 fn write_schema(root: &Path) -> io::Result<()> {
     let path = root.join(SCHEMA_FILE);
-    let Some(folder) = path.parent() else { return Ok(()) };
-    match DirBuilder::new().mode(0o700).create(folder) {
-        // Git shall see nothing of it.
-        Ok(()) => std::fs::write(folder.join(".gitignore"), "*\n")?,
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        Err(_) if folder.symlink_metadata()?.is_symlink() => return Err(io::ErrorKind::NotADirectory.into()),
-        Err(_) => {}
-    }
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    Ok(serde_json::to_writer_pretty(file, &schemars::schema_for!(Config))?)
+    let folder = path.parent().unwrap_or(root);
+    private::claim(root, folder)?;
+    private::hide_from_git(folder)?;
+    private::write_whole(&path, &serde_json::to_vec_pretty(&schemars::schema_for!(Config))?)
 }
 
 #[cfg(test)]

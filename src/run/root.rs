@@ -1,7 +1,7 @@
 //! The workspace's folder as a process of ours found it, and the folders of its state in it.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lock::is_at;
@@ -47,15 +47,5 @@ pub(super) fn make_state_folders(above: &Path, state_dir: &Path) -> io::Result<(
     for dir in [state_dir.to_path_buf(), runs_dir(state_dir), locks_dir(state_dir)] {
         private::claim(above, &dir)?;
     }
-    ignore_itself(state_dir)
-}
-
-/// Git shall not see the state of runs.
-fn ignore_itself(state_dir: &Path) -> io::Result<()> {
-    // Not by way of a temporary file: runs that start at the same time would take that one away from each other.
-    match private::options().write(true).create_new(true).open(state_dir.join(".gitignore")) {
-        Ok(mut file) => file.write_all(b"*\n"),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    private::hide_from_git(state_dir)
 }

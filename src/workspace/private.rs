@@ -54,6 +54,16 @@ fn keep_to_user(dir: &Path) -> io::Result<()> {
     if data.mode() & 0o077 == 0 { Ok(()) } else { fs::set_permissions(dir, Permissions::from_mode(0o700)) }
 }
 
+/// Git shall not see what lies in this folder, unless its user has said otherwise.
+pub(crate) fn hide_from_git(dir: &Path) -> io::Result<()> {
+    // Not by way of a temporary file: runs that start at the same time would take that one away from each other.
+    match options().write(true).create_new(true).open(dir.join(".gitignore")) {
+        Ok(mut file) => file.write_all(b"*\n"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What lies in a folder; nothing where it is none, or a link to one.
 pub(crate) fn entries(dir: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
     let is_folder = dir.symlink_metadata().is_ok_and(|data| data.is_dir());
@@ -64,7 +74,7 @@ pub(crate) fn entries(dir: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> 
 pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     // Without NONBLOCK a named pipe in the place of a file would hold whoever opens it.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
     options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
     options
 }
@@ -105,10 +115,8 @@ pub(crate) fn open_inside(root: &Path, file: &Path) -> io::Result<File> {
 
 /// The same for a file in a folder that is known to lie inside: only the file itself may be a link.
 pub(crate) fn open_in_folder(root: &Path, file: &Path) -> io::Result<File> {
-    match open(&root.join(file)) {
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => open_inside(root, file),
-        opened => opened,
-    }
+    // What is no link fails the same way again.
+    open(&root.join(file)).or_else(|_| open_inside(root, file))
 }
 
 /// Reads a file of the workspace of at most this many bytes; a longer one is refused.
@@ -193,5 +201,88 @@ mod tests {
         let pipe = dir.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         assert!(open(&pipe).is_err());
+    }
+
+    #[test]
+    fn a_claim_makes_what_is_missing_and_leaves_a_private_folder_as_its_owner_made_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (above, claimed) = (dir.path().join("home/state"), dir.path().join("home/state/runs/one"));
+        claim(&above, &claimed).unwrap();
+        assert_eq!(above.metadata().unwrap().mode() & 0o777, 0o700);
+        // The sticky bit stands for all that nobody here has asked to change.
+        fs::set_permissions(&claimed, Permissions::from_mode(0o1700)).unwrap();
+        claim(&above, &claimed).unwrap();
+        assert_eq!(claimed.metadata().unwrap().mode() & 0o7777, 0o1700);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_says_why() {
+        // Nobody makes folders there. That it is not there afterwards is not the reason.
+        let sys = Path::new("/sys");
+        let error = claim(sys, &sys.join("feature-build")).unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::NotFound, "{error}");
+    }
+
+    #[test]
+    fn git_sees_nothing_of_a_folder_unless_its_user_said_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(".gitignore");
+        hide_from_git(dir.path()).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"*\n");
+        fs::write(&file, "own").unwrap();
+        hide_from_git(dir.path()).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"own");
+        assert!(hide_from_git(&dir.path().join("missing")).is_err());
+    }
+
+    #[test]
+    fn only_a_folder_itself_has_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, link) = (dir.path().join("folder"), dir.path().join("link"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+        symlink(&folder, &link).unwrap();
+        let names = |path: &Path| entries(path).map(|entry| entry.file_name()).collect::<Vec<_>>();
+        assert_eq!(names(&folder), ["file"]);
+        for nothing in [link, folder.join("file"), folder.join("missing")] {
+            assert!(names(&nothing).is_empty(), "{}", nothing.display());
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_inside_of_the_root_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let (root, outside) = (base.join("root"), base.join("outside"));
+        fs::create_dir(&root).unwrap();
+        for (file, text) in [(root.join("file"), "inside"), (outside.clone(), "outside")] {
+            fs::write(file, text).unwrap();
+        }
+        symlink("file", root.join("in")).unwrap();
+        symlink("../outside", root.join("out")).unwrap();
+        for open in [open_inside, open_in_folder] {
+            for name in ["file", "in"] {
+                let file = open(&root, Path::new(name)).unwrap();
+                assert_eq!(at_most(file, 100).unwrap(), b"inside", "{name}");
+            }
+            let refused = open(&root, Path::new("out")).unwrap_err().to_string();
+            assert!(refused.contains("out of the workspace, and is not followed"), "{refused}");
+            assert_eq!(open(&root, Path::new("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit_and_not_in_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "12345").unwrap();
+        symlink(&file, &link).unwrap();
+        for read in [read, read_plain] {
+            assert_eq!(read(&file, 6).unwrap(), b"12345");
+            assert_eq!(read(&file, 5).unwrap(), b"12345");
+            assert_eq!(read(&file, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        }
+        assert_eq!(read_plain(&link, 5).unwrap(), b"12345", "a file of the workspace may be a link");
+        assert!(read(&link, 5).is_err());
     }
 }

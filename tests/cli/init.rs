@@ -148,3 +148,40 @@ fn init_asks_no_more_than_it_has_to() {
     assert_eq!(code, Some(2), "{shown}");
     assert!(shown.contains("there was no answer") && configured(&workspace).unwrap().contains("claude"), "{shown}");
 }
+
+#[test]
+fn init_writes_no_schema_through_a_link() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    let precious = outside.path().join("precious");
+    let init = |prepare: &dyn Fn(&std::path::Path)| {
+        let (workspace, path) = workspace(&["codex"]);
+        std::fs::write(&precious, "precious").unwrap();
+        prepare(&workspace.path().join(".feature-build"));
+        // An editor without the schema lacks a convenience only.
+        let printed = run(&workspace, &path, &["init", "--agent", "codex", "--yes"]);
+        assert_eq!(printed.code, 0, "{}", printed.err);
+        assert!(workspace.path().join("feature-build.yaml").exists());
+        let found: Vec<_> = outside.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(found, ["precious"]);
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+        workspace
+    };
+    init(&|state| symlink(outside.path(), state).unwrap());
+    init(&|state| std::fs::write(state, "").unwrap());
+    let workspace = init(&|state| {
+        std::fs::create_dir(state).unwrap();
+        symlink(&precious, state.join("config.schema.json")).unwrap();
+        symlink(&precious, state.join(".gitignore")).unwrap();
+    });
+    let written = workspace.path().join(".feature-build/config.schema.json").symlink_metadata().unwrap();
+    assert!(written.is_file() && written.permissions().mode() & 0o077 == 0, "{written:?}");
+    // A folder that was there is as private as one that is made, and an older schema gives way.
+    let (fresh, path) = self::workspace(&["codex"]);
+    fresh.write(".feature-build/config.schema.json", "old");
+    assert_eq!(run(&fresh, &path, &["init", "--agent", "codex", "--yes"]).code, 0);
+    let state = fresh.path().join(".feature-build");
+    assert!(std::fs::read_to_string(state.join("config.schema.json")).unwrap().starts_with('{'));
+    assert_eq!(std::fs::read_to_string(state.join(".gitignore")).unwrap(), "*\n");
+    assert_eq!(state.metadata().unwrap().permissions().mode() & 0o077, 0);
+}

@@ -146,3 +146,25 @@ fn a_folder_that_was_named_and_trusted_is_taken_until_its_configuration_changes(
     let own = text(&shared.call(ALICE, "tmp/alice", &["waves"]).stderr);
     assert!(own.contains("no task files in") && own.contains("tmp/alice"), "{own}");
 }
+
+#[test]
+fn a_state_folder_of_another_users_holds_no_run_but_the_superusers() {
+    let Some(shared) = Shared::new() else { return };
+    shared.configure("tmp/alice", ALICE);
+    let run = |user: u32| {
+        shared.make("tmp/alice/.feature-build", MALLORY);
+        shared.call(user, "tmp/alice", &["run", "--trust"])
+    };
+    let refused = run(ALICE);
+    assert_eq!(code(&refused), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("/.feature-build belongs to another user"), "{}", text(&refused.stderr));
+    assert!(!shared.path("tmp/alice/started-T-1").exists());
+    // The superuser may work in anybody's workspace.
+    assert_eq!(code(&run(0)), Some(0));
+    assert!(shared.path("tmp/alice/started-T-1").exists());
+    // What is Alice's own, also where others could enter it.
+    fs::remove_file(shared.path("tmp/alice/started-T-1")).unwrap();
+    fs::remove_dir_all(shared.path("tmp/alice/.feature-build")).unwrap();
+    shared.make("tmp/alice/.feature-build", ALICE);
+    assert_eq!(code(&shared.call(ALICE, "tmp/alice", &["run", "--redo", "--trust"])), Some(0));
+}
