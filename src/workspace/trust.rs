@@ -158,9 +158,8 @@ impl<F: Fn(&str) -> Option<Command>> Speaker<'_, F> {
             Value::Object(keys) if !keys.is_empty() => {
                 for (name, value) in keys {
                     let usual = match key {
-                        // One of a user's own has no counterpart: what it leaves out is as in any that says nothing.
+                        // What one of a user's own leaves out is as in any that says nothing.
                         "modes" => self.usual.get("run"),
-                        "agents" => None,
                         _ => usual.and_then(|usual| usual.get(name)),
                     };
                     self.say(&format!("{key}.{name}"), value, usual);
@@ -195,8 +194,8 @@ impl<F: Fn(&str) -> Option<Command>> Speaker<'_, F> {
                 let word = |word: &Value| word.as_str().map_or_else(|| word.to_string(), str::to_owned);
                 shown(&Command::Argv(words.iter().map(word).collect()))
             }
-            Value::Array(_) => "nothing".into(),
-            Value::Object(keys) if keys.is_empty() => "nothing".into(),
+            // One that has keys is walked by `say`.
+            Value::Array(_) | Value::Object(_) => "nothing".into(),
             Value::Bool(true) if key == "task_commands" => {
                 "each task file may name its own command, now and whenever it changes".into()
             }
@@ -212,7 +211,7 @@ fn is_command(key: &str) -> bool {
 }
 
 fn is_agent(key: &str) -> bool {
-    key == "agent" || key.ends_with(".agent") && !key.starts_with("agents.")
+    key == "agent" || key.ends_with(".agent")
 }
 
 /// `run` for `run.command`: that a command runs is clear.
@@ -314,6 +313,20 @@ mod tests {
         let agents = lines(&self::subject("agent: claude\n"), |name| Some(Command::Line(format!("{name} --print"))));
         assert_eq!(agents, ["agent: agent claude, which is claude --print"]);
         assert!(lines(&self::subject("# nothing\n"), |_| None).is_empty());
+        let others = self::subject(
+            "run: {agent: claude, model: agent}\nagents: {claude: {}}\nstop_on_failure: true\nmax_cost: 2\n",
+        );
+        assert_eq!(
+            lines(&others, |_| None),
+            [
+                "run: agent claude",
+                "run.model: agent",
+                "agents.claude: nothing",
+                "max_cost: 2.0",
+                "stop_on_failure: true"
+            ]
+        );
+        assert_eq!(others.config().max_cost, Some(2.0));
     }
 
     /// The keys of an object of the schema, with those of the objects in it.
@@ -361,5 +374,27 @@ mod tests {
         assert_ne!(one.hash(), other.hash());
         assert_eq!(other.difference(one.text()), ["-   command: a", "+   command: b"]);
         assert_ne!(one.hash(), subject("run:\n  command: a\n\n").hash());
+    }
+
+    #[test]
+    fn lines_between_changes_are_no_changes() {
+        let before = "# 1\n# 2\n# 3\n# 4\n# 5\n";
+        assert_eq!(
+            subject("# one\n# 2\n# 3\n# 4\n# five\n").difference(before),
+            ["- # 1", "+ # one", "- # 5", "+ # five"]
+        );
+    }
+
+    #[test]
+    fn a_question_shows_what_a_configuration_says_and_what_changed_apart() {
+        let subject = subject("max_cost: 2\n");
+        let says = vec![format!("{} says:", subject.root().join(FILE_NAME).display()), "  max_cost: 2.0".into()];
+        assert_eq!(Standing::New.describe(&subject, |_| None), std::slice::from_ref(&says));
+        let changed = Standing::Changed { before: "max_cost: 1\n".into() };
+        let changes =
+            ["changed since you trusted it:", "  - max_cost: 1", "  + max_cost: 2"].map(str::to_owned).to_vec();
+        assert_eq!(changed.describe(&subject, |_| None), [says, changes]);
+        let nothing = Standing::New.describe(&self::subject("# nothing\n"), |_| None);
+        assert_eq!(nothing[0][1..], ["  nothing"]);
     }
 }

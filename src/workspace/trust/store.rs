@@ -327,11 +327,16 @@ mod tests {
     fn trust_is_for_one_text_at_one_place() {
         let bench = bench("run: {command: a}");
         assert!(matches!(bench.standing(), Standing::New));
-        bench.store.trust(&bench.subject()).unwrap();
+        let trusted = bench.store.trust(&bench.subject()).unwrap();
         assert!(matches!(bench.standing(), Standing::Trusted(_)));
+        let subject = bench.subject();
+        assert_eq!((trusted.root(), trusted.hash()), (subject.root(), subject.hash()));
+        assert_eq!(trusted.config(), subject.config());
+        assert_eq!(trusted.seal(b"order").unwrap(), bench.store.seal(b"order").unwrap());
 
         bench.write("run: {command: b}");
         assert!(matches!(bench.standing(), Standing::Changed { before } if before == "run: {command: a}"));
+        assert_eq!(bench.store.trusted_before(subject.root()).as_ref(), Some(subject.config()));
         bench.write("run: {command: a}");
         assert!(matches!(bench.standing(), Standing::Trusted(_)), "what was trusted is so again");
 
@@ -343,6 +348,73 @@ mod tests {
         assert!(bench.store.revoke(bench.subject().root()).unwrap());
         assert!(!bench.store.revoke(bench.subject().root()).unwrap());
         assert!(matches!(bench.standing(), Standing::New));
+        assert!(bench.store.trusted_before(subject.root()).is_none());
+        // What cannot be forgotten is told.
+        fs::create_dir(bench.store.path_of(subject.root())).unwrap();
+        assert!(bench.store.revoke(subject.root()).is_err());
+    }
+
+    #[test]
+    fn a_store_that_a_workspace_holds_answers_nothing_of_it() {
+        let mut bench = bench("run: {command: a}");
+        let root = bench.subject().root().to_path_buf();
+        assert!(bench.store.is_outside(&root));
+        let shown = bench.store.write_down(&root, "all of it").unwrap();
+        assert_eq!(fs::read_to_string(shown).unwrap(), "all of it");
+        assert_eq!(bench.store.beside("runs"), bench.dir.path().join("state/feature-build/runs"));
+
+        bench.store = Store::at(&root.join("state"));
+        let is_inside = |error: StoreError| matches!(error, StoreError::Inside(_));
+        assert!(is_inside(bench.store.standing(bench.subject()).unwrap_err()));
+        assert!(is_inside(bench.store.trust(&bench.subject()).unwrap_err()));
+        assert!(is_inside(bench.store.write_down(&root, "all of it").unwrap_err()));
+        assert!(!bench.store.is_outside(&root));
+        assert!(bench.store.trusted_before(&root).is_none());
+    }
+
+    #[test]
+    fn no_seal_counts_whose_key_could_have_come_with_it() {
+        let bench = bench("state_dir: elsewhere\n");
+        let root = bench.root();
+        let unsaid = bench.dir.path().join("unsaid");
+        for folder in
+            [root.join(".feature-build"), root.join("elsewhere"), root.join("other"), unsaid.join(".feature-build")]
+        {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let counts =
+            |store: &Store, dir: PathBuf| match store.is_sealed(b"x", store.seal(b"x").unwrap().as_bytes(), &dir) {
+                Ok(is_sealed) => is_sealed,
+                Err(error) => panic!("{error:?}"),
+            };
+        let is_refused = |store: &Store, dir: PathBuf| {
+            let seal = store.seal(b"x").unwrap();
+            matches!(store.is_sealed(b"x", seal.as_bytes(), &dir), Err(StoreError::Inside(_)))
+        };
+        for dir in [root.join(".feature-build"), root.join("elsewhere"), root.join("missing")] {
+            assert!(counts(&bench.store, dir));
+        }
+        let inside = Store::at(&root.join("state"));
+        assert!(is_refused(&inside, root.join(".feature-build")));
+        assert!(is_refused(&inside, root.join("elsewhere")));
+        assert!(counts(&inside, root.join("other")), "no state folder of the workspace around the store");
+        assert!(
+            is_refused(&Store::at(&unsaid.join("state")), unsaid.join(".feature-build")),
+            "without a configuration"
+        );
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_counts_only_as_it_was_made() {
+        let bench = bench("");
+        let first = bench.store.make_key().unwrap();
+        assert_eq!(bench.store.make_key().unwrap(), first, "another process was faster");
+        let seal = bench.store.seal(b"x").unwrap();
+        fs::set_permissions(bench.store.dir.join("key"), fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(
+            matches!(bench.store.seal(b"x"), Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::Other)
+        );
+        assert!(bench.store.is_sealed(b"x", seal.as_bytes(), bench.dir.path()).is_err());
     }
 
     #[test]
