@@ -98,3 +98,56 @@ impl Claim {
         otherwise
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_claim_is_one_processs_alone_and_is_put_back_where_its_log_went() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("a.log");
+        std::fs::write(&log, "output").unwrap();
+        let mut claim = Claim::wait_for(&log).unwrap();
+        assert!(Claim::take(&log).unwrap().is_none());
+        assert!(claim.is_in_place());
+        std::fs::remove_file(&log).unwrap();
+        assert!(!claim.is_in_place());
+        assert_eq!(claim.put_back().unwrap(), PutBack::Done);
+        assert!(claim.is_in_place());
+        assert_eq!(std::fs::read(&log).unwrap(), b"output");
+        // As long as any handle is open.
+        let handle = claim.log().unwrap();
+        drop(claim);
+        assert!(Claim::take(&log).unwrap().is_none());
+        drop(handle);
+        assert!(Claim::take(&log).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_attempt_lives_is_over_or_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = RunPaths::at(dir.path());
+        let task = TaskId::new("A").unwrap();
+        let fate_of = || fate(&paths, &task, 1);
+        assert!(matches!(fate_of(), Fate::Lost));
+        let claim = Claim::take(&paths.log(&task, 1)).unwrap().unwrap();
+        assert!(matches!(fate_of(), Fate::Alive));
+        drop(claim);
+        assert!(matches!(fate_of(), Fate::Lost));
+        // Why an attempt failed is told; what is said of one that passed is no reason.
+        for (outcome, shown) in [(Outcome::Failed, Some("said")), (Outcome::Passed, None)] {
+            write_result(&paths.result(&task, 1), &Ending::not_started(outcome, "said".into())).unwrap();
+            let Fate::Over(TaskState::Finished { outcome: told, reason, .. }) = fate_of() else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!((told, reason.as_deref()), (outcome, shown));
+        }
+        let claim = Claim::take(&paths.log(&task, 1)).unwrap().unwrap();
+        assert!(matches!(fate_of(), Fate::Alive), "until the guard lets go, there may be more to come");
+        // A result that is there is not written over.
+        let other = Ending::not_started(Outcome::Lost, "other".into());
+        assert_eq!(claim.seal(&paths.result(&task, 1), "no/mark/1@of-a-test", other).outcome, Outcome::Passed);
+    }
+}

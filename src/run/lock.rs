@@ -172,4 +172,122 @@ mod tests {
         drop(looking);
         assert!(owner.join().unwrap());
     }
+
+    #[test]
+    fn an_owner_is_believed_after_longer_than_anybody_looks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.lock");
+        let _lock = Lock::acquire(&path).unwrap().unwrap();
+        let asked = Instant::now();
+        assert!(Lock::acquire(&path).unwrap().is_none());
+        assert!(asked.elapsed() >= PATIENCE);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_was_taken_away_from_who_waits_for_it_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("a.lock");
+        let held = Lock::acquire(&path).unwrap().unwrap();
+        let waiting = thread::spawn({
+            let path = path.clone();
+            move || Lock::acquire(&path).unwrap().unwrap()
+        });
+        let handles = || {
+            let all = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            all.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|file| file == path)).count()
+        };
+        while handles() < 2 {
+            thread::sleep(PAUSE);
+        }
+        std::fs::remove_file(&path).unwrap();
+        drop(held);
+        assert!(waiting.join().unwrap().is_at(&path));
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_away_is_put_back_with_its_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.lock");
+        // Longer than one piece.
+        let long = "run/task/1@nonce\n".repeat(10_000).into_bytes();
+        let mut lock = Lock::acquire(&path).unwrap().unwrap();
+        assert!(lock.is_blank());
+        lock.file().write_all_at(&long, 0).unwrap();
+        assert!(!lock.is_blank() && lock.is_at(&path));
+        assert_eq!(lock.put_back(&path).unwrap(), PutBack::InPlace);
+
+        std::fs::remove_file(&path).unwrap();
+        assert!(!lock.is_at(&path));
+        std::fs::write(&path, vec![b'x'; long.len() + 1]).unwrap();
+        assert_eq!(lock.put_back(&path).unwrap(), PutBack::Done);
+        assert!(lock.is_at(&path) && is_held(&path));
+        assert_eq!(text(lock.file()).unwrap(), long);
+        assert_eq!(std::fs::read(&path).unwrap(), long);
+
+        std::fs::remove_file(&path).unwrap();
+        let other = Lock::acquire(&path).unwrap().unwrap();
+        assert_eq!(lock.put_back(&path).unwrap(), PutBack::ByAnother);
+        assert!(other.is_at(&path) && !lock.is_at(&path));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = File::create(dir.path().join("written")).unwrap();
+        assert!(copy(&written, &File::create(dir.path().join("other")).unwrap()).is_err());
+    }
+
+    /// A process that looks like a guard and holds a lock whose file is gone from its path.
+    #[cfg(target_os = "linux")]
+    struct LostLock {
+        guard: std::process::Child,
+    }
+
+    #[cfg(target_os = "linux")]
+    impl LostLock {
+        fn of(path: &Path) -> Self {
+            let role = crate::run::role::GUARD;
+            let dir = path.parent().unwrap();
+            std::fs::write(dir.join(role), "while :; do sleep 0.1 < /dev/null; done").unwrap();
+            let lock = File::create(path).unwrap();
+            lock.lock().unwrap();
+            let mut command = std::process::Command::new("sh");
+            let guard = command.arg(role).current_dir(dir).stdin(lock).spawn().unwrap();
+            // `Command` keeps its handle of the file.
+            drop(command);
+            std::fs::remove_file(path).unwrap();
+            Self { guard }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Drop for LostLock {
+        fn drop(&mut self) {
+            let _ = self.guard.kill();
+            let _ = self.guard.wait();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_missing_or_empty_lock_is_held_by_who_lost_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.lock");
+        let lost = LostLock::of(&path);
+        assert!(is_held(&path), "missing");
+        File::create(&path).unwrap();
+        assert!(is_held(&path), "empty");
+        assert!(Lock::acquire_unless_lost(&path).unwrap().is_none());
+        // Who held a file with something in it has ended.
+        std::fs::write(&path, "mark").unwrap();
+        assert!(!is_held(&path));
+        assert!(Lock::acquire_unless_lost(&path).unwrap().is_some());
+        File::create(&path).unwrap();
+        drop(lost);
+        assert!(!is_held(&path));
+        assert!(Lock::acquire_unless_lost(&path).unwrap().is_some());
+        // What is no lock is nobody's.
+        assert!(!is_held(&dir.path().join("a.lock/b")));
+    }
 }

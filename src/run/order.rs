@@ -121,3 +121,19 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_spent_when_it_is_reached() {
+        let used = Usage { input_tokens: 7, output_tokens: 3, cost_usd: Some(2.0) };
+        let budget = |max_cost, max_tokens| Budget { max_cost, max_tokens }.is_spent(used);
+        assert_eq!(budget(None, None), None);
+        assert_eq!(budget(Some(2.1), Some(11)), None);
+        assert_eq!(budget(Some(2.0), None).as_deref(), Some("the run has cost $2.00, and `max_cost` is $2.00"));
+        assert_eq!(budget(None, Some(10)).as_deref(), Some("the run has used 10 tokens, and `max_tokens` is 10"));
+        assert_eq!(Budget { max_cost: Some(0.1), max_tokens: Some(1) }.is_spent(Usage::default()), None);
+    }
+}

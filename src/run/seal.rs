@@ -89,3 +89,62 @@ pub(super) fn own(dir: &Path) {
     let run = seal(&sealed_run(dir)).unwrap_or_default();
     let _ = private::write_whole(&paths.seal(), format!("no order\n{run}\n").as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+    use crate::workspace::trust::Subject;
+
+    #[test]
+    fn an_order_counts_where_it_was_sealed_and_a_run_wherever_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, moved) = (dir.path().join("root"), dir.path().join("moved"));
+        let run = |root: &Path, name: &str| RunPaths::at(&root.join(".feature-build/runs").join(name));
+        let paths = run(&root, "one");
+        fs::create_dir_all(paths.dir()).unwrap();
+        let subject = Subject::read(&root).unwrap();
+        let trusted = Store::of_user().unwrap().trust(&subject).unwrap();
+        Store::of_user().unwrap().revoke(subject.root()).unwrap();
+        assert!(!is_own(&paths) && name(&paths).is_none() && read_order(&paths).is_err());
+
+        fs::write(paths.order(), "order").unwrap();
+        write(&paths, b"order", &trusted).unwrap();
+        assert_eq!(read_order(&paths).unwrap(), b"order");
+        assert!(is_own(&paths));
+        let seal = fs::read_to_string(paths.seal()).unwrap();
+        assert_eq!(name(&paths).as_deref(), seal.lines().next());
+
+        fs::write(paths.order(), "other").unwrap();
+        let refused = read_order(&paths).unwrap_err().to_string();
+        assert!(refused.contains("was not written by you"), "{refused}");
+        fs::write(paths.order(), "order").unwrap();
+        fs::rename(&root, &moved).unwrap();
+        let paths = run(&moved, "one");
+        assert!(read_order(&paths).is_err());
+        assert!(is_own(&paths));
+        let renamed = run(&moved, "two");
+        fs::rename(paths.dir(), renamed.dir()).unwrap();
+        assert!(!is_own(&renamed));
+    }
+
+    #[test]
+    fn what_is_sealed_beside_the_runs_is_this_users() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = seal(b"what").unwrap();
+        assert!(is_sealed(b"what", made.as_bytes(), dir.path()));
+        assert!(!is_sealed(b"other", made.as_bytes(), dir.path()));
+    }
+
+    #[test]
+    fn a_run_lies_in_the_state_folder_two_above_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().canonicalize().unwrap().join("state");
+        let paths = RunPaths::at(&state.join("runs/one"));
+        assert_eq!(state_dir(&paths), state, "before it is there");
+        fs::create_dir_all(paths.dir()).unwrap();
+        assert_eq!(state_dir(&paths), state);
+    }
+}
