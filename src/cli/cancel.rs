@@ -51,7 +51,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     // What was started before `state_dir` was changed may go on where it was.
     for state_dir in run::state_dirs(&root) {
         let all = run::runs(&state_dir);
-        if args.run.is_none() && state_dir == present {
+        if args.run.is_none() {
             // What may be in progress all the same.
             say_unreadable(&state_dir, &all);
         }

@@ -5,7 +5,7 @@ use std::fs;
 use feature_build::run::Outcome::{Cancelled, Failed, Passed, Skipped};
 use feature_build::run::{self, Event, FollowError, Follower, Level, Record, RunPaths, RunState};
 
-use crate::bench::{Bench, id, kill, processes_where, wait_until};
+use crate::bench::{Bench, id, kill, kill_whole, processes_where, wait_until};
 use crate::terminal::{Workspace, code, text};
 
 #[test]
@@ -247,8 +247,53 @@ fn a_run_that_cannot_be_ended_keeps_nobody_from_ending_the_others() {
     assert_eq!(said, format!("killing run {}\nkilling run {}\n", runs[1].run, runs[2].run));
     assert!(failed.contains(&format!("cancelling run {}: ", runs[0].run)), "{failed}");
     wait_until("the others are over", || run::unfinished(&workspace.state()).len() == 1);
+    assert_eq!(code(&workspace.call(&["cancel", "--kill"])), Some(2), "the only one");
     fs::remove_file(&held).unwrap();
     fs::rename(&aside, &held).unwrap();
     assert_eq!(code(&workspace.call(&["cancel", "--all", "--kill"])), Some(0));
     workspace.wait_for_end();
+}
+
+/// One that died counts where it is named, where all are meant, and where none lives.
+#[test]
+fn a_run_whose_supervisor_died_is_not_the_run_where_others_live() {
+    let workspace = Workspace::new();
+    let start = |task: &str| {
+        workspace.task(task, 1, &format!("touch on-{task}; exec sleep 600"));
+        let run = text(&workspace.call(&["run", "--task", task, "--detach"]).stdout).trim().to_owned();
+        workspace.wait_for_file(&format!("on-{task}"));
+        run
+    };
+    let state_of =
+        |run: &str| run::runs(&workspace.state()).into_iter().find(|known| known.run.0.as_str() == run).unwrap().state;
+    let kill_supervisor = |run: &str| {
+        let dir = workspace.state().join("runs").join(run).display().to_string();
+        let is_supervisor = |pid: i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|&byte| byte == 0).skip(1).take(2).eq([b"__supervise".as_slice(), dir.as_bytes()])
+        };
+        processes_where(is_supervisor).into_iter().for_each(kill_whole);
+        wait_until("it died", || state_of(run) == RunState::Died);
+    };
+    let said = |arguments: &[&str]| {
+        let called = workspace.call(arguments);
+        assert_eq!(code(&called), Some(0), "{arguments:?}: {}", text(&called.stderr));
+        text(&called.stdout)
+    };
+    let (first, second, third) = (start("A"), start("B"), start("C"));
+    let several = workspace.call(&["cancel"]);
+    assert_eq!(code(&several), Some(2));
+    let named = format!("several runs are in progress; name one, or use --all: {third}, {second}, {first}");
+    assert!(text(&several.stderr).contains(&named), "{}", text(&several.stderr));
+
+    kill_supervisor(&first);
+    kill_supervisor(&second);
+    assert_eq!(said(&["cancel", "--finish-wave"]), format!("ending after its present wave: run {third}\n"));
+    assert_eq!(said(&["cancel", &first]), format!("cancelling run {first}\n"));
+    wait_until("the named one ends", || state_of(&first) == RunState::Finished);
+    assert_eq!(state_of(&second), RunState::Died);
+    assert_eq!(said(&["cancel", "--all", "--kill"]), format!("killing run {third}\nkilling run {second}\n"));
+    workspace.wait_for_end();
+    let nothing = workspace.call(&["cancel"]);
+    assert!(text(&nothing.stderr).contains("nothing is in progress here"), "{}", text(&nothing.stderr));
 }
