@@ -24,6 +24,7 @@ use output::{Ended, Output};
 use crate::agent::safe;
 use crate::run::{
     self, Checkups, Event, FollowError, Follower, Launcher, Level, NewRuns, Record, RunId, RunPaths, StartError, View,
+    Waiting,
 };
 
 /// What a shell answers for a program that lost its standard output: 128 and SIGPIPE.
@@ -100,12 +101,17 @@ pub(super) fn follow_all(state_dir: &Path, runs: &[RunId], format: Format) -> an
 }
 
 /// Follows a run that somebody else started (`None`: the next one that starts) to its end: the exit code is the run's.
-pub(super) fn watch(root: &Path, state_dir: &Path, run: Option<RunId>, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn watch(
+    root: &Path,
+    state_dir: &Path,
+    run: Option<(RunId, Waiting)>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
     let runtime = run::runtime()?;
     runtime.block_on(async {
         let mut signals = Signals::listen().context("listening to signals")?;
-        let (state_dir, run) = match run {
-            Some(run) => (state_dir.to_path_buf(), run),
+        let (state_dir, run, _waiting) = match run {
+            Some((run, waiting)) => (state_dir.to_path_buf(), run, waiting),
             None => {
                 let mut next = NewRuns::after_now(root);
                 complain("no run is in progress; waiting for the next one");
@@ -113,7 +119,10 @@ pub(super) fn watch(root: &Path, state_dir: &Path, run: Option<RunId>, format: F
                     run = next.next() => run,
                     () = signals.end() => return Ok(ExitCode::from(INTERRUPTED)),
                 };
-                (next.state_dir().to_path_buf(), run)
+                let state_dir = next.state_dir().to_path_buf();
+                let (dir, named) = (state_dir.clone(), run.clone());
+                let waiting = tokio::task::spawn_blocking(move || run::may_follow(&dir, &named)).await??;
+                (state_dir, run, waiting)
             }
         };
         Ok(ExitCode::from(follow(&state_dir, &run, format, Interrupt::EndsView, &mut signals).await?))

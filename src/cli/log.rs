@@ -41,7 +41,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if args.follow
         && let Some((run, task)) = live(&state_dir, args)?
     {
-        run::may_follow_task(&state_dir, &run, &task)?;
+        let _waiting = run::may_follow_task(&state_dir, &run, &task)?;
         return follow::follow(&root, &state_dir, &run, &task);
     }
     let Found { path, run, task } = match &args.run {

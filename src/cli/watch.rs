@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use super::format::Format;
 use super::{Context, follow, run_named};
-use crate::run::{self, RunId, RunOutcome, RunState, RunSummary};
+use crate::run::{self, RunId, RunOutcome, RunState, RunSummary, Waiting};
 
 /// Follow a run as `run` shows it, whoever started it. Ctrl-C ends the view, not the run.
 ///
@@ -31,8 +31,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let run = match &args.run {
         Some(name) => {
             let run = run_named(&state_dir, name)?;
-            run::may_follow(&state_dir, &run)?;
-            Some(run)
+            let waiting = run::may_follow(&state_dir, &run)?;
+            Some((run, waiting))
         }
         // What was started before `state_dir` was changed may go on where it was.
         None => run::state_dirs(&root).iter().find_map(|dir| newest(dir).transpose()).transpose()?,
@@ -45,17 +45,17 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         );
         bail!("no run is in progress: {last}; `feature-build watch --wait` waits for the next one");
     }
-    let state_dir = run.as_ref().map_or(state_dir, |run| run::state_dir_of(&root, run));
+    let state_dir = run.as_ref().map_or(state_dir, |(run, _)| run::state_dir_of(&root, run));
     follow::watch(&root, &state_dir, run, args.format)
 }
 
 /// The newest run in progress; a task that calls this means none that waits for it.
-fn newest(state_dir: &Path) -> Result<Option<RunId>, run::WaitsForItself> {
+fn newest(state_dir: &Path) -> Result<Option<(RunId, Waiting)>, run::WaitsForItself> {
     let running = run::unfinished(state_dir).into_iter().filter(|run| run.state == RunState::Running);
     let mut refused = Ok(None);
     for run in running {
         match run::may_follow(state_dir, &run.run) {
-            Ok(()) => return Ok(Some(run.run)),
+            Ok(waiting) => return Ok(Some((run.run, waiting))),
             Err(error) => refused = refused.and(Err(error)),
         }
     }

@@ -57,7 +57,7 @@ pub use history::{
 };
 pub use identity::{shared_state, state_dir, state_dir_of, state_dirs};
 pub use journal::{JournalError, read_journal, read_run};
-pub use nesting::{Caller, WaitsForItself, may_follow, may_follow_task};
+pub use nesting::{Caller, Waiting, WaitsForItself, may_follow, may_follow_task};
 pub use order::{Budget, Limits, Order};
 pub use output::{OutputError, OutputFollower, Piece};
 pub use paths::{RunPaths, runs_dir};

@@ -2,7 +2,9 @@
 //!
 //! An attempt's processes have its mark and its log in their environment, and a run that one of them starts keeps that, with
 //! what its caller's run was started by, in its order. So a run knows all attempts that it is part of, in other workspaces,
-//! too. An environment that was copied, or outlived its attempt, tells of nothing that runs any more: it does not count.
+//! too. What else attempts wait for, they say in notes ([`waits`]). An environment that was copied, or outlived its attempt, tells of nothing that runs any more: it does not count.
+
+mod waits;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::claim::{Fate, fate};
-use super::{Order, RunId, RunPaths, TaskState, View, history, read_run, seal, system};
+use super::{Order, RunId, RunPaths, TaskState, View, read_run, seal, system};
 use crate::task::TaskId;
+pub use waits::Waiting;
+pub(super) use waits::say_started;
+use waits::{Circle, Wanted, circle};
 
 /// The variable that has the path of an attempt's log: it tells the run's folder.
 pub(super) const LOG: &str = system::LOG;
@@ -57,12 +62,12 @@ pub enum WaitsForItself {
         /// The task of that run which called.
         caller: TaskId,
     },
-    /// What the task has started waits for the caller.
-    #[error("task {task} has started run {run}, which waits for task {caller}, and that one called this command")]
+    /// Over any number of others it would wait for the caller.
+    #[error("task {task} waits for run {run}, which waits for task {caller}, and that one called this command")]
     Circle {
         /// The task.
         task: TaskId,
-        /// A run that it started.
+        /// A run that it has started, or follows.
         run: RunId,
         /// The task that called.
         caller: TaskId,
@@ -103,12 +108,18 @@ fn callers() -> Vec<Caller> {
 /// What the environment says.
 fn caller() -> Option<Caller> {
     let log = PathBuf::from(std::env::var_os(LOG)?);
-    let mark = std::env::var(system::MARK).ok()?;
+    let (run, task, attempt) = attempt_named(&std::env::var(system::MARK).ok()?)?;
+    let run_dir = log.parent().filter(|dir| dir.is_absolute())?.to_path_buf();
+    (run_dir.file_name()?.to_str() == Some(run.0.as_str())).then_some(Caller { run_dir, task, attempt })
+}
+
+/// What a mark names.
+fn attempt_named(mark: &str) -> Option<(RunId, TaskId, u32)> {
     let mut words = mark.rsplit('/');
     let attempt = system::attempt_of(words.next()?)?;
     let task = TaskId::new(words.next()?).ok()?;
-    let run_dir = log.parent().filter(|dir| dir.is_absolute())?.to_path_buf();
-    (run_dir.file_name()?.to_str() == words.next()).then_some(Caller { run_dir, task, attempt })
+    let run = TaskId::new(words.next()?).ok()?;
+    words.next().is_none().then_some((RunId(run), task, attempt))
 }
 
 /// Whether this process has an attempt's mark that is over: whoever takes that attempt's task next kills what carries it.
@@ -142,46 +153,50 @@ pub(super) fn may_wait(state_dir: &Path, callers: &[Caller], tasks: &BTreeSet<Ta
             return Err(WaitsForItself::Run { task, run: caller.run(), caller: caller.task.clone() });
         }
     }
-    no_circle(state_dir, callers, tasks)
+    no_circle(callers, tasks.iter().map(|task| Wanted::Task(state_dir.to_path_buf(), task.clone())))
 }
 
-/// Whether this process may follow a run to its end: not one to which it belongs, nor one that waits for such a one.
-/// Blocking.
+/// Lets this process follow a run to its end: not one to which it belongs, nor one that waits for such a one. Others that
+/// would wait for it see that it waits until the answer is dropped. Blocking.
 ///
 /// # Errors
 /// [`WaitsForItself`].
-pub fn may_follow(state_dir: &Path, run: &RunId) -> Result<(), WaitsForItself> {
+pub fn may_follow(state_dir: &Path, run: &RunId) -> Result<Waiting, WaitsForItself> {
     let callers = callers();
     if callers.is_empty() {
-        return Ok(());
+        return Ok(Waiting::of_nobody());
     }
     let paths = RunPaths::of(state_dir, run);
+    // Said before it is looked: of two at once one sees the other.
+    let waiting = Waiting::say(&callers, &paths, None);
     let of_run = |caller: &&Caller| caller.is_in(state_dir) && caller.run() == run.0.as_str();
     if let Some(caller) = callers.iter().find(of_run) {
         return Err(WaitsForItself::Following { run: run.to_string(), caller: caller.task.clone() });
     }
     let open = open_tasks(&paths);
     let own = |caller: &&Caller| caller.is_in(state_dir) && open.contains(&caller.task);
-    match callers.iter().find(own) {
-        Some(caller) => Err(WaitsForItself::Following { run: run.to_string(), caller: caller.task.clone() }),
-        None => no_circle(state_dir, &callers, &open),
+    if let Some(caller) = callers.iter().find(own) {
+        return Err(WaitsForItself::Following { run: run.to_string(), caller: caller.task.clone() });
     }
+    no_circle(&callers, [Wanted::Run(paths.dir().to_path_buf(), None)]).map(|()| waiting)
 }
 
-/// Whether this process may wait for the end of one task of a run. Blocking.
+/// Lets this process wait for the end of one task of a run, as [`may_follow`] does for all of it. Blocking.
 ///
 /// # Errors
 /// [`WaitsForItself`].
-pub fn may_follow_task(state_dir: &Path, run: &RunId, task: &TaskId) -> Result<(), WaitsForItself> {
+pub fn may_follow_task(state_dir: &Path, run: &RunId, task: &TaskId) -> Result<Waiting, WaitsForItself> {
     let callers = callers();
     if callers.is_empty() {
-        return Ok(());
+        return Ok(Waiting::of_nobody());
     }
+    let paths = RunPaths::of(state_dir, run);
+    let waiting = Waiting::say(&callers, &paths, Some(task));
     let here = |caller: &&Caller| caller.is_in(state_dir);
     if let Some(caller) = callers.iter().filter(here).find(|caller| caller.task == *task) {
         return Err(WaitsForItself::Task { task: task.clone(), run: caller.run() });
     }
-    let view = View::of(&read_run(&RunPaths::of(state_dir, run)).unwrap_or_default());
+    let view = View::of(&read_run(&paths).unwrap_or_default());
     let runs = view.task(task.as_str()).is_some_and(|task| matches!(task.state, TaskState::Running { .. }));
     let of_run = |caller: &&Caller| caller.run() == run.0.as_str();
     // One that has not begun may have to wait for the caller's wave.
@@ -189,7 +204,7 @@ pub fn may_follow_task(state_dir: &Path, run: &RunId, task: &TaskId) -> Result<(
         let (run, caller) = (run.to_string(), caller.task.clone());
         return Err(WaitsForItself::Run { task: task.clone(), run, caller });
     }
-    no_circle(state_dir, &callers, &BTreeSet::from([task.clone()]))
+    no_circle(&callers, [Wanted::Run(paths.dir().to_path_buf(), Some(task.clone()))]).map(|()| waiting)
 }
 
 /// What has no outcome yet in a run.
@@ -199,33 +214,14 @@ fn open_tasks(paths: &RunPaths) -> BTreeSet<TaskId> {
     open.map(|task| task.id.clone()).collect()
 }
 
-/// Whether none of these tasks has started a run that waits for one of the callers, over any number of others.
-fn no_circle(state_dir: &Path, callers: &[Caller], tasks: &BTreeSet<TaskId>) -> Result<(), WaitsForItself> {
-    let started: Vec<(Caller, RunId)> = history::unfinished(state_dir)
-        .into_iter()
-        .filter_map(|run| {
-            let order = seal::read_order(&RunPaths::of(state_dir, &run.run)).ok()?;
-            let caller = serde_json::from_slice::<Order>(&order).ok()?.callers.pop()?;
-            Some((caller, run.run))
-        })
-        .filter(|(caller, _)| caller.is_in(state_dir))
-        .collect();
-    for task in tasks {
-        let mut seen = BTreeSet::from([task.clone()]);
-        let mut ahead = vec![task.clone()];
-        while let Some(next) = ahead.pop() {
-            for (_, run) in started.iter().filter(|(caller, _)| caller.task == next) {
-                for open in open_tasks(&RunPaths::of(state_dir, run)) {
-                    if let Some(caller) = callers.iter().find(|caller| caller.task == open && caller.is_in(state_dir)) {
-                        let (task, run, caller) = (task.clone(), run.clone(), caller.task.clone());
-                        return Err(WaitsForItself::Circle { task, run, caller });
-                    }
-                    if seen.insert(open.clone()) {
-                        ahead.push(open);
-                    }
-                }
-            }
+/// Whether nothing of this waits for one of the callers, over any number of others.
+fn no_circle(callers: &[Caller], wanted: impl IntoIterator<Item = Wanted>) -> Result<(), WaitsForItself> {
+    match circle(callers, wanted) {
+        None => Ok(()),
+        Some(Circle { by: Some((task, run)), caller }) => Err(WaitsForItself::Circle { task, run, caller }),
+        Some(Circle { by: None, caller }) => {
+            let run = callers.iter().find(|of| of.task == caller).map(Caller::run).unwrap_or_default();
+            Err(WaitsForItself::Task { task: caller, run })
         }
     }
-    Ok(())
 }

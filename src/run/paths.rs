@@ -72,6 +72,11 @@ impl RunPaths {
         self.dir.join("requests")
     }
 
+    /// What its attempts wait for that have called commands of the product: a file each.
+    pub(super) fn waits(&self) -> PathBuf {
+        self.dir.join("waits")
+    }
+
     /// The output of an attempt, counted from 1. No id has a `~`, so no task's log is another one's.
     pub fn log(&self, task: &TaskId, attempt: u32) -> PathBuf {
         match attempt {
@@ -157,10 +162,11 @@ mod tests {
             run.health(),
             run.summary(),
             run.requests(),
+            run.waits(),
         ] {
             claim(path, "the run".into());
         }
-        let parts = ["supervisor", "run", "journal", "health", "result", "requests", "a", "1", "2"];
+        let parts = ["supervisor", "run", "journal", "health", "result", "requests", "waits", "a", "1", "2"];
         let ends = [
             "",
             ".log",

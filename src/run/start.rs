@@ -232,6 +232,7 @@ pub fn start(
         workspace: identity.nonce,
     };
     let launched = write_order(&paths, &order, commands, trusted)
+        .inspect(|()| nesting::say_started(&order.callers, &paths))
         .and_then(|()| launch(&run, &paths, &options.launcher, None))
         .inspect_err(|_| {
             // Nothing runs and nothing was recorded: a folder would only look like a run that died.

@@ -210,3 +210,101 @@ fn two_tasks_that_call_each_other_both_end() {
         assert!(!run.summary.contains_key(&Outcome::Lost) || run.summary[&Outcome::Lost] == 0);
     }
 }
+
+/// Two independent runs, in one workspace or in two; each one's task calls what would wait for the other one's.
+#[test]
+fn tasks_that_follow_each_other_in_any_way_both_end() {
+    let ways: [(bool, [&str; 2]); 7] = [
+        (false, ["watch RUN", "watch RUN"]),
+        (false, ["log TASK --follow", "log TASK --follow"]),
+        (false, ["watch RUN", "run --task TASK"]),
+        (false, ["run --task TASK", "log TASK --follow"]),
+        (true, ["run --task TASK", "run --task TASK"]),
+        (true, ["watch RUN", "log TASK --follow"]),
+        (true, ["run --task TASK --redo", "watch RUN --format json"]),
+    ];
+    for (is_apart, commands) in ways {
+        let (one, other) = (Workspace::new(), Workspace::new());
+        let places = [&one, if is_apart { &other } else { &one }];
+        let names = ["A", "B"];
+        for (number, command) in commands.iter().enumerate() {
+            let (here, there) = (places[number], places[1 - number]);
+            let command = command.replace("TASK", names[1 - number]).replace("RUN", "\"$(cat run-of-other)\"");
+            let command = format!("-C '{}' {command}", there.root().display());
+            // The second one calls when the first one waits.
+            let when = "touch on-X; until [ -e go-X ]; do sleep 0.01; done; ".replace('X', names[number]);
+            let other_run = format!("cp run-of-{} run-of-other; ", names[1 - number]);
+            here.task(names[number], 1, &(when + &other_run + &calls(names[number], &command)));
+        }
+        for (number, name) in names.into_iter().enumerate() {
+            passes(&places[number].call(&["run", "--task", name, "--detach"]));
+            places[number].wait_for_file(&format!("on-{name}"));
+        }
+        for (number, name) in names.into_iter().enumerate() {
+            let mut runs = run::runs(&places[1 - number].state());
+            runs.retain(|run| {
+                let records = run::read_run(&RunPaths::of(&places[1 - number].state(), &run.run)).unwrap();
+                View::of(&records).task(names[1 - number]).is_some()
+            });
+            places[number].write(&format!("run-of-{}", names[1 - number]), &runs[0].run.to_string());
+            assert_eq!(runs.len(), 1, "{name}");
+        }
+        places[0].write("go-A", "");
+        wait_until("the first one waits", || is_called(&places[0].root()));
+        places[1].write("go-B", "");
+        let ends = [(0, "A"), (1, "B")].map(|(number, name)| {
+            places[number].wait_for_file(&format!("{name}.done"));
+            said(places[number], name)
+        });
+        // Whichever looked second: a run of the first one may still be on its way.
+        let is_told = |(out, code): &(String, String)| code != "0" && out.contains("called this command");
+        assert!(ends.iter().any(is_told), "{commands:?} {is_apart}: {ends:?}");
+        for place in places {
+            place.wait_for_end();
+        }
+    }
+}
+
+/// Whether a command of the product waits that a task of this workspace has called.
+fn is_called(root: &std::path::Path) -> bool {
+    let waits = |folder: &std::path::Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    let runs = fs::read_dir(root.join(".feature-build/runs")).into_iter().flatten().flatten();
+    runs.map(|run| run.path().join("waits")).any(|folder| waits(&folder))
+}
+
+/// A task may follow what does not wait for it, and what it followed is forgotten when that is over.
+#[test]
+fn a_task_may_follow_what_does_not_wait_for_it() {
+    let workspace = Workspace::new();
+    workspace.task(
+        "A",
+        1,
+        &(calls("log", "log B --follow")
+            + &calls("watch", "watch \"$(cat run-of-b)\"")
+            + &calls("own", "run --task C")),
+    );
+    workspace.task("B", 1, "until [ -e go ]; do sleep 0.01; done");
+    workspace.task("C", 1, "true");
+    passes(&workspace.call(&["run", "--task", "B", "--detach"]));
+    workspace.write("run-of-b", &workspace.only_run().to_string());
+    passes(&workspace.call(&["run", "--task", "A", "--detach"]));
+    wait_until("it follows", || is_called(&workspace.root()));
+    workspace.write("go", "");
+    for name in ["log", "watch", "own"] {
+        workspace.wait_for_file(&format!("{name}.done"));
+        assert_eq!(said(&workspace, name).1, "0", "{}", said(&workspace, name).0);
+    }
+    workspace.wait_for_end();
+}
+
+/// `watch --wait` begins to follow what starts later.
+#[test]
+fn a_task_does_not_wait_for_the_next_run_where_that_waits_for_it() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, &("touch on; ".to_owned() + &calls("next", "watch --wait")));
+    passes(&workspace.call(&["run", "--task", "A", "--detach"]));
+    workspace.wait_for_file("on");
+    workspace.wait_for_file("next.done");
+    refused(&workspace, "next", ITSELF);
+    workspace.wait_for_end();
+}

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::super::follow::follow_all;
 use super::super::format::Format;
 use super::super::{NOT_PASSED, complain, not_among, say_unreadable};
-use crate::run::{self, Launcher, Resumed, RunId, RunPaths, RunState, Takeover};
+use crate::run::{self, Launcher, Resumed, RunId, RunPaths, RunState, Takeover, Waiting};
 
 /// Goes on with a run that has not finished, or with all of them, and follows them.
 pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach: bool) -> anyhow::Result<ExitCode> {
@@ -18,10 +18,13 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut going = Vec::new();
+    let (mut going, mut waiting) = (Vec::new(), Vec::new());
     for run in &unfinished {
         match go_on(state_dir, run, detach) {
-            Ok(()) => going.push(run.clone()),
+            Ok(waits) => {
+                going.push(run.clone());
+                waiting.push(waits);
+            }
             // One that cannot be taken over keeps nobody from the others.
             Err(error) if unfinished.len() > 1 => complain(&format!("{error:#}")),
             Err(error) => return Err(error),
@@ -31,6 +34,7 @@ pub(super) fn main(state_dir: &Path, named: Option<&str>, format: Format, detach
         going.iter().try_for_each(|run| writeln!(std::io::stdout(), "{run}"))?;
     }
     let all_followed = if detach { ExitCode::SUCCESS } else { follow_all(state_dir, &going, format)? };
+    drop(waiting);
     Ok(if going.len() < unfinished.len() { ExitCode::from(NOT_PASSED) } else { all_followed })
 }
 
@@ -47,11 +51,9 @@ fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<(Vec<RunId>, 
     Ok((vec![run.ok_or_else(|| not_among(state_dir, name, otherwise()))?], false))
 }
 
-/// One that lost its supervisor gets a new one; one that was paused goes on.
-fn go_on(state_dir: &Path, run: &RunId, detach: bool) -> anyhow::Result<()> {
-    if !detach {
-        run::may_follow(state_dir, run)?;
-    }
+/// One that lost its supervisor gets a new one; one that was paused goes on. It may be followed.
+fn go_on(state_dir: &Path, run: &RunId, detach: bool) -> anyhow::Result<Option<Waiting>> {
+    let waiting = (!detach).then(|| run::may_follow(state_dir, run)).transpose()?;
     let dir = RunPaths::of(state_dir, run).dir().to_path_buf();
     anyhow::ensure!(
         !run::is_closed(state_dir, run),
@@ -61,5 +63,5 @@ fn go_on(state_dir: &Path, run: &RunId, detach: bool) -> anyhow::Result<()> {
     if run::resume(&dir, Takeover::Continue, &Launcher::default())? == Resumed::Owned {
         run::go_on(state_dir, run)?;
     }
-    Ok(())
+    Ok(waiting)
 }
