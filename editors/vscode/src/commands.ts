@@ -3,26 +3,31 @@ import type { Client } from "./client";
 import { configure } from "./configure";
 import { errorText, foreignLine } from "./foreign";
 import { followOutput } from "./followOutput";
-import { ServerCommand, type RunInfo, type Target } from "./protocol";
+import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
 import { harder, isBad, standingOf, type RunView, type Standing, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
 import { fileOf, targetOf, type PlacedTask, type Store } from "./store";
-import { tell, tellError } from "./tell";
+import { tell, tellBriefly, tellError } from "./tell";
 import * as text from "./text";
-import { rowTarget, type Row } from "./wavesView";
+import { isRow, rowTarget, type Row } from "./wavesView";
 
-/** The palette's commands. Their ids have dots; the server's own have slashes and are registered by the client. */
+/**
+ * The extension's commands. Their ids have dots; the server's own have slashes and are registered by the client.
+ *
+ * What stands in a row of the Waves view is a command of its own: VS Code gives a button in the view's title the row that
+ * has the focus, and a button of a row that is just being drawn anew nothing at all. Neither may become "all of it".
+ */
 export function registerCommands(store: Store, client: Client): vscode.Disposable {
   const commands = new Commands(store, client);
-  const all: Record<string, (row?: Row) => unknown> = {
-    "featureBuild.run": (row) => commands.run(row),
-    "featureBuild.runFileWave": () => commands.runFile("wave"),
-    "featureBuild.runFileTask": () => commands.runFile("task"),
-    "featureBuild.cancel": (row) => commands.cancel(row),
+  const all: Record<string, (...given: unknown[]) => unknown> = {
+    "featureBuild.run": () => commands.run(),
+    "featureBuild.runFileWave": (file) => commands.runFile("wave", file),
+    "featureBuild.runFileTask": (file) => commands.runFile("task", file),
+    // The palette and keys give nothing along, a button of the view something.
+    "featureBuild.cancel": (...given) => commands.cancel(given.length > 0),
     "featureBuild.rerunFailed": () => commands.rerunFailed(),
-    "featureBuild.openLog": (row) => commands.openLog(row),
-    "featureBuild.followOutput": (row) => commands.follow(row),
-    "featureBuild.openTask": (row) => commands.openTask(row),
+    "featureBuild.openLog": () => commands.openLog(),
+    "featureBuild.followOutput": () => commands.follow(),
     "featureBuild.showRuns": () => commands.showRuns(),
     "featureBuild.showMenu": () => commands.showMenu(),
     "featureBuild.configure": () => configure(store),
@@ -30,12 +35,38 @@ export function registerCommands(store: Store, client: Client): vscode.Disposabl
     "featureBuild.showServerLog": () => {
       client.log.show();
     },
+    ...ofRows({
+      "featureBuild.runRow": (row) => execute(STARTS[row.kind], rowTarget(row)),
+      "featureBuild.cancelRow": (row) => commands.endRow(row, "terminate"),
+      "featureBuild.killRow": (row) => commands.endRow(row, "kill"),
+      "featureBuild.openRowLog": (row) => commands.openRowLog(row),
+      "featureBuild.followRow": (row) => {
+        commands.followRow(row);
+      },
+      "featureBuild.openTask": (row) => commands.openTask(row),
+    }),
   };
   const registered = Object.entries(all).map(([id, command]) =>
-    vscode.commands.registerCommand(id, (row?: Row) => told(() => command(row))),
+    vscode.commands.registerCommand(id, (...given: unknown[]) => told(() => command(...given))),
   );
   return vscode.Disposable.from(...registered);
 }
+
+/** Commands of a row, which do nothing without it. */
+function ofRows(commands: Record<string, (row: Row) => unknown>): Record<string, (row: unknown) => unknown> {
+  const asked = Object.entries(commands).map(([id, command]) => [
+    id,
+    (row: unknown): unknown => {
+      if (isRow(row)) return command(row);
+      tellBriefly("Nothing was done: the row was just being drawn anew. Click again.", LOST_MS);
+      return undefined;
+    },
+  ]);
+  return Object.fromEntries(asked) as Record<string, (row: unknown) => unknown>;
+}
+
+/** How long it is told that a click has met no row. */
+const LOST_MS = 5000;
 
 /** What fails is told here: VS Code would show the error itself, and with it links that a path or a title brings. */
 async function told(command: () => unknown): Promise<void> {
@@ -61,20 +92,16 @@ class Commands {
     this.#client = client;
   }
 
-  /** Runs what a row stands for; without one the user picks feature and wave. */
-  async run(row: Row | undefined): Promise<void> {
-    if (row !== undefined) {
-      await execute(STARTS[row.kind], rowTarget(row));
-      return;
-    }
-    const choice = await pick(this.#startable(), "Run which wave?");
+  /** Runs the feature or the wave that the user picks. */
+  async run(): Promise<void> {
+    const choice = await pick(this.#startable(), "Run which wave?", "No task can start now.");
     if (choice !== undefined)
       await execute(choice.wave === undefined ? ServerCommand.runFeature : ServerCommand.runWave, choice);
   }
 
-  /** Runs the wave of the task that is being edited, or the task alone. */
-  async runFile(what: "wave" | "task"): Promise<void> {
-    const placed = await this.#activeTask();
+  /** Runs the wave of a task's file, or the task alone: the file that is named, else the one that is being edited. */
+  async runFile(what: "wave" | "task", file: unknown): Promise<void> {
+    const placed = await this.#taskOf(file instanceof vscode.Uri ? file : activeFile());
     if (placed === undefined) {
       void tell("This file is no task.");
       return;
@@ -87,11 +114,16 @@ class Commands {
     await execute(ServerCommand.runWave, { root: root.root, feature: feature.id, wave: wave.wave });
   }
 
-  /** Ends what a row stands for, once more harder; without one the only run, or the one that the user picks. */
-  async cancel(row: Row | undefined): Promise<void> {
-    const target = row === undefined ? await this.#pickLive() : rowTarget(row);
+  /** Ends the only run, or the one that the user picks; once more harder. */
+  async cancel(isClicked: boolean): Promise<void> {
+    const target = await this.#pickLive();
     // Without a level the server takes the next one.
-    if (target !== undefined) await execute(ServerCommand.cancel, target);
+    if (target !== undefined) await execute(ServerCommand.cancel, isClicked ? { ...target, lens: true } : target);
+  }
+
+  /** Ends what a row stands for. Its button stands where another one stood before: the server knows since when. */
+  async endRow(row: Row, level: Level): Promise<void> {
+    await execute(ServerCommand.cancel, { ...rowTarget(row), level, lens: true });
   }
 
   async rerunFailed(): Promise<void> {
@@ -100,22 +132,30 @@ class Commands {
       const target = { root: root.root, feature: feature.id };
       places.set(JSON.stringify(target), { label: text.featureName(feature), value: target });
     }
-    const choice = await pick([...places.values()], "Re-run the failed tasks of which feature?");
+    const choice = await pick([...places.values()], "Re-run the failed tasks of which feature?", "No task has failed.");
     if (choice !== undefined) await execute(ServerCommand.rerunFailed, choice);
   }
 
-  async openLog(row: Row | undefined): Promise<void> {
-    const placed = await this.#rowTask(row, "Open the log of which task?");
+  async openLog(): Promise<void> {
+    const placed = await this.#pickTask("Open the log of which task?");
     if (placed !== undefined) await execute(ServerCommand.openLog, targetOf(placed));
   }
 
-  async follow(row: Row | undefined): Promise<void> {
-    const placed = await this.#rowTask(row, "Follow the output of which task?");
+  async openRowLog(row: Row): Promise<void> {
+    if (row.kind === "task") await execute(ServerCommand.openLog, targetOf(row.placed));
+  }
+
+  async follow(): Promise<void> {
+    const placed = await this.#pickTask("Follow the output of which task?");
     if (placed !== undefined) followOutput(this.#store, placed);
   }
 
-  async openTask(row: Row | undefined): Promise<void> {
-    if (row?.kind === "task") await openTask(row.placed);
+  followRow(row: Row): void {
+    if (row.kind === "task") followOutput(this.#store, row.placed);
+  }
+
+  async openTask(row: Row): Promise<void> {
+    if (row.kind === "task") await openTask(row.placed);
   }
 
   async showRuns(): Promise<void> {
@@ -138,8 +178,8 @@ class Commands {
     const live = this.#store.runs.live();
     // What is harmless comes first: a click and Enter must end nothing.
     const choices: Choice<() => Promise<unknown>>[] = [
-      { icon: "terminal", label: "Follow output…", value: () => this.follow(undefined) },
-      { icon: "output", label: "Open a log…", value: () => this.openLog(undefined) },
+      { icon: "terminal", label: "Follow output…", value: () => this.follow() },
+      { icon: "output", label: "Open a log…", value: () => this.openLog() },
       { icon: "history", label: "Show runs", value: () => this.showRuns() },
       ...failures.map((placed) => ({
         icon: "error",
@@ -150,7 +190,7 @@ class Commands {
       ...(failures.length === 0
         ? []
         : [{ icon: "debug-restart", label: "Re-run failed", value: () => this.rerunFailed() }]),
-      { icon: "play", label: "Run…", value: () => this.run(undefined) },
+      { icon: "play", label: "Run…", value: () => this.run() },
       ...live.flatMap((run) => this.#endsOf(run)),
       ...(live.some((run) => openTasks(run).length > 0)
         ? [{ icon: "debug-stop", label: "End a task…", value: () => this.#endTask(live) }]
@@ -193,32 +233,21 @@ class Commands {
     }
   }
 
-  /** The features and waves that have something to start, with their states. */
+  /** The features and waves that have something to start, with how far they are. */
   #startable(): Choice<Target>[] {
     return this.#store.roots().flatMap((root) =>
       this.#store.features(root).flatMap((feature) => {
-        const open = feature.waves.filter(
-          (wave) => wave.wave !== null && wave.tasks.some((task) => task.state === "ready" || task.state === "waiting"),
-        );
-        if (open.length === 0) return [];
+        if (!feature.progress.startable) return [];
         const target = { root: root.root, feature: feature.id };
-        const waves = open.map((wave) => {
-          const count = (state: string): number => wave.tasks.filter((task) => task.state === state).length;
-          const states = ["ready", "waiting", "done", "needs-person", "unrunnable"];
-          const described = states.filter((state) => count(state) > 0).map((state) => `${count(state)} ${state}`);
-          return {
-            icon: "play",
-            label: `Wave ${wave.wave ?? ""}`,
-            description: described.join(", "),
-            value: { ...target, ...(wave.wave === null ? {} : { wave: wave.wave }) },
-          };
+        const open = feature.waves.filter((wave) => wave.wave !== null && wave.progress.open);
+        const waves = open.flatMap((wave) => {
+          if (wave.wave === null || !wave.progress.startable) return [];
+          const ready = wave.tasks.filter((task) => task.state === "ready").length;
+          const description = [`${ready} ready`, wave.progress.words].join(" · ");
+          return [{ icon: "play", label: `Wave ${wave.wave}`, description, value: { ...target, wave: wave.wave } }];
         });
-        const all = {
-          icon: "run-all",
-          label: "All waves",
-          description: text.plural(open.length, "open wave"),
-          value: target,
-        };
+        const description = [text.plural(open.length, "open wave"), feature.progress.words].join(" · ");
+        const all = { icon: "run-all", label: "All waves", description, value: target };
         return [
           { label: text.featureName(feature), kind: vscode.QuickPickItemKind.Separator },
           ...waves,
@@ -234,13 +263,12 @@ class Commands {
       description: text.progress([run], Date.now()),
       value: { root: run.root, run: run.id },
     }));
-    return pick(choices, "Cancel which run?");
+    return pick(choices, "Cancel which run?", "Nothing runs.");
   }
 
-  /** The task of a row, else of the file that is being edited, else the one that the user picks. */
-  async #rowTask(row: Row | undefined, question: string): Promise<PlacedTask | undefined> {
-    if (row?.kind === "task") return row.placed;
-    const active = await this.#activeTask();
+  /** The task of the file that is being edited, where it has a log, else the one that the user picks. */
+  async #pickTask(question: string): Promise<PlacedTask | undefined> {
+    const active = await this.#taskOf(activeFile());
     if (active !== undefined && this.#hasLog(active)) return active;
     const choices = [...this.#store.tasks()]
       .filter((placed) => this.#hasLog(placed))
@@ -270,9 +298,8 @@ class Commands {
     return this.#store.attempt(root.root, task)?.log !== undefined;
   }
 
-  async #activeTask(): Promise<PlacedTask | undefined> {
-    const uri = vscode.window.activeTextEditor?.document.uri;
-    return uri?.scheme === "file" ? this.#store.taskOfFile(await canonical(uri.fsPath)) : undefined;
+  async #taskOf(file: vscode.Uri | undefined): Promise<PlacedTask | undefined> {
+    return file?.scheme === "file" ? this.#store.taskOfFile(await canonical(file.fsPath)) : undefined;
   }
 
   async #openRun(root: string, run: RunInfo): Promise<void> {
@@ -285,6 +312,10 @@ class Commands {
     const placed = await pickAlways(choices, "Open the log of which task?");
     if (placed !== undefined) await execute(ServerCommand.openLog, targetOf(placed));
   }
+}
+
+function activeFile(): vscode.Uri | undefined {
+  return vscode.window.activeTextEditor?.document.uri;
 }
 
 /** The tasks of a run that can still be ended: nothing is harder than a kill. */
@@ -304,10 +335,10 @@ async function execute(command: ServerCommand, target: Target): Promise<void> {
 }
 
 /** Asks only where there is something to choose. */
-async function pick<T>(choices: Choice<T>[], title: string): Promise<T | undefined> {
+async function pick<T>(choices: Choice<T>[], title: string, none: string): Promise<T | undefined> {
   const real = choices.filter((choice) => choice.value !== undefined);
   if (real.length === 0) {
-    void tell("There is nothing to choose: no task is open.");
+    void tell(none);
     return undefined;
   }
   return real.length === 1 ? real[0]?.value : pickAlways(choices, title);

@@ -41,6 +41,8 @@ export interface Target {
   readonly level?: Level;
   /** The run that is cancelled, or whose failures are run again. */
   readonly run?: string;
+  /** It was clicked where something else stood a moment ago: what has just come there ends nothing. */
+  readonly lens?: boolean;
 }
 
 /** The answer to {@link ServerCommand.cancel}. */

@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import { foreignLine } from "./foreign";
 import type { FeatureInfo, Progress, RootInfo, Target, TaskInfo, TaskState, WaveInfo } from "./protocol";
-import { isActive, isBad, type TaskView } from "./runs";
+import { harder, isActive, isBad, type TaskView } from "./runs";
 import { targetOf, type PlacedTask, type Store } from "./store";
 import * as text from "./text";
 
@@ -28,15 +28,27 @@ export interface TaskRow {
 
 /** How often running times are drawn anew. */
 const TICK_MS = 1000;
+/** At most this often rows are drawn anew for what happens: an agent may say much. */
+const GATHER_MS = 200;
 
-/** The Waves view: features, their waves, their tasks, as they stand and as they run. */
+/**
+ * The Waves view: features, their waves, their tasks, as they stand and as they run.
+ *
+ * VS Code forgets all rows when a view is drawn anew as a whole, and until it has asked for them again a click on a button
+ * of a row meets none. So rows are objects that stay, and only those that look different are drawn anew.
+ */
 export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposable {
   readonly #store: Store;
   readonly #view: vscode.TreeView<Row>;
-  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #changed = new vscode.EventEmitter<Row[] | undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #disposables: { dispose(): unknown }[] = [];
+  /** The rows there are, by their ids. */
+  #rows = new Map<string, Row>();
+  /** How each row looked when VS Code asked for it last. */
+  readonly #looks = new WeakMap<Row, string>();
   #tick: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(store: Store) {
     this.#store = store;
@@ -45,20 +57,37 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       this.#view,
       this.#changed,
       store.onDidChange(() => {
-        this.#redraw();
+        this.#showBadge();
+        this.#tickWhileSeen();
+        this.#gathering ??= setTimeout(() => {
+          this.#gathering = undefined;
+          this.#redraw();
+        }, GATHER_MS);
       }),
       this.#view.onDidChangeVisibility(() => {
         this.#tickWhileSeen();
+        this.#redraw();
       }),
     );
   }
 
   dispose(): void {
     clearInterval(this.#tick);
+    clearTimeout(this.#gathering);
     vscode.Disposable.from(...this.#disposables).dispose();
   }
 
   getChildren(row?: Row): Row[] {
+    return this.#childrenOf(row).map((child) => this.#known(child));
+  }
+
+  getTreeItem(row: Row): vscode.TreeItem {
+    const item = asWords(this.#item(row));
+    this.#looks.set(row, lookOf(item));
+    return item;
+  }
+
+  #childrenOf(row: Row | undefined): Row[] {
     if (row === undefined) {
       return this.#store
         .roots()
@@ -69,11 +98,43 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     return [];
   }
 
-  getTreeItem(row: Row): vscode.TreeItem {
-    return asWords(this.#item(row));
+  /** The object that VS Code has for a row, with what the row stands for now. */
+  #known(row: Row): Row {
+    const id = idOf(row);
+    const known = Object.assign(this.#rows.get(id) ?? row, row);
+    this.#rows.set(id, known);
+    return known;
+  }
+
+  /** Draws what looks different; all of it where there are other rows than before. */
+  #redraw(): void {
+    if (!this.#view.visible) return;
+    const before = [...this.#rows.keys()].join();
+    const rows = this.getChildren().flatMap((feature) => [feature, ...this.#below(feature)]);
+    this.#rows = new Map(rows.map((row) => [idOf(row), row]));
+    if (before !== [...this.#rows.keys()].join()) {
+      this.#changed.fire(undefined);
+      return;
+    }
+    const stale = rows.filter((row) => {
+      const look = this.#looks.get(row);
+      // What VS Code has not asked for is in a row that is closed.
+      return look !== undefined && look !== lookOf(asWords(this.#item(row)));
+    });
+    if (stale.length > 0) this.#changed.fire(stale);
+  }
+
+  #below(row: Row): Row[] {
+    return this.getChildren(row).flatMap((child) => [child, ...this.#below(child)]);
   }
 
   #item(row: Row): vscode.TreeItem {
+    const item = this.#plainItem(row);
+    item.id = idOf(row);
+    return item;
+  }
+
+  #plainItem(row: Row): vscode.TreeItem {
     if (row.kind === "feature") return this.#featureItem(row);
     if (row.kind === "wave") return this.#waveItem(row);
     return this.#taskItem(row);
@@ -82,12 +143,6 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   #taskRow(root: RootInfo, id: string): TaskRow[] {
     const placed = this.#store.task(root.root, id);
     return placed === undefined ? [] : [{ kind: "task", placed }];
-  }
-
-  #redraw(): void {
-    this.#changed.fire(undefined);
-    this.#showBadge();
-    this.#tickWhileSeen();
   }
 
   #showBadge(): void {
@@ -102,7 +157,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     clearInterval(this.#tick);
     this.#tick = wanted
       ? setInterval(() => {
-          this.#changed.fire(undefined);
+          this.#redraw();
         }, TICK_MS)
       : undefined;
   }
@@ -111,12 +166,11 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     const tasks = feature.waves.flatMap((wave) => wave.tasks);
     const group = this.#group(root, feature.progress, tasks, "project");
     const item = new vscode.TreeItem(feature.title, group.collapsible);
-    item.id = JSON.stringify([root.root, feature.id]);
     item.description = this.#describe(root, group.words.join(" · "));
     // The row may be too narrow for its words.
     item.tooltip = [text.featureName(feature), group.words.join(" · ")].join("\n");
     item.iconPath = group.icon;
-    item.contextValue = context("feature", { runnable: feature.progress.startable, running: group.running });
+    item.contextValue = context("feature", { runnable: feature.progress.startable, ...group.ends });
     item.accessibilityInformation = { label: [`Feature ${feature.title}`, ...group.spoken].join(", ") };
     return item;
   }
@@ -131,7 +185,6 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     const group = this.#group(root, wave.progress, wave.tasks, "layers");
     const label = wave.wave === null ? "No wave" : `Wave ${wave.wave}`;
     const item = new vscode.TreeItem(label, group.collapsible);
-    item.id = JSON.stringify([root.root, feature.id, wave.wave]);
     const takes = wave.estimate_ms === null ? [] : [text.about(wave.estimate_ms)];
     item.description = [...group.words, ...takes].join(" · ");
     item.tooltip = [
@@ -140,7 +193,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
       ...takes.map((time) => `Takes ${time} by earlier attempts or estimates`),
     ].join("\n");
     item.iconPath = group.icon;
-    item.contextValue = context("wave", { runnable: wave.progress.startable, running: group.running });
+    item.contextValue = context("wave", { runnable: wave.progress.startable, ...group.ends });
     item.accessibilityInformation = { label: [`${label} of ${feature.title}`, ...group.spoken].join(", ") };
     return item;
   }
@@ -153,7 +206,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     const words = [progress.words, ...(failed > 0 ? [`${failed} failed`] : [])];
     const states = [...(running ? ["running"] : []), ...(failed > 0 ? ["failed"] : [])];
     return {
-      running,
+      ends: endsOf(attempts.map(({ attempt }) => attempt)),
       words,
       spoken: [...states, ...words.flatMap((word) => word.split(" · "))],
       icon: running ? RUNNING : failed > 0 ? FAILED : iconOf(progress, open),
@@ -163,18 +216,17 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   }
 
   #taskItem(row: TaskRow): vscode.TreeItem {
-    const { root, feature, wave, task } = row.placed;
+    const { root, task } = row.placed;
     const attempt = this.#store.attempt(root.root, task);
     const running = isActive(attempt);
     const item = new vscode.TreeItem(task.id, vscode.TreeItemCollapsibleState.None);
     const { icon, words, spoken } = this.#standing(task, attempt);
-    item.id = JSON.stringify([root.root, feature.id, wave.wave, task.id]);
     item.description = [words, task.title].filter((part) => part !== "").join(" · ");
     item.tooltip = tooltip(row.placed, attempt);
     item.iconPath = icon;
     item.contextValue = context("task", {
       runnable: task.state === "ready" && !running && attempt?.state !== "pending",
-      running,
+      ...endsOf([attempt]),
       log: attempt?.log !== undefined,
     });
     item.command = { command: "featureBuild.openTask", title: "Open Task File", arguments: [row] };
@@ -213,6 +265,15 @@ interface Sign {
   readonly spoken?: string;
 }
 
+/** How what runs can be ended next: asked to, or, where it was asked, killed. */
+type Ends = Readonly<Record<"running" | "ending", boolean>>;
+
+function endsOf(attempts: readonly (TaskView | undefined)[]): Ends {
+  const levels = attempts.filter(isActive).map((attempt) => harder(attempt?.cancelling));
+  const running = levels.some((level) => level.includes("terminate"));
+  return { running, ending: !running && levels.some((level) => level.includes("kill")) };
+}
+
 /** Its last attempt failed, and nobody has said since that it is done. */
 function isFailed(task: TaskInfo, attempt: TaskView | undefined): boolean {
   return attempt?.state === "finished" && isBad(attempt.outcome) && task.state !== "done";
@@ -220,7 +281,7 @@ function isFailed(task: TaskInfo, attempt: TaskView | undefined): boolean {
 
 /** What a row shows that stands for several tasks. */
 interface Group {
-  readonly running: boolean;
+  readonly ends: Ends;
   readonly words: readonly string[];
   readonly spoken: readonly string[];
   readonly icon: vscode.ThemeIcon;
@@ -237,6 +298,33 @@ function iconOf(progress: Progress, open: string): vscode.ThemeIcon {
   if (progress.claimed > 0) return STATES.claimed.icon;
   return progress.blocked > 0 ? STATES.blocked.icon : icon(open);
 }
+
+/** What makes a row the same one as before. */
+function idOf(row: Row): string {
+  if (row.kind === "feature") return JSON.stringify([row.root.root, row.feature.id]);
+  if (row.kind === "wave") return JSON.stringify([row.root.root, row.feature.id, row.wave.wave]);
+  const { root, feature, wave, task } = row.placed;
+  return JSON.stringify([root.root, feature.id, wave.wave, task.id]);
+}
+
+/** All that is seen of a row. */
+function lookOf({
+  label,
+  description,
+  tooltip,
+  iconPath,
+  contextValue,
+  accessibilityInformation,
+}: vscode.TreeItem): string {
+  return JSON.stringify([label, description, tooltip, iconPath, contextValue, accessibilityInformation]);
+}
+
+/** Is this a row? VS Code gives commands many things along. */
+export function isRow(given: unknown): given is Row {
+  return typeof given === "object" && given !== null && "kind" in given && ROWS.has(given.kind);
+}
+
+const ROWS: ReadonlySet<unknown> = new Set<Row["kind"]>(["feature", "wave", "task"]);
 
 /** A command's argument for a row. */
 export function rowTarget(row: Row): Target {

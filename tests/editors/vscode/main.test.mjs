@@ -102,10 +102,10 @@ test("3: a run is cancelled from the status bar, from the lens and from the view
         await window.pick("Cancel");
       },
       "the lens": (ended) => window.endByLens("Cancel", ended),
-      "the view": async () => {
+      "the view": async (ended) => {
         await window.openWaves();
         await window.wavesRow("Wave 1");
-        await window.pressInRow("Wave 1", "Cancel");
+        await window.endBy((options) => window.pressInRow("Wave 1", "Cancel", options), ended);
       },
     };
     for (const [way, cancel] of Object.entries(ways)) {

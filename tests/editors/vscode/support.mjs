@@ -31,6 +31,9 @@ const DIST = join(TOP, "editors/vscode/dist");
 export const PACKAGE = join(DIST, `feature-build-${process.platform}-${process.arch}.vsix`);
 export const BARE_PACKAGE = join(DIST, "feature-build.vsix");
 
+/** The extension's sources. */
+export const EXTENSION = join(TOP, "editors/vscode");
+
 /** What packs an extension. */
 export const VSIX_TOOL = join(TOP, "editors/vscode/node_modules/@vscode/vsce/vsce");
 
@@ -274,6 +277,12 @@ export class Code {
     execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", workspace.root, "trust"], { env, stdio: "pipe" });
   }
 
+  /** Changes a setting of the user, while windows are open. */
+  setting(name, value) {
+    const file = join(this.folder, "data/User/settings.json");
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), [name]: value }));
+  }
+
   /** The extension host processes, the oldest first. */
   extensionHosts() {
     return this.#processes((line) => line.includes("--type=extensionHost"));
@@ -459,6 +468,12 @@ export class Window {
     await this.page.locator(".monaco-workbench").waitFor({ timeout: DEADLINE });
   }
 
+  /** Waits for a list to choose from, by its title where one is named. */
+  async choices(title = "") {
+    await this.page.locator(".quick-input-titlebar").filter({ hasText: title }).first().waitFor();
+    await this.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+  }
+
   async pickable() {
     return this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
   }
@@ -567,10 +582,24 @@ export class Window {
   }
 
   /** Presses a button of a row in the Waves view; they show when the mouse is over the row. */
-  async pressInRow(row, button) {
-    const found = this.page.locator(".sidebar .monaco-list-row").filter({ hasText: row }).first();
-    await found.hover();
-    await found.locator(`.action-label[aria-label^="${button}"]`).first().click();
+  async pressInRow(row, button, options) {
+    await this.row(row).hover(options);
+    await this.row(row).locator(`.action-label[aria-label^="${button}"]`).first().click(options);
+  }
+
+  /** Presses what ends something, in a row or in the view's title, again as long as it has stood there for too short a time. */
+  async endBy(press, ended) {
+    await eventually("the button counts", async () => {
+      if (await ended()) return true;
+      // One that has counted is another one now.
+      await press({ timeout: 1000 });
+      return ended();
+    });
+  }
+
+  /** Presses a button in the title of the Waves view. */
+  async pressInTitle(button, options) {
+    await this.page.locator(`.sidebar .title-actions .action-label[aria-label^="${button}"]`).first().click(options);
   }
 
   /** The number on the view's icon. */
@@ -587,6 +616,12 @@ export class Window {
       .locator(".terminal-wrapper.active .xterm-rows > div, .terminal-wrapper.active .xterm-accessibility-tree > div")
       .allTextContents();
     return rows.join("\n").replaceAll("\u00a0", " ");
+  }
+
+  /** What the Output panel shows. */
+  async outputText() {
+    const lines = await this.page.locator(".panel .output-view-container .view-line").allInnerTexts();
+    return lines.join("\n").replaceAll("\u00a0", " ");
   }
 
   /** What a screen reader says of the item in the status bar. */

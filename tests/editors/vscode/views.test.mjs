@@ -35,7 +35,10 @@ test("a task that is tried again says so, and any number of terminals follow out
       assert.match(label, /^(Feature|Wave|Task) /, "a screen reader knows it");
     await window.screenshot("9-retrying");
 
-    await window.pressInRow(TASK(1), "Cancel");
+    await window.endBy(
+      (options) => window.pressInRow(TASK(1), "Cancel", options),
+      () => workspace.events("run-cancelling").length === 1,
+    );
     workspace.release(TASK(2));
     workspace.release(TASK(3));
     await eventually("the run is over", () => workspace.events("run-finished").length === 1);
