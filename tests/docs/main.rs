@@ -6,6 +6,7 @@
 #[path = "../lsp/harness.rs"]
 mod harness;
 mod protocol;
+mod run_folder;
 
 use std::fs;
 use std::path::Path;
