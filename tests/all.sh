@@ -46,6 +46,7 @@ cargo test --doc
 if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
     cargo bench --bench instructions
     bash tests/deny.sh
+    bash tests/msrv.sh
 fi
 # Wants Node 20. The first time VS Code is built, into ~/.cache/feature-build: 4 minutes.
 # The tests have built the program; a build of the program alone would build its dependencies anew, with other features.
