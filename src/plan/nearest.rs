@@ -19,23 +19,122 @@ pub struct UnknownId {
 
 /// Every id of a workspace, ready to be searched: made once for all dependencies that are unknown.
 #[derive(Debug)]
-pub struct KnownIds(Vec<(Box<str>, Letters)>);
+pub struct KnownIds(Vec<Box<str>>);
 
 impl KnownIds {
     pub(super) fn new<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
-        Self(ids.map(|id| (id.into(), Letters::of(id))).collect())
+        Self(ids.map(Into::into).collect())
     }
 
-    /// What the problem says, with the nearest known ids added. Costs a look at every id.
+    /// What the problem says, with the known ids added that the author may have meant. Costs a look at every id.
     pub fn complete(&self, unknown: &UnknownId) -> Box<str> {
-        let others = self.0.iter().filter(|(id, _)| *id != unknown.own).map(|(id, letters)| (&**id, *letters));
+        let others = self.0.iter().map(|id| &**id).filter(|id| *id != &*unknown.own);
         let wanted = unknown.wanted.as_deref();
-        let nearest = wanted.map(|wanted| nearest_among(wanted, others)).unwrap_or_default();
-        if nearest.is_empty() {
+        let meant = wanted.map(|wanted| meant_among(wanted, others)).unwrap_or_default();
+        if meant.is_empty() {
             return unknown.message.clone();
         }
-        format!("{}; did you mean {}?", unknown.message, one_of(&nearest)).into()
+        format!("{}; did you mean {}?", unknown.message, one_of(&meant)).into()
     }
+}
+
+/// How an id may be meant by what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meant {
+    /// It goes on behind it: `TASK-CART-1` of `TASK-CART`.
+    Continued,
+    /// The same words and numbers, written otherwise: `TASK-01` and `task_001`.
+    Respelt,
+    /// A slip in one of its words: `TASK-CRAT-1`.
+    Mistyped,
+}
+
+/// The ids that an author may have meant. Another number is another task, however near it looks: of all such suggestions on
+/// real plans none was right.
+fn meant_among<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let parts = parts(wanted);
+    let mut found: Vec<(Meant, &str)> = known.filter_map(|id| Some((meant(wanted, &parts, id)?, id))).collect();
+    if found.iter().filter(|(meant, _)| *meant == Meant::Continued).count() > MOST {
+        // A beginning that many have says nothing.
+        found.retain(|(meant, _)| *meant != Meant::Continued);
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| natural(a.1, b.1)));
+    found.dedup();
+    found.into_iter().take(MOST).map(|(_, id)| id).collect()
+}
+
+fn meant(wanted: &str, parts: &[&str], id: &str) -> Option<Meant> {
+    let head = id.get(..wanted.len()).filter(|head| !head.is_empty() && head.eq_ignore_ascii_case(wanted));
+    if head.is_some() && id.get(wanted.len()..).is_some_and(|rest| rest.starts_with(['-', '.'])) {
+        return Some(Meant::Continued);
+    }
+    // Looked at before the id is taken apart: nearly all differ here.
+    let (first, other) = (wanted.chars().next()?, id.chars().next()?);
+    if !first.eq_ignore_ascii_case(&other) && !(first.is_ascii_digit() && other.is_ascii_digit()) {
+        return None;
+    }
+    let others = self::parts(id);
+    if others.len() != parts.len() {
+        return None;
+    }
+    let mut slips = 0;
+    for (wanted, other) in parts.iter().zip(others) {
+        if is_number(wanted) || is_number(other) {
+            if !is_number(wanted) || !is_number(other) || value(wanted) != value(other) {
+                return None;
+            }
+        } else if !wanted.eq_ignore_ascii_case(other) {
+            slips += 1;
+            if slips > 1 || !is_slip(wanted, other) {
+                return None;
+            }
+        }
+    }
+    Some(if slips == 0 { Meant::Respelt } else { Meant::Mistyped })
+}
+
+/// Words and numbers: `TASK-REV-8A3F` has six.
+fn parts(id: &str) -> Vec<&str> {
+    let words = id.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.flat_map(runs_of_a_kind).collect()
+}
+
+/// A word's runs of digits and of other characters.
+fn runs_of_a_kind(word: &str) -> Vec<&str> {
+    let mut runs = Vec::new();
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let is_digit = first.is_ascii_digit();
+        let end = rest.find(|c: char| c.is_ascii_digit() != is_digit).unwrap_or(rest.len());
+        let (run, behind) = rest.split_at(end);
+        runs.push(run);
+        rest = behind;
+    }
+    runs
+}
+
+fn is_number(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A number without the zeros before it.
+fn value(number: &str) -> &str {
+    number.trim_start_matches('0')
+}
+
+/// A letter too many, too few, another one, or two that changed places: in a word that is long enough to be known again.
+fn is_slip(wanted: &str, other: &str) -> bool {
+    let (wanted, other) = (wanted.to_lowercase(), other.to_lowercase());
+    let is_same_letters = || {
+        let sorted = |word: &str| {
+            let mut letters: Vec<char> = word.chars().collect();
+            letters.sort_unstable();
+            letters
+        };
+        sorted(&wanted) == sorted(&other)
+    };
+    let long = wanted.chars().count().min(other.chars().count()) > 3;
+    strsim::osa_distance(&wanted, &other) == 1 && (long || is_same_letters())
 }
 
 /// The names that an author may have meant, the nearest first.
@@ -118,6 +217,21 @@ impl Letters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_proposed_where_it_is_near_by_kind() {
+        let known = ["TASK-CART-001", "TASK-CART-002", "TASK-AB-1", "TASK-AB-2", "TASK-REV-8A31", "BACK-12", "05-01"];
+        let meant = |wanted: &str| meant_among(wanted, known.into_iter());
+        assert_eq!(meant("task-cart-1"), ["TASK-CART-001"], "the same number");
+        assert_eq!(meant("TASK-CRAT-002"), ["TASK-CART-002"], "two letters changed places");
+        assert!(meant("TASK-CAT-002").is_empty(), "too short to tell");
+        assert_eq!(meant("TASK-CARTT-002"), ["TASK-CART-002"]);
+        assert_eq!(meant("TASK-AB"), ["TASK-AB-1", "TASK-AB-2"], "what goes on behind it");
+        assert_eq!(meant("5.1"), ["05-01"]);
+        for other in ["TASK-CART-003", "TASK-REV-8A3F", "TASK-BA-3", "BACK-13", "BACK-1", "TASK-CART-02A", "TASK"] {
+            assert!(meant(other).is_empty(), "{other}: {:?}", meant(other));
+        }
+    }
 
     #[test]
     fn the_nearest_names_come_first_and_few() {
