@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// Report only on these files and folders.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Also what concerns only tasks that are done or dropped.
+    #[arg(long)]
+    all: bool,
     /// How to print the problems.
     #[arg(long, value_enum, default_value_t)]
     format: ProblemFormat,
@@ -49,9 +52,12 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         let config_file: RelPath = Path::new(CONFIG_FILE).into();
         problems.extend(missing_programs(&index).iter().map(|problem| located(&mut texts, &config_file, problem)));
     }
+    let found = problems.len();
+    problems.retain(|problem| args.all || problem.severity != Severity::Information);
+    let hidden = found - problems.len();
     let has_error = problems.iter().any(|problem| problem.severity == Severity::Error);
     match args.format {
-        ProblemFormat::As(Format::Text) => print(&text(&problems, Paint::of_stdout()))?,
+        ProblemFormat::As(Format::Text) => print(&text(&problems, hidden, Paint::of_stdout()))?,
         ProblemFormat::As(Format::Json) => drop(print_json(&format::Check { problems })?),
         ProblemFormat::Github => print(&github(&problems))?,
     }
@@ -143,7 +149,7 @@ fn located(texts: &mut Texts, file: &RelPath, problem: &Problem) -> format::Prob
     }
 }
 
-fn text(problems: &[format::Problem], paint: Paint) -> String {
+fn text(problems: &[format::Problem], hidden: usize, paint: Paint) -> String {
     let mut text = String::new();
     for problem in problems {
         let (word, look) = word(problem.severity);
@@ -155,7 +161,11 @@ fn text(problems: &[format::Problem], paint: Paint) -> String {
             let _ = writeln!(text, "{}", paint.paint(Look::Dim, &note));
         }
     }
-    text + &summary(problems) + "\n"
+    let hidden = match hidden {
+        0 => String::new(),
+        number => format!(" ({number} about finished work: --all)"),
+    };
+    text + &summary(problems) + &hidden + "\n"
 }
 
 /// People and editors count from 1.

@@ -11,7 +11,7 @@ use super::format::{self, DoneBy, Format, StateName, slashed};
 use super::terminal::{self, Look, Paint, print_json, shown};
 use super::words::{self, count};
 use super::{Context, complain, print};
-use crate::plan::{Asked, Feature, PlannedTask, State, Wave};
+use crate::plan::{Asked, Feature, PlannedTask, Progress, State, Wave};
 use crate::run::{Durations, LatestAttempt, Outcome, about, max_parallel};
 use crate::task::TaskId;
 
@@ -22,10 +22,10 @@ pub(super) struct Args {
     /// Only this feature.
     #[arg(long, value_name = "FEATURE")]
     feature: Option<String>,
-    /// Only features in which something is left to do.
+    /// Also what is done or dropped, and every line.
     #[arg(long)]
-    open: bool,
-    /// How to print them.
+    all: bool,
+    /// How to print them: JSON has all.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -47,16 +47,12 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let all: Vec<&Feature> = index.features().collect();
     let features = match &args.feature {
         Some(name) => vec![crate::plan::feature_named(&all, name)?],
-        None => all.into_iter().filter(|feature| !args.open || is_left(feature)).collect(),
+        None => all,
     };
     match args.format {
         Format::Json => print_json(&format::Waves {
             features: features.into_iter().map(|feature| feature_json(feature, &runs)).collect(),
         }),
-        Format::Text if features.is_empty() && args.open && index.features().next().is_some() => {
-            print("no task is open\n")?;
-            Ok(ExitCode::SUCCESS)
-        }
         Format::Text if features.is_empty() => {
             index.all_read(&Asked::Everything)?;
             bail!("no task files in {}", index.root().display())
@@ -65,7 +61,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             if let Err(unread) = index.all_read(&Asked::Everything) {
                 complain(&unread.to_string());
             }
-            print(&text(&features, &runs, Paint::of_stdout()))?;
+            let shown = if args.all || args.feature.is_some() { Extent::All } else { Extent::Open };
+            print(&Page { runs: &runs, paint: Paint::of_stdout(), extent: shown }.text(&features))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -150,10 +147,6 @@ impl Runs {
     }
 }
 
-fn is_left(feature: &Feature) -> bool {
-    feature.progress().is_open()
-}
-
 fn feature_json(feature: &Feature, runs: &Runs) -> format::Feature {
     format::Feature {
         id: feature.id.to_string(),
@@ -190,56 +183,228 @@ fn task_json(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &Runs) ->
     }
 }
 
-fn text(features: &[&Feature], runs: &Runs, paint: Paint) -> String {
-    let mut text = String::new();
-    for feature in features {
-        feature_text(&mut text, feature, runs, paint);
-    }
-    text + &summary(features, runs) + "\n"
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// What is open, of long lists the beginning.
+    Open,
+    All,
 }
 
-fn feature_text(text: &mut String, feature: &Feature, runs: &Runs, paint: Paint) {
-    let id = shown(&feature.id);
-    let title = if feature.title == feature.id { String::new() } else { format!("  {}", shown(&feature.title)) };
-    let dialect = paint.paint(Look::Dim, &format!("({})", feature.dialect.as_str()));
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}{title}  {dialect}", paint.paint(Look::Bold, &id));
-    let width = feature.tasks().map(|task| terminal::width(&shown_id(task))).max().unwrap_or(0).min(WIDEST_ID);
-    for wave in &feature.waves {
+/// What people read.
+struct Page<'a> {
+    runs: &'a Runs,
+    paint: Paint,
+    extent: Extent,
+}
+
+/// So many lines of a feature, and so many features, are shown where not all is asked for.
+const LINES: usize = 20;
+/// So many names stand in a line that says what can be done.
+const NAMES: usize = 3;
+
+impl Page<'_> {
+    fn text(&self, features: &[&Feature]) -> String {
+        let open: Vec<&Feature> =
+            features.iter().copied().filter(|feature| self.extent == Extent::All || is_left(feature)).collect();
+        // One single task is a feature like others.
+        let is_single = |feature: &&Feature| self.extent == Extent::Open && feature.tasks().count() == 1;
+        let (singles, others): (Vec<&Feature>, Vec<&Feature>) = open.iter().partition(|feature| is_single(feature));
+        let (singles, others) = if singles.len() > 1 { (singles, others) } else { (Vec::new(), open.clone()) };
+        let mut text = String::new();
+        if self.extent == Extent::Open && open.len() > 1 {
+            text += &self.what_can_be_done(&open);
+        }
+        let most = if self.extent == Extent::All { others.len() } else { LINES };
+        others.iter().take(most).for_each(|feature| self.feature(&mut text, feature));
+        if let Some(more) = others.len().checked_sub(most).filter(|more| *more > 0) {
+            let _ = writeln!(text, "… {} more\n", count(more, "feature"));
+        }
+        if !singles.is_empty() {
+            self.singles(&mut text, &singles);
+        }
+        text + &self.summary(features)
+    }
+
+    /// What a plan of hundreds of features is opened for: what can run now, what failed, what waits for the user.
+    fn what_can_be_done(&self, features: &[&Feature]) -> String {
+        let next = |feature: &&Feature| {
+            let progress = feature.progress_of_waves();
+            let mut waves = feature.waves.iter().zip(&progress);
+            let (wave, _) = waves.find(|(wave, progress)| wave.label.is_some() && progress.is_open())?;
+            let startable = wave.tasks.iter().filter(|task| task.state == State::Ready).count();
+            let label = wave.label.as_ref().filter(|_| startable > 0)?;
+            if feature.tasks().count() == 1 {
+                return wave.tasks.first().map(shown_id);
+            }
+            Some(format!("wave {label} of {} ({})", shown(&feature.id), count(startable, "task")))
+        };
+        let tasks = || features.iter().flat_map(|feature| feature.tasks());
+        let named = |fits: &dyn Fn(&&PlannedTask) -> bool| tasks().filter(|task| fits(task)).map(shown_id).collect();
+        let failed: Vec<String> =
+            named(&|task| self.runs.last_failure(task).is_some_and(|(_, outcome)| outcome.is_failure()));
+        let person: Vec<String> =
+            named(&|task| matches!(task.state, State::NeedsPerson(_) | State::Claimed(_) | State::Blocked(_)));
+        let parts = [
+            ("can run now", features.iter().filter_map(next).collect::<Vec<_>>()),
+            ("failed", failed),
+            ("waits for you", person),
+        ];
+        let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
+        let lines: String = parts
+            .map(|(what, names)| format!("{}: {}\n", self.paint.paint(Look::Bold, what), some_of(&names)))
+            .collect();
+        if lines.is_empty() { lines } else { lines + "\n" }
+    }
+
+    fn feature(&self, text: &mut String, feature: &Feature) {
+        let id = shown(&feature.id);
+        let title = if feature.title == feature.id { String::new() } else { format!("  {}", shown(&feature.title)) };
+        let dialect = self.paint.paint(Look::Dim, &format!("({})", feature.dialect.as_str()));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}{title}  {dialect}", self.paint.paint(Look::Bold, &id));
+        let width = width_of(feature.tasks());
+        let mut lines = Lines::new(self.extent);
+        for (wave, progress) in feature.waves.iter().zip(feature.progress_of_waves()) {
+            let tasks: Vec<&PlannedTask> = wave.tasks.iter().filter(|task| self.is_shown(task)).collect();
+            if tasks.is_empty() || !lines.has_room() {
+                lines.left_out += tasks.len();
+                continue;
+            }
+            let _ = writeln!(text, "  {}", self.heading(feature, wave, progress));
+            for task in tasks {
+                if lines.take() {
+                    let _ = writeln!(text, "    {}", self.task(wave, task, width).trim_end());
+                }
+            }
+        }
+        lines.end(text, "    ");
+        text.push('\n');
+    }
+
+    fn heading(&self, feature: &Feature, wave: &Wave, progress: Progress) -> String {
         let heading = match &wave.label {
             Some(label) => format!("wave {label}"),
             None => "no wave (run only by --task)".into(),
         };
-        let takes = runs.of_wave(feature, wave).map(|takes| paint.paint(Look::Dim, &format!("  ({})", about(takes))));
-        let _ = writeln!(text, "  {heading}{}", takes.unwrap_or_default());
-        for task in &wave.tasks {
-            let _ = writeln!(text, "    {}", task_text(wave, task, width, runs, paint).trim_end());
+        let hides = self.extent == Extent::Open && progress.done > 0;
+        let done = hides.then(|| format!("{} of {} done", progress.done, progress.total()));
+        let takes = self.runs.of_wave(feature, wave).map(about);
+        let remarks: Vec<String> = done.into_iter().chain(takes).collect();
+        if remarks.is_empty() {
+            return heading;
+        }
+        heading + &self.paint.paint(Look::Dim, &format!("  ({})", remarks.join(", ")))
+    }
+
+    /// Features of one task each: lists of their own would be three lines for each.
+    fn singles(&self, text: &mut String, features: &[&Feature]) {
+        let _ = writeln!(text, "{}", self.paint.paint(Look::Bold, &count(features.len(), "single task")));
+        let width = width_of(features.iter().flat_map(|feature| feature.tasks()));
+        let mut lines = Lines::new(self.extent);
+        for (wave, task) in features
+            .iter()
+            .flat_map(|feature| &feature.waves)
+            .flat_map(|wave| wave.tasks.iter().map(move |task| (wave, task)))
+        {
+            if lines.take() {
+                let _ = writeln!(text, "    {}", self.task(wave, task, width).trim_end());
+            }
+        }
+        lines.end(text, "    ");
+        text.push('\n');
+    }
+
+    fn is_shown(&self, task: &PlannedTask) -> bool {
+        let is_over = matches!(self.runs.state(task), StateName::Done | StateName::Dropped | StateName::Halted);
+        self.extent == Extent::All || !is_over
+    }
+
+    fn task(&self, wave: &Wave, task: &PlannedTask, width: usize) -> String {
+        let (name, word) = self.runs.word(task);
+        let (mark, look) = match self.runs.last_failure(task) {
+            Some((_, outcome)) if name == StateName::Ready => mark_of_outcome(outcome),
+            _ => mark(name),
+        };
+        let state = self.paint.paint(look, &format!("{word:STATE_WIDTH$}"));
+        // The heading says that already.
+        let why = self.runs.reason(wave, task).filter(|_| wave.label.is_some() || name != StateName::Ready);
+        let why: Vec<String> = why.into_iter().chain(self.runs.history(task)).collect();
+        let why = (!why.is_empty()).then(|| why.join("; "));
+        let why = why.map(|why| self.paint.paint(Look::Dim, &format!("  ({})", shown(&why)))).unwrap_or_default();
+        let title = if *task.title() == task.id { String::new() } else { shown(task.title()) };
+        let id = terminal::padded(&shown_id(task), width);
+        format!("{} {id}  {state}  {title}{why}", self.paint.paint(look, mark))
+    }
+
+    /// The count of everything, whatever of it is shown.
+    fn summary(&self, features: &[&Feature]) -> String {
+        let counts = counts(features, self.runs) + "\n";
+        let is_hidden = features.iter().flat_map(|feature| feature.tasks()).any(|task| !self.is_shown(task));
+        if !is_hidden {
+            return counts;
+        }
+        counts + &self.paint.paint(Look::Dim, "`feature-build waves --all` shows what is done, too") + "\n"
+    }
+}
+
+/// The lines of a list that may be cut off.
+struct Lines {
+    /// `None`: as many as there are.
+    room: Option<usize>,
+    left_out: usize,
+}
+
+impl Lines {
+    fn new(extent: Extent) -> Self {
+        Self { room: (extent == Extent::Open).then_some(LINES), left_out: 0 }
+    }
+
+    fn has_room(&self) -> bool {
+        self.room != Some(0)
+    }
+
+    /// Whether one more line is shown; else it is counted.
+    fn take(&mut self) -> bool {
+        match &mut self.room {
+            Some(0) => {
+                self.left_out += 1;
+                return false;
+            }
+            Some(room) => *room -= 1,
+            None => {}
+        }
+        true
+    }
+
+    fn end(&self, text: &mut String, indent: &str) {
+        if self.left_out > 0 {
+            let _ = writeln!(text, "{indent}… {} more", self.left_out);
         }
     }
-    text.push('\n');
+}
+
+fn is_left(feature: &Feature) -> bool {
+    feature.progress().is_open()
+}
+
+/// The first names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    let first = names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES) {
+        0 => first,
+        more => format!("{first}, … {more} more"),
+    }
+}
+
+fn width_of<'a>(tasks: impl Iterator<Item = &'a PlannedTask>) -> usize {
+    tasks.map(|task| terminal::width(&shown_id(task))).max().unwrap_or(0).min(WIDEST_ID)
 }
 
 /// A longer id moves its own line only.
 const WIDEST_ID: usize = 40;
 /// The width of `needs-person`, the longest state.
 const STATE_WIDTH: usize = 12;
-
-fn task_text(wave: &Wave, task: &PlannedTask, width: usize, runs: &Runs, paint: Paint) -> String {
-    let (name, word) = runs.word(task);
-    let (mark, look) = match runs.last_failure(task) {
-        Some((_, outcome)) if name == StateName::Ready => mark_of_outcome(outcome),
-        _ => mark(name),
-    };
-    let state = paint.paint(look, &format!("{word:STATE_WIDTH$}"));
-    // The heading says that already.
-    let why = runs.reason(wave, task).filter(|_| wave.label.is_some() || name != StateName::Ready);
-    let why: Vec<String> = why.into_iter().chain(runs.history(task)).collect();
-    let why = (!why.is_empty()).then(|| why.join("; "));
-    let why = why.map(|why| paint.paint(Look::Dim, &format!("  ({})", shown(&why)))).unwrap_or_default();
-    let title = if *task.title() == task.id { String::new() } else { shown(task.title()) };
-    let id = terminal::padded(&shown_id(task), width);
-    format!("{} {id}  {state}  {title}{why}", paint.paint(look, mark))
-}
 
 /// The id; the file where there is none.
 fn shown_id(task: &PlannedTask) -> String {
@@ -264,7 +429,7 @@ fn mark_of_outcome(outcome: Outcome) -> (&'static str, Look) {
     if outcome == Outcome::Cancelled { ("■", Look::Yellow) } else { ("✗", Look::Red) }
 }
 
-fn summary(features: &[&Feature], runs: &Runs) -> String {
+fn counts(features: &[&Feature], runs: &Runs) -> String {
     let waves = features.iter().flat_map(|feature| &feature.waves).filter(|wave| wave.label.is_some()).count();
     let mut states: BTreeMap<(StateName, &str), usize> = BTreeMap::new();
     for task in features.iter().flat_map(|feature| feature.tasks()) {

@@ -21,7 +21,7 @@ fn with_problems() -> Workspace {
 
 #[test]
 fn people_see_each_problem_with_its_place() {
-    let printed = with_problems().run(&["check"]);
+    let printed = with_problems().run(&["check", "--all"]);
     assert_eq!((printed.code, printed.err.as_str()), (1, ""));
     insta::assert_snapshot!("text", printed.out);
 }
@@ -29,7 +29,7 @@ fn people_see_each_problem_with_its_place() {
 #[test]
 fn machines_get_what_the_schema_says() {
     let workspace = with_problems();
-    let check = workspace.json(&["check", "--format", "json"]);
+    let check = workspace.json(&["check", "--all", "--format", "json"]);
     assert_fits(&workspace, "check", &check);
     let of = |file: &str| -> Vec<&Value> {
         check["problems"].as_array().unwrap().iter().filter(|problem| problem["file"] == file).collect()
@@ -46,9 +46,22 @@ fn machines_get_what_the_schema_says() {
     assert_eq!(of("tasks/completed/f/TASK-011.md")[0]["severity"], "information");
 }
 
+/// In every format: nobody can do anything about it.
+#[test]
+fn what_concerns_finished_work_is_told_where_it_is_asked_for() {
+    let workspace = with_problems();
+    let printed = workspace.run(&["check"]);
+    assert!(!printed.out.contains("information["), "{}", printed.out);
+    assert!(printed.out.ends_with(" (1 about finished work: --all)\n"), "{}", printed.out);
+    assert_eq!(workspace.run(&["check", "tasks/completed"]).out, "no problems (1 about finished work: --all)\n");
+    let number = |arguments: &[&str]| workspace.json(arguments)["problems"].as_array().unwrap().len();
+    let (some, all) = (number(&["check", "--format", "json"]), number(&["check", "--all", "--format", "json"]));
+    assert_eq!(some + 1, all);
+}
+
 #[test]
 fn github_gets_annotations() {
-    let printed = with_problems().run(&["check", "--format", "github", "tasks/backlog/f/TASK-010.md"]);
+    let printed = with_problems().run(&["check", "--all", "--format", "github", "tasks/backlog/f/TASK-010.md"]);
     assert_eq!(printed.code, 1);
     insta::assert_snapshot!("github", printed.out);
 }
@@ -69,7 +82,7 @@ fn only_errors_fail() {
 #[test]
 fn paths_restrict_the_report_and_the_exit_code() {
     let workspace = with_problems();
-    let printed = workspace.run(&["check", "tasks/completed"]);
+    let printed = workspace.run(&["check", "--all", "tasks/completed"]);
     assert_eq!(printed.code, 0);
     assert!(printed.out.ends_with("1 for information in 1 file\n"), "{}", printed.out);
     let printed = workspace.run(&["check", "nowhere"]);

@@ -9,9 +9,41 @@ use crate::workspace::{Workspace, assert_fits, task};
 
 #[test]
 fn people_see_features_waves_and_states() {
-    let printed = Workspace::with_everything().run(&["waves"]);
+    let printed = Workspace::with_everything().run(&["waves", "--all"]);
     assert_eq!((printed.code, printed.err.as_str()), (0, ""));
     insta::assert_snapshot!("text", printed.out);
+}
+
+/// Of a repository with hundreds of features the first screen says what can be done.
+#[test]
+fn what_is_open_is_shown_first_and_no_more_than_can_be_read() {
+    let workspace = Workspace::new(&[]);
+    let write = |folder: &str, id: &str, more: &str| {
+        workspace.write(&format!("tasks/{folder}/{id}.md"), &format!("---\nid: {id}\n{more}\n---\n"));
+    };
+    for number in 1..=25 {
+        write("backlog/large", &format!("BIG-{number}"), "status: backlog\nwave: 1");
+    }
+    write("completed/large", "BIG-0", "status: completed\nwave: 1");
+    write("backlog/large", "BIG-90", "status: cancelled\nwave: 1");
+    write("completed/over", "OVER-1", "status: completed\nwave: 1");
+    for number in 1..=2 {
+        write("backlog", &format!("ONE-{number}"), "status: backlog");
+    }
+    write("backlog", "HERS-1", "status: in_progress");
+    let printed = workspace.run(&["waves"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    insta::assert_snapshot!("open", printed.out);
+    let all = workspace.run(&["waves", "--all"]).out;
+    for id in ["OVER-1", "BIG-0", "BIG-90", "BIG-25", "HERS-1"] {
+        assert!(all.contains(id), "{id}: {all}");
+    }
+    assert!(!all.contains("more") && !all.contains("--all"), "{all}");
+    // What is named is shown whole.
+    assert!(workspace.run(&["waves", "--feature", "large"]).out.contains("BIG-25"));
+    // Machines get everything.
+    let tasks = workspace.json(&["waves", "--format", "json"]).to_string();
+    assert!(tasks.contains("OVER-1") && tasks.contains("BIG-25"));
 }
 
 #[test]

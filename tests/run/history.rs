@@ -532,7 +532,7 @@ fn what_did_not_pass_is_called_so_everywhere() {
     workspace.call(&["cancel"]);
     workspace.wait_for_end();
 
-    let shown = text(&workspace.call(&["waves"]).stdout);
+    let shown = text(&workspace.call(&["waves", "--all"]).stdout);
     let line = |id: &str| shown.lines().find(|line| line.contains(&format!(" {id}  "))).unwrap().trim().to_owned();
     assert!(line("A").starts_with("✓ A  done          Task A  (passed just now in run "), "{shown}");
     assert!(line("A").ends_with(&format!("{failed})")), "{shown}");

@@ -261,7 +261,7 @@ pub(super) fn read(file: &RelPath, mut reader: Reader<'_>, summary: &Summary) ->
     let plan = PlanName::of(stem, &folder, &place)?;
     if plan.is_unusual {
         let message = "GSD executes no plan of this name: it reads `PHASE-PLAN-PLAN.md`, such as `03-01-PLAN.md`";
-        reader.problem(Code::UnusualName, Severity::Information, message, Span::default());
+        reader.problem(Code::UnusualName, Severity::Warning, message, Span::default());
     }
     let id: Text = words::shared(&plan.id);
     let written = reader.text("status", Loss::Detail);
