@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test: `bash tests/all.sh`. Installs what it needs where it can, and says what to install where it cannot.
 #
-# FEATURE_BUILD_TESTS=long   slow suites in their long form, VS Code's too; laws are tried on new inputs, and on many
+# FEATURE_BUILD_TESTS=long   slow suites in their long form, VS Code's too; laws are tried on new inputs, and on many;
+#                            mutants (tests/mutants.sh)
 # FEATURE_BUILD_CORPUS=DIR   task files that people really wrote; those tests are skipped where there are none
 # CI=true                    a test whose tool is missing fails instead of being skipped
 set -euo pipefail
@@ -47,6 +48,7 @@ if [ "${FEATURE_BUILD_TESTS:-short}" = long ]; then
     cargo bench --bench instructions
     bash tests/deny.sh
     bash tests/msrv.sh
+    bash tests/mutants.sh
 fi
 # Wants Node 20. The first time VS Code is built, into ~/.cache/feature-build: 4 minutes.
 # The tests have built the program; a build of the program alone would build its dependencies anew, with other features.

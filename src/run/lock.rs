@@ -197,7 +197,7 @@ mod tests {
             let all = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
             all.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|file| file == path)).count()
         };
-        while handles() < 2 {
+        while handles() < 2 && !waiting.is_finished() {
             thread::sleep(PAUSE);
         }
         std::fs::remove_file(&path).unwrap();
