@@ -48,7 +48,8 @@ round() {
 }
 
 say "unit tests"
-round "$@" --exclude src/cli/cancel.rs --cargo-arg=--lib -- -- workspace:: agent::starter run::claim run::lock run::order run::seal
+round "$@" --exclude src/cli/cancel.rs --cargo-arg=--lib -- -- \
+    agent::starter workspace::placeholder workspace::private workspace::trust run::claim run::lock run::order run::seal
 say "what these do not notice: the product from outside"
 round "$@" --cargo-arg=--test=cli --cargo-arg=--test=run --cargo-arg=--test=trust -- -- \
     cancel:: ended:: gate:: history:: init:: levels:: owners:: places:: terminal::
