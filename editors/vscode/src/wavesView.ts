@@ -249,7 +249,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     if (attempt?.attached !== undefined && attempt.state === "pending") {
       return { icon: RUNNING, words: "runs in another run" };
     }
-    if (attempt?.state === "pending") return { icon: icon("clock"), words: "waits for its turn" };
+    if (attempt?.state === "pending") return { icon: icon("watch"), words: "waits for its turn" };
     if (attempt?.outcome === "passed") return { icon: DONE, words: text.outcome(attempt) };
     if (isBad(attempt?.outcome) && attempt !== undefined) return { icon: FAILED, words: text.outcome(attempt) };
     if (attempt?.outcome === "cancelled" && task.state === "ready") {
@@ -336,21 +336,25 @@ export function rowTarget(row: Row): Target {
 const icon = (name: string, colour?: string): vscode.ThemeIcon =>
   new vscode.ThemeIcon(name, colour === undefined ? undefined : new vscode.ThemeColor(colour));
 
+// Colours that can be seen in every theme: the yellow and the green of problems and tests vanish in light ones, and so does
+// what is meant to be disabled.
+const WARNING = "list.warningForeground";
+const QUIET = "descriptionForeground";
 const RUNNING = icon("sync~spin", "charts.blue");
-const RETRYING = icon("debug-rerun", "charts.yellow");
-const DONE = icon("pass-filled", "testing.iconPassed");
+const RETRYING = icon("debug-rerun", WARNING);
+const DONE = icon("pass-filled", "charts.green");
 const FAILED = icon("error", "testing.iconFailed");
 
 const STATES: Readonly<Record<TaskState, { icon: vscode.ThemeIcon; words: string }>> = {
   done: { icon: DONE, words: "done" },
-  dropped: { icon: icon("circle-slash", "disabledForeground"), words: "dropped" },
+  dropped: { icon: icon("circle-slash", QUIET), words: "dropped" },
   ready: { icon: icon("circle-large-outline"), words: "ready" },
-  waiting: { icon: icon("clock"), words: "waiting" },
+  waiting: { icon: icon("watch"), words: "waiting" },
   "needs-person": { icon: icon("person"), words: "needs a person" },
   claimed: { icon: icon("account"), words: "claimed" },
   blocked: { icon: icon("lock"), words: "blocked" },
-  halted: { icon: icon("circle-slash", "disabledForeground"), words: "halted" },
-  unrunnable: { icon: icon("warning", "problemsWarningIcon.foreground"), words: "cannot run" },
+  halted: { icon: icon("circle-slash", QUIET), words: "halted" },
+  unrunnable: { icon: icon("warning", WARNING), words: "cannot run" },
 };
 
 /** A row whose texts, which tasks and files say, are text and nothing else. */
