@@ -182,7 +182,7 @@ async fn ask_beside_the_whole(client: &Client, question: Question, can_show: boo
         tell::user(client, MessageType::WARNING, &how).await;
         return None;
     }
-    let text = "Do you trust all that the document says which was opened for it, to its end?";
+    let text = "Do you trust all that the document says, to its end?";
     match choose(client, text, &[YES, NO]).await? {
         YES => trust(client, question).await,
         _ => None,

@@ -121,8 +121,11 @@ impl Store {
     pub fn write_down(&self, root: &Path, text: &str) -> Result<PathBuf, StoreError> {
         self.refuse_inside(root)?;
         self.claim()?;
-        let path = self.path_of(root).with_extension("shown.txt");
+        // An editor shows the file's name: in a folder that is this workspace's own it can be words.
+        let folder = self.path_of(root).with_extension("shown");
+        let path = folder.join("what-you-are-asked-to-trust.txt");
         let written = || -> io::Result<()> {
+            private::claim(&self.dir, &folder)?;
             let unfinished = self.unfinished()?;
             private::create(&unfinished)?.write_all(text.as_bytes())?;
             fs::rename(&unfinished, &path)

@@ -91,6 +91,7 @@ test("5: a trusted folder's commands are shown and asked about before the first 
     await eventually("the document is there", async () =>
       (await window.editorText()).includes("What you are asked to trust, whole"),
     );
+    assert.equal(await window.activeTab(), "what-you-are-asked-to-trust.txt", "its name is words");
     await window.screenshot("5-question-whole");
     assert.equal(workspace.events("run-started").length, 1, "nothing runs while it is asked");
     await beside.getByRole("button", { name: "Trust and run" }).click();
