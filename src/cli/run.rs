@@ -1,5 +1,6 @@
 //! `feature-build run`.
 
+mod choose;
 mod rerun;
 mod resume;
 
@@ -19,7 +20,8 @@ use crate::workspace::trust::Subject;
 
 /// Run the waves of a feature: the tasks of a wave at the same time.
 ///
-/// Without --feature the one open feature is run; without --next, --wave or --task every wave of it that is not done.
+/// Without --feature the one open feature is run; where several are open, a terminal asks which. Without --next, --wave or
+/// --task every wave of it that is not done.
 /// Nothing starts before you have trusted the workspace's configuration (`feature-build trust`); a terminal asks.
 /// The run goes on when the terminal is closed; Ctrl-C ends it, twice at once.
 ///
@@ -62,6 +64,9 @@ pub(super) struct Args {
     /// Trust the configuration as it stands, without being asked.
     #[arg(long)]
     trust: bool,
+    /// Run the feature that is proposed, and start as many agents as it needs, without being asked.
+    #[arg(long)]
+    yes: bool,
     /// How often a task that did not pass is tried again [default: what the configuration says, else 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     retries: Option<u32>,
@@ -124,7 +129,12 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         },
     };
     index.all_read(&selection.asked)?;
-    let schedule: Schedule = match select(&features, &selection) {
+    let mut selected = select(&features, &selection);
+    if let Err(SelectError::SeveralOpen(open)) = &selected {
+        let feature = choose::feature(&features, open, root, args.yes)?;
+        selected = select(&features, &Selection { feature: Some(feature), ..selection });
+    }
+    let schedule: Schedule = match selected {
         Ok(schedule) => schedule,
         // Everything that was asked for has passed: a script that runs this twice must not fail.
         Err(done @ (SelectError::AllDone { .. } | SelectError::NothingOpen)) => {
@@ -145,6 +155,8 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     for missing in agent::missing(subject.config(), root) {
         complain(&missing_words(&missing));
     }
+    let usual = args.max_parallel.unwrap_or_else(|| run::max_parallel(subject.config()));
+    choose::agents(&schedule, usual, args.max_parallel, args.yes)?;
     let trusted = gate(subject, args.trust)?;
     let start = || {
         let started = run::start(&trusted, &schedule, &commands, &options);
@@ -159,6 +171,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         let _ = writeln!(std::io::stdout(), "{run}");
         return Ok(ExitCode::SUCCESS);
     }
+    // Only now: it counts as it is trusted.
     start_and_follow(&run::state_dir(root), args.format, start)
 }
 

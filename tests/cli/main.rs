@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod check;
+mod choose;
 mod full;
 mod init;
 mod pty;
