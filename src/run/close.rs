@@ -38,8 +38,13 @@ pub enum CloseError {
 /// Whether a run that its journal calls unfinished can get no supervisor any more: it can only be ended, by [`close`].
 /// Blocking.
 pub fn is_closed(state_dir: &Path, run: &RunId) -> bool {
+    why_closed(state_dir, run).is_some()
+}
+
+/// Why a run that its journal calls unfinished can get no supervisor any more; `None`: it can, or has one. Blocking.
+pub fn why_closed(state_dir: &Path, run: &RunId) -> Option<&'static str> {
     let paths = RunPaths::of(state_dir, run);
-    !lock::is_held(&paths.lock()) && open::closed(&paths).is_some()
+    if lock::is_held(&paths.lock()) { None } else { open::closed(&paths).map(Closed::why) }
 }
 
 /// Whether such a run has begun and not finished. Blocking.
@@ -72,6 +77,13 @@ pub fn close(root: &Path, state_dir: &Path, run: &RunId) -> Result<(), CloseErro
     let ours = format!("@{}", identity.map_err(failed)?.nonce);
     let of_run = format!("{run}/");
     system::kill_all(|mark| mark.starts_with(&of_run) && mark.ends_with(&ours));
+    if closed == Some(Closed::Earlier) {
+        // Its marks name no workspace.
+        let is_left = |marked: &system::Marked| {
+            marked.mark.starts_with(&of_run) && !marked.mark.contains('@') && marked.workspace.as_deref() == Some(root)
+        };
+        system::marked(is_left).iter().for_each(|marked| system::kill_all_marked(&marked.mark));
+    }
     let ended = write_end(&paths, &records, closed.unwrap_or(Closed::Elsewhere).why()).map_err(failed);
     open::shut(&paths);
     drop(lock);

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::task::TaskId;
 
-/// No cache of a finished run is longer: some hundred bytes for each task.
-const LONGEST_SUMMARY: u64 = 256 << 20;
+/// No cache of a finished run is longer than its journal by more than this: all that it says stands there, too.
+const LONGER_SUMMARY: u64 = 64 << 10;
 
 /// The exit code of a run that the user ended: what a shell answers for a program that Ctrl-C ended.
 pub(super) const EXIT_CANCELLED: u8 = 130;
@@ -285,8 +285,9 @@ fn digest(paths: &RunPaths) -> Option<Digest> {
     if !seal::is_own(paths) {
         return None;
     }
-    let cached: Option<Digest> =
-        private::read(&paths.summary(), LONGEST_SUMMARY).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let cached: Option<Digest> = private::read(&paths.summary(), journal_bytes.saturating_add(LONGER_SUMMARY))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(cached) = cached.filter(|cached| cached.journal_bytes == journal_bytes) {
         return Some(cached);
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -43,10 +44,16 @@ struct KeptPassed {
 
 /// No file of this kind is longer: some hundred bytes for each task that ever ran.
 const LONGEST: u64 = 256 << 20;
+/// Longer than the line with the seal.
+const LONGEST_SEAL: usize = 128;
 
 impl Kept {
     /// What the workspace has kept; nothing where no run was pruned, or the file cannot be read. Blocking.
     pub(super) fn read(state_dir: &Path) -> Self {
+        // It may have come with the workspace: it is not held before it is believed.
+        if !is_believed(state_dir).unwrap_or(false) {
+            return Self::default();
+        }
         let bytes = private::read(&path(state_dir), LONGEST).unwrap_or_default();
         let mut lines = bytes.splitn(2, |&byte| byte == b'\n');
         let (seal, kept) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
@@ -98,6 +105,17 @@ impl Kept {
             })
         })
     }
+}
+
+/// Whether the first line seals what stands behind it. Blocking.
+fn is_believed(state_dir: &Path) -> io::Result<bool> {
+    let file = private::open(&path(state_dir))?;
+    let mut head = [0; LONGEST_SEAL];
+    let count = file.read_at(&mut head, 0)?;
+    let head = head.get(..count).unwrap_or_default();
+    let Some(end) = head.iter().position(|&byte| byte == b'\n') else { return Ok(false) };
+    let seal = head.get(..end).unwrap_or_default();
+    Ok(seal::is_sealed_file(&sealed(b""), &file, end as u64 + 1, LONGEST, seal, state_dir))
 }
 
 /// Unlike a run, and unlike an order.

@@ -46,7 +46,7 @@ use crate::workspace::private;
 
 pub use arrivals::NewRuns;
 pub use claim::{Fate, fate};
-pub use close::{CloseError, close, is_closed, is_stranded};
+pub use close::{CloseError, close, is_closed, is_stranded, why_closed};
 pub use estimate::{Durations, Hint, Passed, about, expected_ms, remaining_ms, together_ms};
 pub use event::{Counts, Event, Outcome, Record, RunId, TaskRef, WaveRef};
 pub use follow::{FollowError, Follower};

@@ -9,6 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize;
+
+use super::order::FORMAT;
 use super::{Order, RunPaths, identity, private, seal, system};
 use crate::workspace::trust::Store;
 
@@ -24,6 +27,21 @@ pub(super) enum Closed {
     Elsewhere,
     /// It has ended, or never began.
     Ended,
+    /// An earlier version started it, which made no marks: whether it has ended is known from its own files alone.
+    Earlier,
+    /// A later version started it, and may mean more by its order than can be read here.
+    Later,
+}
+
+/// What every version's order has.
+#[derive(Deserialize)]
+struct Form {
+    #[serde(default)]
+    format: u32,
+    #[serde(default)]
+    workspace: String,
+    #[serde(default)]
+    root: PathBuf,
 }
 
 impl Closed {
@@ -31,6 +49,8 @@ impl Closed {
         match self {
             Self::Elsewhere => "its workspace was moved or copied, so the run cannot go on",
             Self::Ended => "the run had ended already, whatever its journal says",
+            Self::Earlier => "an earlier version started it, which left no proof that it has not ended",
+            Self::Later => "a later version started it, and this one may misread what it has to do",
         }
     }
 }
@@ -38,31 +58,30 @@ impl Closed {
 /// The order of a run that a supervisor may carry out. `begins`: it is the first one, of a run that was started here a
 /// moment ago. Blocking.
 pub(super) fn read_order(paths: &RunPaths, begins: bool) -> io::Result<Order> {
-    let order: Order = serde_json::from_slice(&seal::read_order(paths)?)?;
+    let order = seal::read_order(paths)?;
     match why_closed(paths, &order).filter(|closed| !begins || *closed != Closed::Elsewhere) {
-        None => Ok(order),
+        None => Ok(serde_json::from_slice(&order)?),
         Some(closed) => Err(io::Error::other(format!("{}: {}", paths.dir().display(), closed.why()))),
     }
 }
 
 /// Whether a run that has not finished by its journal can get a supervisor; where not, why. Blocking.
 pub(super) fn closed(paths: &RunPaths) -> Option<Closed> {
-    let order = seal::read_order(paths).ok().and_then(|order| serde_json::from_slice::<Order>(&order).ok());
-    match order {
-        None => Some(Closed::Elsewhere),
-        Some(order) => why_closed(paths, &order),
-    }
+    seal::read_order(paths).map_or(Some(Closed::Elsewhere), |order| why_closed(paths, &order))
 }
 
-fn why_closed(paths: &RunPaths, order: &Order) -> Option<Closed> {
-    // Earlier versions made no marks.
-    if order.workspace.is_empty() {
-        return None;
+fn why_closed(paths: &RunPaths, order: &[u8]) -> Option<Closed> {
+    let Ok(Form { format, workspace, root }) = serde_json::from_slice(order) else { return Some(Closed::Elsewhere) };
+    if format > FORMAT {
+        return Some(Closed::Later);
+    }
+    if workspace.is_empty() {
+        return Some(Closed::Earlier);
     }
     if !mark(paths).is_ok_and(|mark| mark.is_file()) {
         return Some(Closed::Ended);
     }
-    (!identity::is_of(&order.root, &order.workspace)).then_some(Closed::Elsewhere)
+    (!identity::is_of(&root, &workspace)).then_some(Closed::Elsewhere)
 }
 
 /// Says that the run has not ended. Blocking.

@@ -12,9 +12,16 @@ use crate::plan::Schedule;
 use crate::task::TaskId;
 use crate::workspace::ResourceLimits;
 
+/// The form of the orders that this version writes. It grows where an older program would do something else by reading an
+/// order of the new form than what it says.
+pub(super) const FORMAT: u32 = 1;
+
 /// The content of a run's `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
+    /// Its form: no program carries out an order of a later one.
+    #[serde(default)]
+    pub format: u32,
     /// The run.
     pub run: RunId,
     /// When it was asked for, in milliseconds since 1970: a task that another run has at this time, or later, is taken

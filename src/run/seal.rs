@@ -5,8 +5,10 @@
 //! run's id: of a run that this user did not start on this machine no journal is believed and no log is shown. It does
 //! not seal the place, for what has passed in a workspace has passed too when that was moved.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{RunPaths, private};
@@ -15,6 +17,8 @@ use crate::workspace::trust::{Store, Trusted};
 /// No order is longer: some hundred bytes for each task.
 pub(super) const LONGEST_ORDER: u64 = 256 << 20;
 const LONGEST_SEAL: u64 = 1 << 10;
+/// As much of what is not believed yet is held at once.
+const PIECE: usize = 256 << 10;
 
 /// Seals the order that was written. Blocking.
 pub(super) fn write(paths: &RunPaths, order: &[u8], trusted: &Trusted) -> io::Result<()> {
@@ -25,10 +29,17 @@ pub(super) fn write(paths: &RunPaths, order: &[u8], trusted: &Trusted) -> io::Re
 
 /// Reads a run's order, where it is sealed. Blocking.
 pub(super) fn read_order(paths: &RunPaths) -> io::Result<Vec<u8>> {
-    let order = private::read(&paths.order(), LONGEST_ORDER)?;
+    let (file, seal, state_dir) = (private::open(&paths.order())?, line(paths, 0), state_dir(paths));
     let store = Store::of_user().map_err(io::Error::other)?;
-    if store.is_sealed(&sealed_order(paths, &order)?, &line(paths, 0), &state_dir(paths)).map_err(io::Error::other)? {
-        return Ok(order);
+    let place = sealed_order(paths, b"")?;
+    // An order may have come with the workspace, and be as long as it likes: it is not held before it is believed.
+    let looked = store.is_sealed_in_pieces(&seal, &state_dir, |hasher| feed(hasher, &place, &file, 0, LONGEST_ORDER));
+    if looked.map_err(io::Error::other)? {
+        let order = private::read(&paths.order(), LONGEST_ORDER)?;
+        // It may be another one by now.
+        if store.is_sealed(&sealed_order(paths, &order)?, &seal, &state_dir).map_err(io::Error::other)? {
+            return Ok(order);
+        }
     }
     Err(io::Error::other(format!(
         "{} was not written by you on this machine: nothing is started",
@@ -57,6 +68,32 @@ pub(super) fn seal(what: &[u8]) -> io::Result<String> {
 /// Was this, which lies in this state folder, sealed by this user? Blocking.
 pub(super) fn is_sealed(what: &[u8], seal: &[u8], state_dir: &Path) -> bool {
     Store::of_user().and_then(|store| store.is_sealed(what, seal, state_dir)).unwrap_or(false)
+}
+
+/// The same for this and what stands behind a place of a file, which may be long: it is looked at piece by piece. Blocking.
+pub(super) fn is_sealed_file(what: &[u8], file: &File, start: u64, most: u64, seal: &[u8], state_dir: &Path) -> bool {
+    let sealed = Store::of_user()
+        .and_then(|store| store.is_sealed_in_pieces(seal, state_dir, |hasher| feed(hasher, what, file, start, most)));
+    sealed.unwrap_or(false)
+}
+
+/// Feeds this, and what stands behind a place of a file; refuses more than `most` bytes of that.
+fn feed(hasher: &mut blake3::Hasher, what: &[u8], file: &File, start: u64, most: u64) -> io::Result<()> {
+    hasher.update(what);
+    let mut buffer = vec![0; PIECE];
+    let mut at = start;
+    loop {
+        let count = match file.read_at(&mut buffer, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { return Ok(()) };
+        hasher.update(piece);
+        at += count as u64;
+        if at - start > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
 }
 
 /// The state folder that a run lies in.

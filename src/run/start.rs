@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::estimate::Hint;
 use super::guard::Fed;
 use super::identity::Identity;
+use super::order::FORMAT;
 use super::root::{above, make_state_folders};
 use super::{
     Budget, Keep, Limits, Order, RetryPolicy, RunId, RunPaths, WaitsForItself, history, identity, nesting, open,
@@ -212,6 +213,7 @@ pub fn start(
         return Err(StartError::SameFiles { one, other, folder: state_dir });
     }
     let order = Order {
+        format: FORMAT,
         run: run.clone(),
         asked_ms: system::now_ms(),
         root: root.to_path_buf(),

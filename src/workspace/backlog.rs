@@ -134,10 +134,10 @@ fn plain_folder(named: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-/// Is there a backlog of the tool's in this folder?
-pub(super) fn is_root_of_backlog(dir: &Path) -> bool {
-    dir.join(ROOT_CONFIG).is_file() && config_at_root(dir).is_some()
-        || USUAL_FOLDERS.iter().any(|folder| is_backlog(&dir.join(folder)))
+/// Is there a backlog of the tool's in this folder, what does not count left out?
+pub(super) fn is_root_of_backlog(dir: &Path, counts: &dyn Fn(&Path) -> bool) -> bool {
+    dir.join(ROOT_CONFIG).is_file() && counts(&dir.join(ROOT_CONFIG)) && config_at_root(dir).is_some()
+        || USUAL_FOLDERS.iter().map(|folder| dir.join(folder)).any(|folder| is_backlog(&folder) && counts(&folder))
 }
 
 /// Backlog.md's own folder.

@@ -66,16 +66,23 @@ pub fn find_root_among(path: &Path, opened: &[PathBuf]) -> Result<PathBuf, RootE
     let repository = folder.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok());
     let end = repository.map(|repository| gsd_project_of(repository).unwrap_or(repository));
     let within = || folder.ancestors().take_while(|dir| end.is_none_or(|end| dir.starts_with(end)));
-    let nearest = |has: fn(&Path) -> bool| within().find(|ancestor| has(ancestor));
-    if let Some(root) = nearest(|dir| dir.join(FILE_NAME).is_file()) {
-        let is_opened =
-            || opened.iter().filter_map(|opened| opened.canonicalize().ok()).any(|real| root.starts_with(real));
-        if root != folder && !is_opened() {
+    let is_opened =
+        |dir: &Path| opened.iter().filter_map(|opened| opened.canonicalize().ok()).any(|real| dir.starts_with(real));
+    let is_chosen = |dir: &Path| dir == folder || is_opened(dir);
+    if let Some(root) = within().find(|dir| dir.join(FILE_NAME).is_file()) {
+        if !is_chosen(root) {
             refuse_foreign(root, &folder)?;
         }
         return Ok(root.to_path_buf());
     }
-    let root = nearest(has_dialect_folder).or(repository);
+    let owner_of_folder = folder.metadata()?.uid();
+    // Whoever may write to a folder such as `/tmp` must not say what the plans of all are that work below.
+    let counts = |part: &Path| {
+        let dir = part.parent().unwrap_or(part);
+        is_chosen(dir) || foreign_owner(part, dir, owner_of_folder).is_ok_and(|owner| owner.is_none())
+    };
+    let root = within().find(|dir| has_dialect_folder(dir, &counts));
+    let root = root.or(repository.filter(|repository| counts(&repository.join(".git"))));
     Ok(root.unwrap_or(&folder).to_path_buf())
 }
 
@@ -83,16 +90,20 @@ pub fn find_root_among(path: &Path, opened: &[PathBuf]) -> Result<PathBuf, RootE
 /// that of whoever owns the folder in question, who could put one right there, and for one that the user has trusted.
 fn refuse_foreign(root: &Path, folder: &Path) -> Result<(), RootError> {
     let file = root.join(FILE_NAME);
-    let owner_of_folder = folder.metadata()?.uid();
-    let of_file = [file.symlink_metadata()?.uid(), file.metadata()?.uid()];
-    let may = |owner: u32| owner == 0 || owner == owner_of_folder || is_users(owner);
-    // The superuser's own file may stand in anybody's folder; any other one its owner could have put there.
-    let of_root = if of_file == [0, 0] { None } else { Some(root.metadata()?.uid()) };
-    let Some(owner) = of_file.into_iter().chain(of_root).find(|owner| !may(*owner)) else { return Ok(()) };
+    let Some(owner) = foreign_owner(&file, root, folder.metadata()?.uid())? else { return Ok(()) };
     if is_trusted(root) {
         return Ok(());
     }
     Err(RootError::Foreign { file, owner: Owner(owner), folder: folder.to_path_buf() })
+}
+
+/// The user that chose what a file or folder in a folder above is, where that is another one.
+fn foreign_owner(file: &Path, dir: &Path, owner_of_folder: u32) -> io::Result<Option<u32>> {
+    let of_file = [file.symlink_metadata()?.uid(), file.metadata()?.uid()];
+    let may = |owner: u32| owner == 0 || owner == owner_of_folder || is_users(owner);
+    // The superuser's own file may stand in anybody's folder; any other one its owner could have put there.
+    let of_dir = if of_file == [0, 0] { None } else { Some(dir.metadata()?.uid()) };
+    Ok(of_file.into_iter().chain(of_dir).find(|owner| !may(*owner)))
 }
 
 /// Whether this is the user who works here: under `sudo` also the one who called that, as for git.
@@ -140,11 +151,13 @@ fn gsd_project_of(repository: &Path) -> Option<&Path> {
     repository.ancestors().skip(1).take(HIGHEST).find(claims)
 }
 
-fn has_dialect_folder(dir: &Path) -> bool {
-    dir.join(".planning").is_dir()
-        || dir.join(".guardkit").is_dir()
-        || is_root_of_backlog(dir)
-        || has_guardkit_tasks(dir)
+/// Whether a planning tool's files stand in a folder, those left out that do not count.
+fn has_dialect_folder(dir: &Path, counts: &dyn Fn(&Path) -> bool) -> bool {
+    let has_folder = |name: &str| dir.join(name).is_dir() && counts(&dir.join(name));
+    has_folder(".planning")
+        || has_folder(".guardkit")
+        || is_root_of_backlog(dir, counts)
+        || has_guardkit_tasks(dir) && counts(&dir.join("tasks"))
 }
 
 /// `tasks` is a usual name: a folder of program text (`src/tasks`) is no root of a workspace, and neither is Backlog.md's

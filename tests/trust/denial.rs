@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::hostile::{BINARY, Hostile, code, text, wait};
+use crate::hostile::{BINARY, Hostile, code, text, wait, wait_until};
 
 /// What a process may have, in kilobytes: no more than it needs for threads and the program itself.
 const MEMORY: u64 = 1_500_000;
@@ -214,4 +214,60 @@ fn a_task_called_supervisor_has_a_log_of_its_own() {
         assert_eq!(text(&workspace.call(&["log", id]).stdout), format!("{id}\n"));
     }
     assert!(workspace.run_folder().join("supervisor~.log").exists());
+}
+
+/// The most memory that the program has had, in kilobytes, when it begins to say what it found: its output is not read.
+fn peak(workspace: &Hostile, arguments: &[&str]) -> u64 {
+    use std::io::Write as _;
+    let (output, mut full) = std::io::pipe().unwrap();
+    let flags = rustix::fs::fcntl_getfl(&full).unwrap();
+    rustix::fs::fcntl_setfl(&full, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
+    while full.write(&[0; 4096]).is_ok() {}
+    while full.write(&[0]).is_ok() {}
+    rustix::fs::fcntl_setfl(&full, flags).unwrap();
+    let mut command = workspace.command(&workspace.root(), arguments);
+    let mut process = command.stdout(full).stderr(Stdio::null()).spawn().unwrap();
+    drop(command);
+    let of_process = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", process.id())).unwrap_or_default();
+    wait_until("it writes", || of_process("syscall").starts_with("1 0x1 "));
+    let status = of_process("status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = line.trim().trim_end_matches(" kB").parse().unwrap();
+    drop(output);
+    process.wait().unwrap();
+    peak
+}
+
+/// What comes with a workspace is looked at piece by piece until its seal has been seen.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn what_is_not_sealed_costs_no_memory() {
+    /// In bytes: the hash of a program that was not optimized makes some megabytes a second.
+    const LONG: u64 = 5 << 20;
+    /// In kilobytes.
+    const SOME: u64 = 5 << 9;
+    let workspace = Hostile::new();
+    assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+    let folder = workspace.run_folder();
+    let little = peak(&workspace, &["waves"]);
+    let attempts = workspace.root().join(".feature-build/attempts");
+    for first in [String::new(), format!("{}\n", "a".repeat(64))] {
+        fs::write(&attempts, first).unwrap();
+        File::options().write(true).open(&attempts).unwrap().set_len(LONG).unwrap();
+        let much = peak(&workspace, &["waves"]);
+        assert!(much < little + SOME, "{little} {much}");
+    }
+    fs::remove_file(attempts).unwrap();
+    // A run that did not end, whose order is another one by now.
+    let told = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    fs::write(folder.join("journal.jsonl"), told.split_inclusive('\n').take(1).collect::<String>()).unwrap();
+    fs::remove_file(folder.join("result.json")).unwrap();
+    let little = peak(&workspace, &["status"]);
+    for file in ["run.json", "result.json"] {
+        File::create(folder.join(file)).unwrap().set_len(LONG).unwrap();
+        let much = peak(&workspace, &["status"]);
+        assert!(much < little + SOME, "{file}: {little} {much}");
+        let refused = workspace.call(&["run", "--resume"]);
+        assert!(text(&refused.stderr).contains("cannot go on"), "{file}: {}", text(&refused.stderr));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::hostile::{Hostile, code, text, wait_until};
@@ -146,4 +147,70 @@ fn a_run_is_seen_and_cancelled_after_state_dir_was_changed() {
     let cancelled = workspace.call(&["cancel"]);
     assert!(text(&cancelled.stdout).contains(&run), "{}", text(&cancelled.stderr));
     wait_until("it ends", || text(&workspace.call(&["status", &run]).stdout).contains("1 cancelled"));
+}
+
+/// Makes the order of a workspace's one run another one that the user has sealed, and its journal one that tells of its
+/// beginning alone.
+fn change_order(workspace: &Hostile, change: impl Fn(&mut serde_json::Value)) -> (PathBuf, String) {
+    let folder = workspace.run_folder();
+    let mut order = serde_json::from_slice(&fs::read(folder.join("run.json")).unwrap()).unwrap();
+    change(&mut order);
+    let order = serde_json::to_vec(&order).unwrap();
+    fs::write(folder.join("run.json"), &order).unwrap();
+    let key = fs::read(workspace.state_home().join("feature-build/trust/key")).unwrap().try_into().unwrap();
+    let place = folder.as_os_str().as_encoded_bytes();
+    let seal = blake3::keyed_hash(&key, &[place, b"\0", &order].concat());
+    let of_run = fs::read_to_string(folder.join("run.seal")).unwrap().lines().nth(1).unwrap().to_owned();
+    fs::write(folder.join("run.seal"), format!("{seal}\n{of_run}\n")).unwrap();
+    let told = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    fs::write(folder.join("journal.jsonl"), told.split_inclusive('\n').take(1).collect::<String>()).unwrap();
+    for entry in fs::read_dir(&folder).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".result") || name.ends_with(".log") || name == "result.json" {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    fs::write(workspace.root().join(".feature-build/locks/T-1.lock"), "").unwrap();
+    let _ = fs::remove_file(workspace.root().join("started-T-1"));
+    let run = folder.file_name().unwrap().to_str().unwrap().to_owned();
+    (folder, run)
+}
+
+/// Earlier versions kept no word outside of the workspace that a run has ended, and a later one may mean more by its orders
+/// than this one reads in them: neither is carried out, and both can be ended.
+#[test]
+fn a_run_of_another_version_that_lost_its_supervisor_is_not_carried_out() {
+    let earlier = |order: &mut serde_json::Value| {
+        for key in ["workspace", "format"] {
+            order.as_object_mut().unwrap().remove(key);
+        }
+    };
+    let later = |order: &mut serde_json::Value| order["format"] = 1_000_000.into();
+    let unlike = |order: &mut serde_json::Value| *order = serde_json::json!({ "format": 1_000_000, "steps": [] });
+    let ways: [(&dyn Fn(&mut serde_json::Value), &str); 3] =
+        [(&earlier, "an earlier version"), (&later, "a later version"), (&unlike, "a later version")];
+    for (change, why) in ways {
+        let workspace = Hostile::new();
+        assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
+        let open = workspace.state_home().join("feature-build/open");
+        let (folder, run) = change_order(&workspace, change);
+        // As if it went on.
+        let seal = fs::read_to_string(folder.join("run.seal")).unwrap();
+        fs::write(open.join(seal.lines().next().unwrap()), folder.as_os_str().as_encoded_bytes()).unwrap();
+        let refused = workspace.call(&["run", "--resume"]);
+        let said = text(&refused.stderr);
+        assert_eq!(code(&refused), Some(2), "{why}: {said}");
+        assert!(said.contains(why), "{why}: {said}");
+        let internal = Command::new(crate::hostile::BINARY)
+            .args(["__supervise", folder.to_str().unwrap(), "--continue"])
+            .env("XDG_STATE_HOME", workspace.state_home())
+            .output()
+            .unwrap();
+        let said = text(&internal.stdout) + &text(&internal.stderr);
+        assert!(said.contains(why), "{why}: {said}");
+        assert!(!workspace.has_started(), "{why}");
+        assert!(text(&workspace.call(&["cancel", &run]).stdout).contains("ended run"), "{why}");
+        assert!(text(&workspace.call(&["status", &run]).stdout).contains(" of f: failed: "), "{why}");
+        assert!(!workspace.has_started(), "{why}");
+    }
 }

@@ -168,3 +168,45 @@ fn a_state_folder_of_another_users_holds_no_run_but_the_superusers() {
     shared.make("tmp/alice/.feature-build", ALICE);
     assert_eq!(code(&shared.call(ALICE, "tmp/alice", &["run", "--redo", "--trust"])), Some(0));
 }
+
+/// Nobody's plans become somebody else's, whichever tool they look like.
+#[test]
+fn a_planning_folder_that_another_user_left_above_chooses_no_root() {
+    let Some(shared) = Shared::new() else { return };
+    let task = "---\nid: T-9\ntitle: T\nstatus: To Do\nwave: 1\n---\n";
+    let plans: [&[(&str, &str)]; 5] = [
+        &[("tasks/backlog/f/T-9.md", task)],
+        &[("backlog/config.yml", "project_name: x\n"), ("backlog/tasks/task-9 - T.md", task)],
+        &[("backlog.config.yml", "project_name: x\nbacklog_directory: b\n"), ("b/tasks/task-9 - T.md", task)],
+        &[(".planning/phases/01-x/01-01-PLAN.md", "---\nphase: 01-x\nplan: 01\nwave: 1\n---\n")],
+        &[(".git/HEAD", "ref: refs/heads/main\n"), ("tasks/backlog/f/T-9.md", task)],
+    ];
+    let is_root = |user: u32, folder: &str| {
+        let said = shared.call(user, folder, &["check"]);
+        let said = text(&said.stdout) + &text(&said.stderr);
+        !said.contains("no task was read here")
+    };
+    for plan in plans {
+        for (owner, is_taken) in [(MALLORY, false), (ALICE, true), (0, true)] {
+            let mut made = Vec::new();
+            for (file, content) in plan {
+                let path = shared.path("tmp").join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, content).unwrap();
+                let all = Path::new(file).ancestors().filter(|part| !part.as_os_str().is_empty());
+                all.for_each(|part| chown(shared.path("tmp").join(part), Some(owner), Some(owner)).unwrap());
+                made.push(shared.path("tmp").join(Path::new(file).iter().next().unwrap()));
+            }
+            assert_eq!(is_root(ALICE, "tmp/alice"), is_taken, "{plan:?} of {owner}");
+            // Whoever goes there has chosen it.
+            assert!(is_root(ALICE, "tmp"), "{plan:?} of {owner}");
+            for path in made {
+                if path.is_dir() {
+                    fs::remove_dir_all(path).unwrap();
+                } else if path.exists() {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+    }
+}

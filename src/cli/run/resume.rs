@@ -55,11 +55,12 @@ fn chosen(state_dir: &Path, named: Option<&str>) -> anyhow::Result<(Vec<RunId>, 
 fn go_on(state_dir: &Path, run: &RunId, detach: bool) -> anyhow::Result<Option<Waiting>> {
     let waiting = (!detach).then(|| run::may_follow(state_dir, run)).transpose()?;
     let dir = RunPaths::of(state_dir, run).dir().to_path_buf();
-    anyhow::ensure!(
-        !run::is_closed(state_dir, run),
-        "run {run} cannot go on: its workspace was moved or copied, or its files were changed; `feature-build cancel {run}` \
-         ends it, `feature-build run --rerun {run}` starts what is left"
-    );
+    if let Some(why) = run::why_closed(state_dir, run) {
+        anyhow::bail!(
+            "run {run} cannot go on: {why}; `feature-build cancel {run}` ends it, `feature-build run --rerun {run}` starts \
+             what is left"
+        );
+    }
     if run::resume(&dir, Takeover::Continue, &Launcher::default())? == Resumed::Owned {
         run::go_on(state_dir, run)?;
     }

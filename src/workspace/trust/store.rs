@@ -180,11 +180,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the key cannot be read, or could have come with what is sealed.
     pub(crate) fn is_sealed(&self, what: &[u8], seal: &[u8], state_dir: &Path) -> Result<bool, StoreError> {
+        self.is_sealed_in_pieces(seal, state_dir, |hasher| {
+            hasher.update(what);
+            Ok(())
+        })
+    }
+
+    /// The same for what is too long to be held before it is believed. What cannot be read is not sealed. Blocking.
+    ///
+    /// # Errors
+    /// As for [`Self::is_sealed`].
+    pub(crate) fn is_sealed_in_pieces(
+        &self,
+        seal: &[u8],
+        state_dir: &Path,
+        feed: impl FnOnce(&mut blake3::Hasher) -> io::Result<()>,
+    ) -> Result<bool, StoreError> {
         self.refuse_beside(state_dir)?;
         let Some(key) = self.key()? else { return Ok(false) };
+        let Ok(seal) = blake3::Hash::from_hex(seal.trim_ascii()) else { return Ok(false) };
+        let mut hasher = blake3::Hasher::new_keyed(&key);
         // Compared in constant time, as this type does.
-        let seal = blake3::Hash::from_hex(seal.trim_ascii());
-        Ok(seal.is_ok_and(|seal| blake3::keyed_hash(&key, what) == seal))
+        Ok(feed(&mut hasher).is_ok() && hasher.finalize() == seal)
     }
 
     /// Refuses to answer for a workspace that this store is a part of.
