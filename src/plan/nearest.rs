@@ -70,7 +70,8 @@ fn meant(wanted: &str, parts: &[&str], id: &str) -> Option<Meant> {
     }
     // Looked at before the id is taken apart: nearly all differ here.
     let (first, other) = (wanted.chars().next()?, id.chars().next()?);
-    if !first.eq_ignore_ascii_case(&other) && !(first.is_ascii_digit() && other.is_ascii_digit()) {
+    let both_numbers = first.is_ascii_digit() && other.is_ascii_digit();
+    if !both_numbers && !first.eq_ignore_ascii_case(&other) {
         return None;
     }
     let others = self::parts(id);
