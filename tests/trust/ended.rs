@@ -187,7 +187,8 @@ fn a_run_of_another_version_that_lost_its_supervisor_is_not_carried_out() {
     };
     let later = |order: &mut serde_json::Value| order["format"] = 1_000_000.into();
     let unlike = |order: &mut serde_json::Value| *order = serde_json::json!({ "format": 1_000_000, "steps": [] });
-    let ways: [(&dyn Fn(&mut serde_json::Value), &str); 3] =
+    type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
+    let ways: [(Change<'_>, &str); 3] =
         [(&earlier, "an earlier version"), (&later, "a later version"), (&unlike, "a later version")];
     for (change, why) in ways {
         let workspace = Hostile::new();
