@@ -1,7 +1,7 @@
 //! What the documentation says is so: the README's `console` blocks are executed on a copy of the example, and the tests
 //! that ARCHITECTURE.md names for its promises are there.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, dead_code)]
 
 #[path = "../lsp/harness.rs"]
 mod harness;
