@@ -357,12 +357,12 @@ impl Following {
     /// and feeds the progress bar; that one shows nothing that the loop does not know.
     pub(super) async fn follow(self) {
         let (root, run) = (self.root.clone(), self.run.clone());
-        let found = tokio::task::spawn_blocking(move || {
-            let state_dir = run::state_dir_of(&root, &run);
-            // One that can only be ended is none that runs.
-            (!run::is_stranded(&state_dir, &run)).then(|| RunPaths::of(&state_dir, &run))
-        });
-        let Ok(Some(paths)) = found.await else { return };
+        let found = tokio::task::spawn_blocking(move || run::state_dir_of(&root, &run));
+        let Ok(state_dir) = found.await else { return };
+        if self.is_stranded(&state_dir).await {
+            return;
+        }
+        let paths = RunPaths::of(&state_dir, &self.run);
         let mut follower = Follower::recovering(paths.dir(), Launcher::default());
         let mut checkups = Checkups::new(paths.dir());
         let mut view = View::default();
@@ -420,6 +420,10 @@ impl Following {
                     break;
                 }
             };
+            // A folder that is being copied here had no journal when it was looked at first.
+            if view.run.is_none() && self.is_stranded(&state_dir).await {
+                return;
+            }
             view.apply(&record);
             let left_ms = left.of(&view);
             match &record.event {
@@ -447,6 +451,12 @@ impl Following {
             let shown = Shown { over: true, message: progress::summary(&view), ..Shown::of(&view, None, None) };
             bar.send_replace(shown);
         }
+    }
+
+    /// One that can only be ended is none that runs.
+    async fn is_stranded(&self, state_dir: &Path) -> bool {
+        let (state_dir, run) = (state_dir.to_path_buf(), self.run.clone());
+        tokio::task::spawn_blocking(move || run::is_stranded(&state_dir, &run)).await.unwrap_or(false)
     }
 
     /// The tasks go on, so nobody would notice.
