@@ -6,13 +6,14 @@ import {
   type ShowMessageRequestParams,
 } from "vscode-languageclient/node";
 import { exact, foreign } from "./foreign";
+import { buttons } from "./tell";
 
 /** The server's answers to its own questions that do nothing: what Escape means. */
 const NO: readonly string[] = ["Not now", "Keep it running"];
 
 /** Shows what the server tells. */
 export function show({ type, message }: ShowMessageParams): void {
-  void SHOW[type](foreign(message), {});
+  void SHOW[type](foreign(message), {}, ...buttons(message).map((title) => ({ title })));
 }
 
 /**

@@ -38,7 +38,14 @@ impl State {
         let task = target.task.as_ref().and_then(|task| TaskId::new(task).ok());
         let level_of = |run: &RunId| target.level.unwrap_or_else(|| root.runs.next_level(run, task.as_ref()));
         let runs: Vec<(RunId, Level)> = runs.into_iter().map(|run| (run.clone(), level_of(&run))).collect();
-        let ending = Ending { runs, task, what: target.words() };
+        // A run's id says nothing to whoever is asked: it is named by what it runs.
+        let named = target.run.as_ref().and_then(|_| root.runs.view(&runs.first()?.0)).map(progress::title);
+        let what = match (named, &task) {
+            (Some(run), Some(task)) => format!("{task} of {run}"),
+            (Some(run), None) => run,
+            (None, _) => target.words(),
+        };
+        let ending = Ending { runs, task, what };
         if target.lens
             && let Some(left) = self.slip(root, &ending)
         {

@@ -227,3 +227,63 @@ test("a newer run's message replaces the older one's, and goes when everything h
     await eventually("no message says otherwise", async () => (await messages()) === 0);
   });
 });
+
+test("what has run for more than a minute is ended after a question, and both answers count", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "asked", async () => {
+    const first = await code.open(workspace, FILE);
+    await first.clickLens("▶ Run wave 1 (3 tasks)");
+    await eventually("the tasks run", () => [1, 2, 3].every((number) => workspace.has(`started-${TASK(number)}`)));
+    await code.closeAll();
+    workspace.age(120_000);
+
+    const window = await code.open(workspace, FILE);
+    await window.statusIs("▶ 0/3");
+    const cancel = async () => {
+      await window.clickStatus();
+      await window.pick("Cancel FEAT-TXT");
+      return window.question("Cancel ");
+    };
+    const cancelling = () => workspace.events("run-cancelling").length;
+    const question = await cancel();
+    assert.match(
+      await question.innerText(),
+      /Cancel wave 1 of FEAT-TXT\?\s+It has run for \d+ m \d\d s; 3 tasks that run lose what they have/,
+    );
+    await window.screenshot("10-asked");
+    assert.equal(cancelling(), 0, "nothing is ended while it is asked");
+    await question.getByRole("button", { name: "Keep it running" }).click();
+    await question.waitFor({ state: "hidden" });
+    // Escape keeps it running, too; and what was kept is asked about again.
+    await cancel();
+    await window.page.keyboard.press("Escape");
+    await question.waitFor({ state: "hidden" });
+    await cancel();
+    assert.equal(cancelling(), 0, "nothing was ended by a no");
+    await question.getByRole("button", { name: "Cancel it" }).click();
+    await eventually("the run is over", () => workspace.events("run-finished").length === 1);
+    await window.statusIs("■ 0/3 · 3 cancelled");
+    assert.equal(cancelling(), 1, "it was asked once");
+    assert.equal(await window.page.locator(".notification-list-item").count(), 0, "no message says otherwise");
+  });
+});
+
+test("who cancels elsewhere while the question is open ends it at once, and a late answer does no harm", async () => {
+  const workspace = Workspace.example();
+  await within(code, workspace, "asked-twice", async () => {
+    const first = await code.open(workspace, FILE);
+    await first.clickLens("▶ Run wave 1 (3 tasks)");
+    await eventually("the tasks run", () => [1, 2, 3].every((number) => workspace.has(`started-${TASK(number)}`)));
+    await code.closeAll();
+    workspace.age(120_000);
+    const window = await code.open(workspace, FILE);
+    await window.endByLens("Cancel", async () => (await window.page.locator(".monaco-dialog-box").count()) > 0);
+    const question = await window.question("Cancel wave 1 of FEAT-TXT");
+    code.command(workspace, "cancel");
+    await eventually("the run is over", () => workspace.events("run-finished").length === 1);
+    await question.getByRole("button", { name: "Cancel it" }).click();
+    await window.statusIs("■ 0/3 · 3 cancelled");
+    await window.lens("■ cancelled · Open log");
+    assert.equal(await window.page.locator(".notification-list-item").count(), 0, "no message says that it failed");
+  });
+});

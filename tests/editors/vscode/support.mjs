@@ -146,6 +146,20 @@ export class Workspace {
     return readFileSync(isAbsolute(log) ? log : this.path(log), "utf8");
   }
 
+  /** Makes its one run look as if it had begun so many milliseconds earlier. */
+  age(milliseconds) {
+    const [run] = readdirSync(this.path(".feature-build/runs"));
+    const journal = join(".feature-build/runs", run, "journal.jsonl");
+    const lines = this.read(journal)
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const earlier = (time) => new Date(Date.parse(time) - milliseconds).toISOString();
+    const aged = lines.map((record) => JSON.stringify({ ...record, time: earlier(record.time) }));
+    // In place: its supervisor has it open.
+    writeFileSync(this.path(journal), `${aged.join("\n")}\n`);
+  }
+
   events(kind) {
     return this.journals()
       .flat()
@@ -273,8 +287,13 @@ export class Code {
 
   /** Trusts the workspace's configuration, as its user would. */
   trust(workspace) {
+    this.command(workspace, "trust");
+  }
+
+  /** Calls the program in a terminal. */
+  command(workspace, ...args) {
     const { env } = this;
-    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", workspace.root, "trust"], { env, stdio: "pipe" });
+    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", workspace.root, ...args], { env, stdio: "pipe" });
   }
 
   /** Changes a setting of the user, while windows are open. */
@@ -576,9 +595,17 @@ export class Window {
   }
 
   /** Chooses from a row's own menu. */
-  async menuOf(row, choice) {
-    await this.row(row).click({ button: "right" });
-    await this.page.locator(".monaco-menu .action-item").filter({ hasText: choice }).first().click();
+  async menuOf(row, choice, options) {
+    try {
+      await this.row(row).click({ button: "right", ...options });
+      await this.page.locator(".monaco-menu .action-item").filter({ hasText: choice }).first().hover(options);
+      // A click so soon after the menu has opened is none to VS Code: it may be the end of the one that opened it.
+      await this.page.keyboard.press("Enter");
+    } catch (error) {
+      // It was opened before the row was another one: it would lie over what is clicked next.
+      await this.page.keyboard.press("Escape");
+      throw error;
+    }
   }
 
   /** Presses a button of a row in the Waves view; they show when the mouse is over the row. */
@@ -592,7 +619,7 @@ export class Window {
     await eventually("the button counts", async () => {
       if (await ended()) return true;
       // One that has counted is another one now.
-      await press({ timeout: 1000 });
+      await press({ timeout: 5000 });
       return ended();
     });
   }
