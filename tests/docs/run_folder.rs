@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::{BINARY, Workspace};
+use crate::harness::{BINARY, Workspace, eventually};
 
 /// The first and the last cell of each row of the page's table under a heading, the first one's names in code.
 fn rows(heading: &str) -> Vec<(Vec<String>, String)> {
@@ -51,6 +51,12 @@ fn whatever_a_run_leaves_stands_on_the_page() {
     };
     assert_eq!(call(&["run"]).status.code(), Some(1));
     let state = workspace.path(".feature-build");
+    let run = fs::read_dir(state.join("runs")).unwrap().flatten().next().unwrap().path();
+    // The terminal's end is the journal's; its supervisor writes a summary behind that, and looks for old runs.
+    eventually("its supervisor has ended", || {
+        let lock = fs::File::open(run.join("run.lock")).unwrap();
+        run.join("result.json").exists() && lock.try_lock_shared().is_ok()
+    });
     let mut found = Vec::new();
     leaves(&state, &mut found);
     let (of_state, of_run) = (names("The state folder"), names("A run's folder"));
@@ -64,7 +70,6 @@ fn whatever_a_run_leaves_stands_on_the_page() {
         assert!(told, "docs/run-folder.md does not tell of {path}");
     }
     // And what is told is there, but for what comes and goes.
-    let run = fs::read_dir(state.join("runs")).unwrap().flatten().next().unwrap().path();
     for file in
         ["journal.jsonl", "run.json", "run.seal", "run.lock", "result.json", "requests", "TASK-1.log", "TASK-2~2.log"]
     {
