@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::{Editor, Workspace, able};
 
 /// The root that the page speaks of.
-const ROOT: &str = "/work/shop";
+const ROOT: &str = "/home/me/shop";
 
 /// An example of the page.
 enum Example {
