@@ -58,7 +58,7 @@ pub(super) fn gate(subject: Subject, says_yes: bool) -> anyhow::Result<Trusted> 
         return Ok(store.trust(&subject)?);
     }
     let description = describe(&subject, &standing);
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if !can_be_asked() {
         bail!(
             "nothing was started: you have not trusted this configuration yet\n{description}\
              to trust it: feature-build trust; to trust it and run: feature-build run --trust"
@@ -127,7 +127,13 @@ fn folded(line: &str, columns: usize) -> Vec<String> {
     rows
 }
 
-fn is_yes(input: &mut impl io::BufRead) -> io::Result<bool> {
+/// Whether somebody is there to be asked.
+pub(super) fn can_be_asked() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Reads an answer: only a clear yes is one.
+pub(super) fn is_yes(input: &mut impl io::BufRead) -> io::Result<bool> {
     let mut answer = String::new();
     input.read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

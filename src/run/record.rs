@@ -81,11 +81,6 @@ impl Recorder {
         Keeper(self.queue.downgrade())
     }
 
-    /// Makes the journal anew where it was taken away.
-    pub(super) async fn put_back(&self) {
-        let _ = self.queue.send(Message::PutBack).await;
-    }
-
     /// Waits until all is in the journal, and hands that back.
     pub(super) async fn close(self) -> io::Result<Journal> {
         drop(self.queue);
@@ -93,7 +88,7 @@ impl Recorder {
     }
 }
 
-/// The same from elsewhere, which keeps nobody from closing the journal.
+/// Keeps the journal in its place, and nobody from closing it.
 pub(super) struct Keeper(mpsc::WeakSender<Message>);
 
 impl Keeper {

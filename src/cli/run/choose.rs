@@ -1,11 +1,12 @@
 //! What a terminal is asked before a run: which of several features is meant, and whether so many agents may start.
 
-use std::io::{self, BufRead, IsTerminal as _, Write};
+use std::io::{self, BufRead, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::super::complain;
 use super::super::terminal::{self, shown};
+use super::super::trust::{can_be_asked, is_yes};
 use super::super::words::count;
 use crate::plan::{Feature, Schedule, SelectError, feature_named};
 use crate::run;
@@ -16,11 +17,6 @@ const MOST_UNASKED: usize = 8;
 /// So many features are listed.
 const LISTED: usize = 20;
 
-/// Whether somebody is there to be asked.
-fn is_asked() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
 /// The feature that is meant where several are open and none was named.
 ///
 /// # Errors
@@ -29,7 +25,7 @@ pub(super) fn feature(features: &[&Feature], open: &[String], root: &Path, yes: 
     let open: Vec<&Feature> =
         features.iter().copied().filter(|feature| open.iter().any(|id| *id == *feature.id)).collect();
     let several = || SelectError::SeveralOpen(open.iter().map(|feature| feature.id.to_string()).collect());
-    if !yes && !is_asked() {
+    if !yes && !can_be_asked() {
         return Err(several().into());
     }
     let (at, why) = proposal(&open, root);
@@ -53,15 +49,13 @@ pub(super) fn agents(
     yes: bool,
 ) -> anyhow::Result<()> {
     let at_once = at_once(schedule, usual);
-    if yes || limit.is_some() || at_once <= MOST_UNASKED || !is_asked() {
+    if yes || limit.is_some() || at_once <= MOST_UNASKED || !can_be_asked() {
         return Ok(());
     }
     let mut output = io::stderr();
     write!(output, "This starts {at_once} agents at once (`-j {MOST_UNASKED}` starts fewer). Start them? [y/N] ")?;
     output.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    anyhow::ensure!(is_yes(&answer), "nothing was started");
+    anyhow::ensure!(is_yes(&mut io::stdin().lock())?, "nothing was started");
     Ok(())
 }
 
@@ -69,10 +63,6 @@ pub(super) fn agents(
 fn at_once(schedule: &Schedule, most: NonZeroU32) -> usize {
     let widest = schedule.waves.iter().map(|wave| wave.tasks.iter().filter(|task| task.after.is_empty()).count()).max();
     widest.unwrap_or_default().min(usize::try_from(most.get()).unwrap_or(usize::MAX))
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// The place of the feature that is probably meant, and why.
