@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
-use super::{preset, program, safe};
+use super::{preset, safe};
 use crate::workspace::placeholder::Author;
-use crate::workspace::{Agent, Config};
+use crate::workspace::{Agent, Config, program};
 
 /// An agent that takes longer to say its version is shown without one.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{preset, program};
-use crate::workspace::{Command, Config};
+use super::preset;
+use crate::workspace::{Command, Config, program};
 
 /// A program that a configuration starts by its name alone, and that is not on PATH.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,6 @@ mod limits;
 mod missing;
 mod output;
 mod preset;
-pub(crate) mod program;
 mod readers;
 mod resolve;
 pub mod safe;

@@ -82,7 +82,7 @@ mod tests {
                 };
                 // Also as if the user had written it: that is what somebody copies who changes a preset.
                 for author in [Author::Preset, Author::User] {
-                    let filled = fill(&command.words().unwrap(), author, hostile);
+                    let filled = fill(&command.words().unwrap(), author, &|_| None, hostile);
                     filled.unwrap_or_else(|refused| panic!("{name}: {refused}"));
                 }
             }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{preset, program};
+use super::preset;
 use crate::plan::{Schedule, ScheduledTask, Skipped};
 use crate::task::{self, Code, Extent, OwnCommand, OwnWork, Task, TaskId};
 use crate::workspace::placeholder::{Author, Placeholder, UnsafeValue, fill};
-use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success};
+use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success, program};
 
 /// The file that says what runs a task.
 pub const CONFIG_FILE: &str = "feature-build.yaml";
@@ -313,7 +313,9 @@ impl Chooser<'_> {
             return Err(Error::Empty { task: task(), origin: origin.into() });
         }
         let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: format!("in {origin} {value}") };
-        let mut words = fill(&words, author, |placeholder| self.values.value(placeholder)).map_err(refused)?;
+        let real_name = |program: &str| program::real_name(program, self.root);
+        let value = |placeholder| self.values.value(placeholder);
+        let mut words = fill(&words, author, &real_name, value).map_err(refused)?;
         if let (Author::Preset, Some(program)) = (author, words.first_mut()) {
             *program = self.found(program, origin, agent)?;
         }

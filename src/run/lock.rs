@@ -256,6 +256,11 @@ mod tests {
             let guard = command.arg(role).current_dir(dir).stdin(lock).spawn().unwrap();
             // `Command` keeps its handle of the file.
             drop(command);
+            // A program that has just been started has no arguments yet for a moment.
+            let arguments = format!("/proc/{}/cmdline", guard.id());
+            while !std::fs::read(&arguments).unwrap().ends_with(format!("{role}\0").as_bytes()) {
+                thread::sleep(PAUSE);
+            }
             std::fs::remove_file(path).unwrap();
             Self { guard }
         }

@@ -184,9 +184,22 @@ impl Config {
 
     /// Does any command of its own have something filled in, a task's value perhaps?
     pub(super) fn fills_in(&self) -> bool {
-        let of_runs = std::iter::once(&self.run).chain(self.modes.values()).filter_map(|run| run.command.as_ref());
-        let of_agents = self.agents.values().flat_map(|agent| [&agent.command, &agent.resume]).flatten();
-        self.verify.iter().chain(of_runs).chain(of_agents).any(Command::fills_in)
+        self.commands().any(|(_, command)| command.fills_in())
+    }
+
+    /// Every command of its own, with the key that holds it, as a user would write it.
+    pub(super) fn commands(&self) -> impl Iterator<Item = (String, &Command)> {
+        let verify = self.verify.iter().map(|command| ("`verify`".to_owned(), command));
+        let run = self.run.command.iter().map(|command| ("`run.command`".to_owned(), command));
+        let modes = self
+            .modes
+            .iter()
+            .filter_map(|(mode, run)| Some((format!("`modes.{mode}.command`"), run.command.as_ref()?)));
+        let agents = self.agents.iter().flat_map(|(name, agent)| {
+            let keys = [("command", &agent.command), ("resume", &agent.resume)].into_iter();
+            keys.filter_map(move |(key, command)| Some((format!("`agents.{name}.{key}`"), command.as_ref()?)))
+        });
+        verify.chain(run).chain(modes).chain(agents)
     }
 
     /// The command of a mode, where it has one of its own, else the one for all; `None` also where an agent comes before.

@@ -10,7 +10,8 @@ use thiserror::Error;
 use super::backlog::Backlog;
 use super::config::FILE_NAME;
 use super::discover::{self, Places, Role, Source};
-use super::placeholder::{Author, Placeholder, UnsafeValue, fill};
+use super::placeholder::{self, Author, Placeholder, UnsafeValue, fill};
+use super::program::RealNames;
 use super::{Command, Config, ConfigError, left_out, private, walk};
 use crate::plan::{Asked, Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
 use crate::task::{
@@ -46,6 +47,9 @@ pub struct Index {
     root: PathBuf,
     config: Arc<Config>,
     config_error: Option<ConfigError>,
+    /// Its commands that take a value where none may stand.
+    unsafe_commands: Vec<Problem>,
+    real_names: RealNames,
     /// May a command of the configuration take a value of a task?
     fills_in: bool,
     places: Places,
@@ -104,6 +108,8 @@ impl Index {
             root,
             config: Arc::default(),
             config_error: None,
+            unsafe_commands: Vec::new(),
+            real_names: RealNames::default(),
             fills_in: false,
             backlog: Backlog::default(),
             open: BTreeMap::new(),
@@ -168,7 +174,7 @@ impl Index {
     /// The problems of one file, planning's included.
     pub fn problems(&self, file: &Path) -> Vec<Problem> {
         match self.relative(file) {
-            Some(file) if &*file == Path::new(FILE_NAME) => self.config_problem().into_iter().collect(),
+            Some(file) if &*file == Path::new(FILE_NAME) => self.config_problems(),
             Some(file) => match self.backlog_problem() {
                 Some((unread, problem)) if unread == &*file => vec![problem],
                 _ => {
@@ -205,9 +211,10 @@ impl Index {
         let planned = self.catalog.files_with_problems();
         let mut all: Vec<_> =
             planned.map(|(file, problems)| FileProblems { file: file.clone(), problems: problems.to_vec() }).collect();
-        let of_config = self.config_problem().map(|problem| (Path::new(FILE_NAME), problem));
-        let of_configs = of_config.into_iter().chain(self.backlog_problem());
-        all.extend(of_configs.map(|(file, problem)| FileProblems { file: file.into(), problems: vec![problem] }));
+        let of_config = (Path::new(FILE_NAME), self.config_problems());
+        let of_backlog = self.backlog_problem().map(|(file, problem)| (file, vec![problem]));
+        let of_configs = std::iter::once(of_config).chain(of_backlog).filter(|(_, problems)| !problems.is_empty());
+        all.extend(of_configs.map(|(file, problems)| FileProblems { file: file.into(), problems }));
         let unread = self.unread.keys().filter(|file| self.catalog.problems(file).is_empty());
         all.extend(unread.map(|file| FileProblems { file: Arc::clone(file), problems: self.problems(file) }));
         all.sort_by(|a, b| a.file.cmp(&b.file));
@@ -330,15 +337,18 @@ impl Index {
         Some((file, broken_config(Severity::Warning, why, Span::default())))
     }
 
-    fn config_problem(&self) -> Option<Problem> {
-        let error = self.config_error.as_ref()?;
-        Some(broken_config(Severity::Error, &error.message, error.span))
+    fn config_problems(&self) -> Vec<Problem> {
+        match &self.config_error {
+            Some(error) => vec![broken_config(Severity::Error, &error.message, error.span)],
+            None => self.unsafe_commands.clone(),
+        }
     }
 
     /// Reads the configuration. True where task files must be read again because of it.
     fn take_config(&mut self) -> bool {
-        let config = match Config::load(&self.root) {
-            Ok(config) => config,
+        let read = Config::read(&self.root).map(|bytes| task::decode(&bytes).into_owned());
+        let (text, config) = match read.and_then(|text| Config::parse(&text).map(|config| (text, config))) {
+            Ok(read) => read,
             Err(error) => {
                 self.config_error = Some(error);
                 return false;
@@ -348,6 +358,8 @@ impl Index {
         let old = std::mem::replace(&mut self.config, Arc::new(config));
         self.places = Places::new(&self.config, self.backlog.folder());
         self.fills_in = self.config.fills_in();
+        self.real_names = RealNames::default();
+        self.unsafe_commands = unsafe_commands(&self.config, &text, &|program| self.real_names.of(program, &self.root));
         let now = &self.config;
         let reads = |config: &Config| (config.dialect, config.task_commands);
         let runs = |config: &'_ Config| (config.agent.clone(), config.verify.clone());
@@ -513,9 +525,28 @@ impl Index {
             tell_of_ignored_keys(&mut task);
         }
         if self.fills_in || task.own.is_some() {
-            tell_of_unsafe_value(&mut task, &self.config, &self.root);
+            self.tell_of_unsafe_value(&mut task);
         }
         Ok(Some(task))
+    }
+
+    /// A value that a run would refuse is told before anybody asks for the run.
+    fn tell_of_unsafe_value(&self, task: &mut Task) {
+        let real_name = |program: &str| self.real_names.of(program, &self.root);
+        let Some((origin, refused)) = unsafe_value(task, &self.config, &self.root, &real_name) else { return };
+        let severity = if task.standing.is_open() { Severity::Error } else { Severity::Information };
+        let span = match refused.placeholder() {
+            Placeholder::Wave => task.wave.as_ref().map(|wave| wave.span),
+            _ => task.id.as_ref().map(|id| id.span),
+        };
+        task.problems.push(Problem {
+            code: Code::UnsafeValue,
+            severity,
+            message: format!("in {origin} {refused}").into(),
+            span: span.unwrap_or(task.anchor),
+            related: Vec::new(),
+        });
+        task.problems.sort_by_key(|problem| problem.span);
     }
 
     /// What the summary beside a plan says: of several the first, in the order in which GSD looks for them, that finishes
@@ -581,25 +612,36 @@ fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
     task.problems.sort_by_key(|problem| problem.span);
 }
 
-/// A value that a run would refuse is told before anybody asks for the run.
-fn tell_of_unsafe_value(task: &mut Task, config: &Config, root: &Path) {
-    let Some((origin, refused)) = unsafe_value(task, config, root) else { return };
-    let severity = if task.standing.is_open() { Severity::Error } else { Severity::Information };
-    let span = match refused.placeholder() {
-        Placeholder::Wave => task.wave.as_ref().map(|wave| wave.span),
-        _ => task.id.as_ref().map(|id| id.span),
+/// Each command of the configuration in which a value stands where none may, whatever the value: told where it is mended, and
+/// before there is a task.
+fn unsafe_commands(config: &Config, text: &str, real_name: &dyn Fn(&str) -> Option<String>) -> Vec<Problem> {
+    let refused = |(origin, command): (String, &Command)| {
+        let words = command.words()?;
+        let refused = placeholder::check(&words, real_name).err()?;
+        let value = format!("{{{}}}", refused.placeholder().name());
+        // Where the words stand as they are written; an escape or a second command like it may hide them.
+        let word = words.iter().find(|word| word.contains(&value) && text.contains(word.as_str()));
+        let word = word.map_or(value.as_str(), String::as_str);
+        let start = text.find(word);
+        Some(Problem {
+            code: Code::UnsafeValue,
+            severity: Severity::Error,
+            message: format!("in {origin} {refused}").into(),
+            span: start.map(|start| Span::new(start, start + word.len())).unwrap_or_default(),
+            related: Vec::new(),
+        })
     };
-    task.problems.push(Problem {
-        code: Code::UnsafeValue,
-        severity,
-        message: format!("in {origin} {refused}").into(),
-        span: span.unwrap_or(task.anchor),
-        related: Vec::new(),
-    });
-    task.problems.sort_by_key(|problem| problem.span);
+    let mut problems: Vec<Problem> = config.commands().filter_map(refused).collect();
+    problems.sort_by_key(|problem| problem.span);
+    problems
 }
 
-fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<(String, UnsafeValue)> {
+fn unsafe_value(
+    task: &Task,
+    config: &Config,
+    root: &Path,
+    real_name: &dyn Fn(&str) -> Option<String>,
+) -> Option<(String, UnsafeValue)> {
     let feature = match &task.feature {
         FeatureRef::Named(name) => &*name.value,
         FeatureRef::Folder(name) => name,
@@ -614,7 +656,7 @@ fn unsafe_value(task: &Task, config: &Config, root: &Path) -> Option<(String, Un
         Placeholder::Workspace => root.to_string_lossy(),
     };
     let refused = |(origin, command): (String, Command)| {
-        let refused = fill(&command.words()?, Author::User, value).err()?;
+        let refused = fill(&command.words()?, Author::User, real_name, value).err()?;
         Some((origin, refused))
     };
     commands_of(task, config).into_iter().find_map(refused)

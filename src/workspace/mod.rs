@@ -9,6 +9,7 @@ mod index;
 mod left_out;
 pub mod placeholder;
 pub(crate) mod private;
+pub(crate) mod program;
 mod root;
 mod state;
 pub mod trust;

@@ -109,23 +109,43 @@ impl UnsafeValue {
     }
 }
 
+/// Looks at the places of a command's values alone. `real_name` says what the program that a word names is called where it
+/// really lies: a shell stays one behind a link of another name.
+///
+/// # Errors
+/// [`UnsafeValue::Place`] for the first value in a place where one could run something.
+pub fn check(words: &[impl AsRef<str>], real_name: &dyn Fn(&str) -> Option<String>) -> Result<(), UnsafeValue> {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let mut values = words.iter().enumerate().flat_map(|(at, word)| {
+        let values = parts(word).into_iter().filter_map(|part| match part {
+            Part::Value(placeholder) => Some(placeholder),
+            Part::Text(_) => None,
+        });
+        values.map(move |placeholder| (at, placeholder)).collect::<Vec<_>>()
+    });
+    let Some(first) = values.next() else { return Ok(()) };
+    let named = place::by_real_names(&words, real_name);
+    let named: Vec<&str> = named.iter().map(AsRef::as_ref).collect();
+    std::iter::once(first).chain(values).try_for_each(|(at, placeholder)| {
+        place::check(&named, at, placeholder).map_err(|place| UnsafeValue::Place { placeholder, place })
+    })
+}
+
 /// Fills the words of a command in, each in a single pass: a title that contains `{id}` is not filled in again. Other
-/// braces are left alone, so that an argument may be JSON.
+/// braces are left alone, so that an argument may be JSON. `real_name`: see [`check`].
 ///
 /// # Errors
 /// [`UnsafeValue`] for the first value in a place where one could run something, and for the first that could be an option.
 pub fn fill<'v>(
     words: &[impl AsRef<str>],
     author: Author,
+    real_name: &dyn Fn(&str) -> Option<String>,
     value: impl Fn(Placeholder) -> Cow<'v, str>,
 ) -> Result<Vec<String>, UnsafeValue> {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    for (at, word) in words.iter().enumerate().filter(|_| author == Author::User) {
-        for part in parts(word) {
-            let Part::Value(placeholder) = part else { continue };
-            place::check(&words, at, placeholder).map_err(|place| UnsafeValue::Place { placeholder, place })?;
-        }
+    if author == Author::User {
+        check(words, real_name)?;
     }
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     words.iter().enumerate().map(|(at, word)| fill_word(&words, at, word, &value)).collect()
 }
 
@@ -198,7 +218,7 @@ mod tests {
             Placeholder::File => "tasks/T 1.md".into(),
             other => other.name().into(),
         };
-        fill(words, Author::User, value)
+        fill(words, Author::User, &|_| None, value)
     }
 
     /// Every command of these, one a line, its words apart by `|`.
@@ -243,7 +263,7 @@ mod tests {
         let value =
             |placeholder: Placeholder| Cow::Borrowed(if placeholder == Placeholder::File { "-rf" } else { "x" });
         for words in [&["cat", "{file}"][..], &["cat", "{file} is it"]] {
-            let refused = fill(words, Author::User, value).unwrap_err();
+            let refused = fill(words, Author::User, &|_| None, value).unwrap_err();
             assert!(refused.to_string().contains("`{file}` is \"-rf\" here, which could be"), "{refused}");
         }
         for words in [
@@ -253,7 +273,7 @@ mod tests {
             &["sh", "-c", "cat -- \"$1\"", "sh", "{file}"],
             &["sh", "-c", "cat -- \"$0\"", "{file}"],
         ] {
-            fill(words, Author::User, value).unwrap();
+            fill(words, Author::User, &|_| None, value).unwrap();
         }
     }
 
@@ -261,10 +281,10 @@ mod tests {
     fn an_id_that_could_be_an_option_is_refused_before_the_script_of_a_shell_ends() {
         let value = |_: Placeholder| Cow::Borrowed("-i");
         for words in [&["sh", "{id}"][..], &["sh", "-c", "{id}"], &["sh", "-e", "script.sh", "{id}"]] {
-            let refused = fill(words, Author::User, value).unwrap_err();
+            let refused = fill(words, Author::User, &|_| None, value).unwrap_err();
             assert!(refused.to_string().contains("`{id}` is \"-i\" here, which could be"), "{words:?}: {refused}");
         }
-        fill(&["sh", "-c", "note \"$0\"", "{id}"], Author::User, value).unwrap();
+        fill(&["sh", "-c", "note \"$0\"", "{id}"], Author::User, &|_| None, value).unwrap();
     }
 
     #[test]
@@ -274,6 +294,49 @@ mod tests {
         }
         assert_eq!(filled(&["{workspace}/run.sh", "{id}"], "").unwrap(), ["/w/run.sh", "id"]);
         assert_eq!(filled(&["nice", "{workspace}/run.sh", "{id}"], "").unwrap(), ["nice", "/w/run.sh", "id"]);
+    }
+
+    #[test]
+    fn a_program_is_what_its_links_lead_to() {
+        let real_name = |program: &str| {
+            let real = match program {
+                "mysh" | "./tools/go" => "bash",
+                "/opt/here" => "python3.12",
+                "mynice" => "nice",
+                "cat" => "coreutils",
+                "mybox" => "busybox",
+                "agent" => "agent.js",
+                _ => return None,
+            };
+            Some(real.to_owned())
+        };
+        let filled = |words: &[&str]| fill(words, Author::User, &real_name, |_| "x".into());
+        for words in [
+            &["mysh", "-c", "--", "{title}"][..],
+            &["{workspace}/tools/go", "--title={title}"],
+            &["/opt/here", "--", "{title}"],
+            &["mynice", "mysh", "{file}"],
+            &["env", "mysh", "{file}"],
+            &["mynice", "-n", "{title}", "touch"],
+        ] {
+            let refused = filled(words).unwrap_err();
+            assert!(matches!(refused, UnsafeValue::Place { .. }), "{words:?}: {refused}");
+        }
+        for words in [
+            &["mysh", "-c", "note \"$1\"", "sh", "{title}"][..],
+            &["mynice", "agent", "--", "{title}"],
+            &["cat", "{file}"],
+            &["mybox", "{file}"],
+            &["nowhere", "{file}"],
+            &["mysh", "{id}"],
+        ] {
+            filled(words).unwrap_or_else(|refused| panic!("{words:?}: {refused}"));
+        }
+        assert_eq!(
+            filled(&["mysh", "-c", "date", "{title}"]).unwrap().first().unwrap(),
+            "mysh",
+            "what is started stays"
+        );
     }
 
     #[test]

@@ -240,3 +240,19 @@ fn a_cycle_is_told_with_its_other_ends_in_closed_files() {
     editor.diagnostics(&workspace.uri(&other), cycle);
     editor.quit();
 }
+
+#[test]
+fn a_command_that_takes_a_value_where_none_may_stand_is_told_in_the_configuration_while_it_does() {
+    let workspace = Workspace::new();
+    workspace.write("feature-build.yaml", "run:\n  command: [sh, -c, \"echo {title}\"]\n");
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, "feature-build.yaml");
+    let told = editor.diagnostics(&uri, |diagnostics| !diagnostics.is_empty());
+    assert_eq!((told.len(), &told[0]["code"]), (1, &json!("unsafe-value")), "{told:?}");
+    assert_eq!(told[0]["range"]["start"], json!({ "line": 1, "character": 21 }), "{told:?}");
+
+    workspace.write("feature-build.yaml", "run:\n  command: [sh, -c, 'echo \"$1\"', sh, \"{title}\"]\n");
+    editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [{ "uri": uri, "type": 2 }] }));
+    editor.diagnostics(&uri, <[_]>::is_empty);
+    editor.quit();
+}

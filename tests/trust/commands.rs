@@ -42,7 +42,7 @@ fn filled(words: &[String], author: Author, text: &str) -> Option<Vec<String>> {
         Placeholder::File => Cow::Owned(format!("tasks/{text}.md")),
         Placeholder::Title | Placeholder::Feature | Placeholder::Wave => Cow::Borrowed(text),
     };
-    fill(words, author, value).ok()
+    fill(words, author, &|_| None, value).ok()
 }
 
 /// Runs it; what the program that writes it down got, where that was started.

@@ -116,3 +116,32 @@ fn the_program_of_a_users_own_command_is_on_no_relative_folder_of_path() {
     assert_eq!(code(&ran), Some(0), "a path is one: {}", text(&ran.stderr));
     assert!(place.has("planted"));
 }
+
+#[test]
+fn a_shell_behind_a_link_of_another_name_is_one() {
+    let place = Place::new();
+    for (link, program) in [("runner", "/bin/sh"), ("polite", "/usr/bin/nice"), ("text", "/usr/bin/env")] {
+        symlink(program, place.own.join(link)).unwrap();
+    }
+    symlink("/bin/sh", place.workspace.root().join("inside")).unwrap();
+    place.workspace.write("tasks/backlog/f/T-1.md", "---\nid: T-1\ntitle: touch ran\nstatus: backlog\nwave: 1\n---\n");
+    for command in [
+        "[runner, -c, --, \"{title}\"]",
+        "[runner, \"--title={title}\"]",
+        "[./inside, -c, --, \"{title}\"]",
+        "[\"{workspace}/inside\", -c, --, \"{title}\"]",
+        "[text, runner, -c, --, \"{title}\"]",
+        "[polite, -n, \"1\", sh, -c, --, \"{title}\"]",
+        "[env, A=b, runner, -c, --, \"{title}\"]",
+    ] {
+        for configuration in [format!("run: {{command: {command}}}\n"), format!("verify: [{command}]\n")] {
+            let refused = place.run(&configuration, &[&place.own]);
+            assert_eq!(code(&refused), Some(2), "{configuration}: {}", text(&refused.stderr));
+            assert!(text(&refused.stderr).contains("unsafe-value"), "{configuration}: {}", text(&refused.stderr));
+            assert!(!place.has("ran") && !place.has(".feature-build"), "{configuration}");
+        }
+    }
+    let ran = place.run("run: {command: [polite, runner, -c, '$1', sh, \"{title}\"]}\n", &[&place.own]);
+    assert_eq!(code(&ran), Some(0), "behind its script it is an argument: {}", text(&ran.stderr));
+    assert!(place.has("ran"));
+}

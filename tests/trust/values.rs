@@ -32,6 +32,28 @@ fn a_title_that_looks_like_an_option_is_told_and_stops_the_run_before_anything_s
 }
 
 #[test]
+fn a_command_that_takes_a_value_where_none_may_stand_is_told_where_it_is_written() {
+    let workspace = Hostile::new();
+    fs::remove_file(workspace.root().join("tasks/backlog/f/T-1.md")).unwrap();
+    workspace.write(
+        "feature-build.yaml",
+        "run:\n  command: [sh, -c, \"echo {title}\"]\nmodes:\n  direct:\n    command: [cat, \"{file}\"]\nverify:\n  - make T={title}\n\
+         agents:\n  mine:\n    command: [a, \"{id}\"]\n    resume: [a, \"x{wave}\"]\n",
+    );
+    let checked = workspace.call(&["check"]);
+    assert_eq!(code(&checked), Some(1), "an error");
+    let told = text(&checked.stdout);
+    for said in [
+        "feature-build.yaml:2:22: error[unsafe-value]: in `run.command` `{title}` is in argument 2",
+        "feature-build.yaml:7:10: error[unsafe-value]: in `verify` `{title}` is in argument 1",
+        "feature-build.yaml:11:18: error[unsafe-value]: in `agents.mine.resume` `{wave}` is in argument 1",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    assert!(!told.contains("modes.direct") && !told.contains("agents.mine.command"), "{told}");
+}
+
+#[test]
 fn a_value_that_an_agents_command_would_take_for_an_option_is_told_before_a_run() {
     let workspace = Hostile::new();
     workspace.write("tasks/backlog/f/T-1.md", "---\nid: T-1\ntitle: --help\nstatus: backlog\nwave: 1\n---\n");

@@ -18,8 +18,8 @@ use super::log::CappedLog;
 use super::orphan::Orphan;
 use super::output::Output;
 use super::{Ending, Guard, Job, Report, program, verify};
-use crate::agent::{self, Verdict};
-use crate::workspace::Success;
+use crate::agent::Verdict;
+use crate::workspace::{self, Success};
 
 /// `task-progress` comes at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -140,7 +140,7 @@ fn start_program(job: &Job, argv: &[String], stdin: Stdio) -> Result<(Family, Pi
     let stderr = stdout.try_clone().map_err(failed("making a pipe"))?;
     let named = || failed(&format!("\"{}\"", verify::program_name(program)));
     // Not left to the system, which would look in folders of the workspace where PATH has relative ones.
-    let file = agent::program::of_user(program).ok_or_else(|| named()(rustix::io::Errno::NOENT.into()))?;
+    let file = workspace::program::of_user(program).ok_or_else(|| named()(rustix::io::Errno::NOENT.into()))?;
     let made = Program::new(&file, program, arguments, &job.limits.resources);
     let mut started = made.map_err(failed("making a pipe"))?;
     let command = &mut started.command;

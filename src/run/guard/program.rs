@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::super::private;
-use crate::agent;
+use crate::workspace;
 
 /// As much of a file as the system reads to find a script's interpreter.
 const HEAD: u64 = 256;
@@ -16,7 +16,7 @@ pub(super) fn why_not(program: &str, error: &io::Error) -> Option<String> {
     if error.kind() != io::ErrorKind::NotFound {
         return None;
     }
-    let path = agent::program::of_user(program).filter(|path| path.exists())?;
+    let path = workspace::program::of_user(program).filter(|path| path.exists())?;
     let mut head = Vec::new();
     // What may only be executed tells nothing.
     private::open_plain(&path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;

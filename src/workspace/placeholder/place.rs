@@ -1,6 +1,7 @@
 //! Where free text may stand in a command. The rule looks at the command alone: what is accepted is safe with any value, what is
 //! refused is refused with a harmless one, too.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::programs::{self, Kind};
@@ -69,6 +70,24 @@ impl Place {
                 }
             ),
             _ => String::new(),
+        }
+    }
+}
+
+/// The words, those that choose a program by what it really is called where only that tells what it does with its arguments.
+pub(super) fn by_real_names<'a>(words: &[&'a str], real_name: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
+    let mut named: Vec<Cow<'a, str>> = words.iter().map(|word| Cow::Borrowed(*word)).collect();
+    loop {
+        let (Ok(program) | Err(program)) = look_through(&named);
+        let Some(word) = named.get_mut(program).filter(|word| programs::kind(word).is_none()) else { return named };
+        let real = match word.strip_prefix("{workspace}/") {
+            Some(inside) => real_name(&format!("./{inside}")),
+            None => real_name(word),
+        };
+        // Now something is known of it, so the next look ends here or goes further.
+        match real.filter(|real| programs::kind(real).is_some() && !programs::goes_by_its_name(real)) {
+            Some(real) => *word = real.into(),
+            None => return named,
         }
     }
 }

@@ -52,6 +52,31 @@ pub(super) fn is_surely_one(word: &str) -> bool {
     kind(word).is_some() && !spellings(&name).iter().any(|name| OTHER_WORDS.contains(name))
 }
 
+/// Does this program look at the name that it was called by, and is then another one for each?
+pub(super) fn goes_by_its_name(word: &str) -> bool {
+    const ALL: [&str; 18] = [
+        "busybox",
+        "toybox",
+        "coreutils",
+        "mise",
+        "rtx",
+        "asdf",
+        "volta",
+        "volta-shim",
+        "snap",
+        "firejail",
+        "rustup",
+        "proto",
+        "pyenv",
+        "rbenv",
+        "nodenv",
+        "goenv",
+        "corepack",
+        "ccache",
+    ];
+    ALL.contains(&base(word).as_str())
+}
+
 /// The name of this program, without its path, its ending and its version.
 pub(super) fn plain(word: &str) -> String {
     let name = base(word);

@@ -18,11 +18,11 @@ struct Wrapper {
 }
 
 /// Where the program stands that a command really calls; the error names the wrapper whose arguments are not understood.
-pub(super) fn look_through(words: &[&str]) -> Result<usize, usize> {
+pub(super) fn look_through(words: &[impl AsRef<str>]) -> Result<usize, usize> {
     let mut program = 0;
     loop {
         let Some(word) = words.get(program) else { return Ok(program) };
-        let name = programs::plain(word);
+        let name = programs::plain(word.as_ref());
         let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else { return Ok(program) };
         let own = wrapper.own_words(words.get(program + 1..).unwrap_or_default()).ok_or(program)?;
         program += 1 + own;
@@ -31,7 +31,8 @@ pub(super) fn look_through(words: &[&str]) -> Result<usize, usize> {
 
 impl Wrapper {
     /// How many of these words are its own; `None` where one of them is not understood.
-    fn own_words(&self, words: &[&str]) -> Option<usize> {
+    fn own_words(&self, words: &[impl AsRef<str>]) -> Option<usize> {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         let mut at = 0;
         while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
             at += 1;

@@ -4,8 +4,25 @@
 //! anybody may have filled. A folder of the workspace that is named in full is the user's choice (an environment that was
 //! activated), and counts for the user's own commands; for an agent that is known by its name alone it does not.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// What the programs of one root are really called, each looked for once: thousands of tasks have the same command.
+#[derive(Debug, Default)]
+pub(super) struct RealNames(Mutex<HashMap<String, Option<String>>>);
+
+impl RealNames {
+    /// The same as [`real_name`].
+    pub(super) fn of(&self, program: &str, root: &Path) -> Option<String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(program) {
+            Some(name) => name.clone(),
+            None => known.entry(program.to_owned()).or_insert(real_name(program, root)).clone(),
+        }
+    }
+}
 
 /// The file that is started for a program of the user's own command; `None` where there is none. One that is no plain name is
 /// a path, as it is.
@@ -22,7 +39,14 @@ pub(crate) fn of_preset(program: &str, root: &Path) -> Option<PathBuf> {
     outside(program, &path(), root)
 }
 
-pub(super) fn outside(program: &str, path: &OsStr, root: &Path) -> Option<PathBuf> {
+/// What the file of a program of the user's own command is called where its links end, started from this root; `None` where
+/// there is none.
+pub(crate) fn real_name(program: &str, root: &Path) -> Option<String> {
+    let file = root.join(of_user(program)?).canonicalize().ok()?;
+    file.file_name()?.to_str().map(str::to_owned)
+}
+
+fn outside(program: &str, path: &OsStr, root: &Path) -> Option<PathBuf> {
     if program.contains('/') {
         return None;
     }
@@ -40,7 +64,7 @@ fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into())
 }
 
-pub(super) fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
