@@ -22,8 +22,25 @@ pub(super) struct Backlog {
     folder: BacklogFolder,
     statuses: Vec<Text>,
     milestones: Milestones,
-    /// A configuration that cannot be read, and why.
-    unread: Option<(PathBuf, String)>,
+    unread: Vec<NotRead>,
+}
+
+/// A file or folder beside the tasks that is there and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotRead {
+    /// Relative to the root.
+    pub(super) file: PathBuf,
+    /// What it would say.
+    pub(super) of: Of,
+    /// Why, with what comes of it.
+    pub(super) why: String,
+}
+
+/// What a file beside the tasks is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Configuration,
+    Milestone,
 }
 
 /// Nobody has more milestones.
@@ -36,24 +53,19 @@ impl Backlog {
         let named = at_root.as_ref().and_then(|config| config.folder.as_deref()).and_then(plain_folder);
         let folder = named.unwrap_or_else(|| usual_folder(root).into());
         let config = at_root.or_else(|| config_of_folder(root, &folder)).unwrap_or_default();
-        let unread = unread_config(root, &folder);
-        let folders = MILESTONES.map(|below| root.join(&folder).join(below));
-        let folders = folders.iter().filter(|folder| discover::is_inside(root, folder));
-        let files = folders.filter_map(|folder| folder.read_dir().ok()).flatten();
-        let files = files.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut milestones: Vec<Milestone> = files
-            .filter(|file| file.extension().is_some_and(|extension| extension == "md"))
-            .take(MOST_MILESTONES)
-            .filter_map(|file| task::read_milestone(&read(root, &file).ok()?))
-            .collect();
+        let mut unread: Vec<NotRead> = unread_config(root, &folder).into_iter().collect();
+        let mut milestones = Vec::new();
+        for below in MILESTONES {
+            read_milestones(root, &Path::new(&folder).join(below), &mut milestones, &mut unread);
+        }
         milestones.sort_by(|a, b| a.id.cmp(&b.id));
         let folder = BacklogFolder { path: folder.into(), prefix: config.prefix.unwrap_or_else(|| "task".into()) };
         Self { folder, statuses: config.statuses, milestones: Milestones::new(milestones), unread }
     }
 
-    /// A configuration that cannot be read, and why.
-    pub(super) fn unread(&self) -> Option<(&Path, &str)> {
-        self.unread.as_ref().map(|(file, why)| (&**file, &**why))
+    /// What is there and cannot be read.
+    pub(super) fn unread(&self) -> &[NotRead] {
+        &self.unread
     }
 
     /// Where its tasks lie.
@@ -95,14 +107,47 @@ fn config_of_folder(root: &Path, folder: &str) -> Option<BacklogConfig> {
 }
 
 /// The first configuration that is there and cannot be read: a link leads out of the workspace, or it is no file.
-fn unread_config(root: &Path, folder: &str) -> Option<(PathBuf, String)> {
+fn unread_config(root: &Path, folder: &str) -> Option<NotRead> {
     let of_folder = CONFIGS.iter().map(|name| Path::new(folder).join(name)).find(|file| root.join(file).is_file());
     let mut files = [Some(PathBuf::from(ROOT_CONFIG)), of_folder].into_iter().flatten();
     files.find_map(|file| {
         let error = read(root, &root.join(&file)).err().filter(|error| error.kind() != io::ErrorKind::NotFound)?;
         let why = format!("reading {}: {error}; it counts as missing", file.display());
-        Some((file, why))
+        Some(NotRead { file, of: Of::Configuration, why })
     })
+}
+
+/// Reads the milestones of one folder, relative to the root.
+fn read_milestones(root: &Path, folder: &Path, milestones: &mut Vec<Milestone>, unread: &mut Vec<NotRead>) {
+    let mut tell = |file: PathBuf, error: &io::Error| {
+        let why = format!("{error}; its tasks stand under what they name themselves");
+        unread.push(NotRead { file, of: Of::Milestone, why });
+    };
+    let real = match root.join(folder).canonicalize() {
+        Ok(real) => real,
+        Err(error) if discover::is_missing(&error) => return,
+        Err(error) => return tell(folder.into(), &error),
+    };
+    if !real.starts_with(root) {
+        return tell(folder.into(), &io::Error::other("a link leads out of the workspace there, and is not followed"));
+    }
+    let names =
+        real.read_dir().and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
+    let mut names = match names {
+        Ok(names) => names,
+        Err(error) => return tell(folder.into(), &error),
+    };
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"));
+    names.sort();
+    for name in names.into_iter().take(MOST_MILESTONES) {
+        let file = folder.join(name);
+        match read(root, &root.join(&file)) {
+            Ok(text) => milestones.extend(task::read_milestone(&text)),
+            // It went meanwhile.
+            Err(error) if discover::is_missing(&error) && root.join(&file).symlink_metadata().is_err() => {}
+            Err(error) => tell(file, &error),
+        }
+    }
 }
 
 /// Reads a file, which no link leads out of this root.

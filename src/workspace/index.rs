@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Of};
 use super::config::FILE_NAME;
 use super::discover::{self, Places, Role, Source};
 use super::placeholder::{self, Author, Placeholder, UnsafeValue, fill};
@@ -175,12 +175,11 @@ impl Index {
     pub fn problems(&self, file: &Path) -> Vec<Problem> {
         match self.relative(file) {
             Some(file) if &*file == Path::new(FILE_NAME) => self.config_problems(),
-            Some(file) => match self.backlog_problem() {
-                Some((unread, problem)) if unread == &*file => vec![problem],
-                _ => {
-                    self.unread_problem(&file).into_iter().chain(self.catalog.problems(&file).iter().cloned()).collect()
-                }
-            },
+            Some(file) => {
+                let of_backlog = self.backlog_problems().filter(|(unread, _)| *unread == &*file);
+                let of_backlog = of_backlog.map(|(_, problem)| problem).chain(self.unread_problem(&file));
+                of_backlog.chain(self.catalog.problems(&file).iter().cloned()).collect()
+            }
             None => Vec::new(),
         }
     }
@@ -212,7 +211,7 @@ impl Index {
         let mut all: Vec<_> =
             planned.map(|(file, problems)| FileProblems { file: file.clone(), problems: problems.to_vec() }).collect();
         let of_config = (Path::new(FILE_NAME), self.config_problems());
-        let of_backlog = self.backlog_problem().map(|(file, problem)| (file, vec![problem]));
+        let of_backlog = self.backlog_problems().map(|(file, problem)| (file, vec![problem]));
         let of_configs = std::iter::once(of_config).chain(of_backlog).filter(|(_, problems)| !problems.is_empty());
         all.extend(of_configs.map(|(file, problems)| FileProblems { file: file.into(), problems }));
         let unread = self.unread.keys().filter(|file| self.catalog.problems(file).is_empty());
@@ -331,10 +330,15 @@ impl Index {
         real.strip_prefix(&self.root).ok().map(Path::to_path_buf)
     }
 
-    /// Backlog.md's configuration, where that is not read, and why.
-    fn backlog_problem(&self) -> Option<(&Path, Problem)> {
-        let (file, why) = self.backlog.unread()?;
-        Some((file, broken_config(Severity::Warning, why, Span::default())))
+    /// Backlog.md's configuration and milestones, where they are not read, and why.
+    fn backlog_problems(&self) -> impl Iterator<Item = (&Path, Problem)> {
+        self.backlog.unread().iter().map(|unread| {
+            let problem = match unread.of {
+                Of::Configuration => broken_config(Severity::Warning, &unread.why, Span::default()),
+                Of::Milestone => not_read(Severity::Warning, &unread.why, Span::default()),
+            };
+            (&*unread.file, problem)
+        })
     }
 
     fn config_problems(&self) -> Vec<Problem> {
@@ -504,11 +508,9 @@ impl Index {
 
     fn read_task(&self, file: &RelPath, dialect: Dialect, source: Source<'_>) -> io::Result<Option<Task>> {
         let own = Some(&self.config.own.keys);
-        let around = Surroundings {
-            summary: if dialect == Dialect::Gsd { self.summary_of(file) } else { Summary::default() },
-            backlog: self.backlog.facts(),
-            own,
-        };
+        let (summary, unread_summary) =
+            if dialect == Dialect::Gsd { self.summary_of(file) } else { (Summary::default(), None) };
+        let around = Surroundings { summary, backlog: self.backlog.facts(), own };
         let parse = |text: &str| task::parse(file, text, dialect, &around);
         let read = match self.open.get(file) {
             Some(text) => parse(text),
@@ -518,6 +520,10 @@ impl Index {
             }
         };
         let Some(mut task) = read else { return Ok(None) };
+        if let Some(why) = unread_summary.filter(|_| task.standing.is_open()) {
+            task.problems.push(not_read(Severity::Error, &why, task.anchor));
+            task.problems.sort_by_key(|problem| problem.span);
+        }
         if self.config.task_commands {
             tell_of_unknown_agent(&mut task, &self.config);
             tell_of_unsafe_model(&mut task);
@@ -550,19 +556,34 @@ impl Index {
     }
 
     /// What the summary beside a plan says: of several the first, in the order in which GSD looks for them, that finishes
-    /// the plan.
-    fn summary_of(&self, plan: &Path) -> Summary {
-        let files = task::summaries_of(plan).into_iter();
-        let mut found = Summary::Missing;
-        for summary in files.filter_map(|file| discover::read_beginning(&self.root, &file).ok()) {
-            match task::read_summary(&summary) {
-                Summary::Complete => return Summary::Complete,
+    /// the plan. Where none that can be read does, also why another cannot be read: it may finish the plan, which would be
+    /// paid for twice.
+    fn summary_of(&self, plan: &Path) -> (Summary, Option<String>) {
+        let (mut found, mut unread) = (Summary::Missing, None);
+        for file in task::summaries_of(plan) {
+            let said = match discover::read_beginning(&self.root, &file) {
+                Ok(text) => task::read_summary(&text),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    let of = file.display();
+                    unread.get_or_insert(format!(
+                        "its summary {of} cannot be read, so nobody knows if it is done: {error}"
+                    ));
+                    continue;
+                }
+            };
+            match said {
+                Summary::Complete => return (Summary::Complete, None),
                 other if found == Summary::Missing => found = other,
                 _ => {}
             }
         }
-        found
+        (found, unread)
     }
+}
+
+fn not_read(severity: Severity, why: &str, span: Span) -> Problem {
+    Problem { code: Code::Unreadable, severity, message: why.into(), span, related: Vec::new() }
 }
 
 fn broken_config(severity: Severity, message: &str, span: Span) -> Problem {

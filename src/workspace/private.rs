@@ -115,8 +115,14 @@ pub(crate) fn open_inside(root: &Path, file: &Path) -> io::Result<File> {
 
 /// The same for a file in a folder that is known to lie inside: only the file itself may be a link.
 pub(crate) fn open_in_folder(root: &Path, file: &Path) -> io::Result<File> {
-    // What is no link fails the same way again.
-    open(&root.join(file)).or_else(|_| open_inside(root, file))
+    open(&root.join(file)).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Err(error),
+        // What is no link fails the same way again.
+        _ => open_inside(root, file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other("it is a link that leads nowhere"),
+            _ => error,
+        }),
+    })
 }
 
 /// Reads a file of the workspace of at most this many bytes; a longer one is refused.

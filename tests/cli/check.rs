@@ -180,6 +180,58 @@ fn what_cannot_be_read_is_told_and_no_wave_starts_as_if_it_were_not_there() {
     }
 }
 
+/// What stands beside tasks and cannot be read: a summary could say that the plan is done.
+#[test]
+fn a_summary_or_a_milestone_that_cannot_be_read_is_told() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    type Spoil = fn(&std::path::Path);
+    let lock: Spoil = |path| {
+        std::fs::write(path, "---\nstatus: complete\n---\n").unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    };
+    let out_of: Spoil = |path| symlink("/etc/passwd", path).unwrap();
+    let nowhere: Spoil = |path| symlink("nowhere.md", path).unwrap();
+    let summary = ".planning/phases/01-a/01-01-SUMMARY.md";
+    let cases = [
+        (summary, lock, "Permission denied"),
+        (summary, out_of, "a link leads from it to /etc/passwd, out of the workspace"),
+        (summary, nowhere, "it is a link that leads nowhere"),
+        ("backlog/milestones/m-1 - One.md", lock, "Permission denied"),
+        ("backlog/milestones/m-1 - One.md", out_of, "a link leads from it to /etc/passwd, out of the workspace"),
+        ("backlog/milestones/m-1 - One.md", nowhere, "No such file"),
+        ("backlog/milestones", |path| symlink("/etc", path).unwrap(), "a link leads out of the workspace there"),
+    ];
+    for (file, spoil, why) in cases {
+        let workspace = Workspace::new(&[
+            (
+                ".planning/phases/01-a/01-01-PLAN.md",
+                "---\nphase: 01-a\nplan: 01\n---\n<objective>\nDo it.\n</objective>\n",
+            ),
+            ("backlog/tasks/task-1 - One.md", "---\nid: task-1\ntitle: One\nstatus: To Do\n---\n"),
+            ("feature-build.yaml", "run: {command: [\"true\"]}\n"),
+        ]);
+        let path = workspace.path().join(file);
+        if file.ends_with(".md") {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        }
+        spoil(&path);
+        let (code, out, _) = as_nobody(&workspace, &["check"]);
+        let is_of_plan = file == summary;
+        let told = if is_of_plan {
+            format!(".planning/phases/01-a/01-01-PLAN.md:3:7: error[unreadable]: its summary {file} cannot be read")
+        } else {
+            format!("{file}:1:1: warning[unreadable]: ")
+        };
+        assert!(out.contains(&told) && out.contains(why), "{told} {why}: {out}");
+        assert_eq!(code, Some(i32::from(is_of_plan)), "{file}: {out}");
+        let (_, out, error) = as_nobody(&workspace, &["waves"]);
+        assert_eq!(out.contains("unrunnable"), is_of_plan, "{file}: {out}{error}");
+        std::fs::remove_file(&path).unwrap();
+        let (code, out, _) = as_nobody(&workspace, &["check"]);
+        assert_eq!((code, out.as_str()), (Some(0), "no problems\n"), "{file}");
+    }
+}
+
 #[test]
 fn utf16_a_byte_order_mark_cr_alone_and_a_link_inside_are_read() {
     let text = |id: &str| task(id, "wave: 1\nstatus: backlog\ndependencies: [gone]");
