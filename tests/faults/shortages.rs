@@ -1,6 +1,8 @@
 //! The system has no room for one more process, and what ends makes room at once.
 
 use std::fs;
+use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -83,6 +85,38 @@ fn few_processes_make_tasks_wait_and_none_fail() {
         let errors = String::from_utf8_lossy(&run.stderr).into_owned();
         assert_eq!(run.status.code(), Some(0), "with {processes} processes: {said}{errors}");
         assert!(said.contains(&format!("{tasks} passed in ")), "{said}{errors}");
+    }
+}
+
+/// The same where a control group limits the processes of all together, the supervisor's own ones too.
+#[test]
+fn a_hundred_tasks_pass_where_sixty_processes_may_be() {
+    let mut chance = Chance::new("a control group");
+    for _ in 0..if is_long() { 5 } else { 1 } {
+        let Some(group) = Group::new("hundred") else { return };
+        group.allow("60");
+        let mut bench = Bench::new();
+        let limit = format!("echo $$ > {}/cgroup.procs", group.0.display());
+        bench.options.launcher = feature_build::run::Launcher::At(bench.with_limit(&limit));
+        bench.options.max_parallel = NonZeroU32::new(100);
+        let gate = bench.path("gate");
+        assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+        // Open at both ends, so that neither opens in vain.
+        let mut gate = fs::File::options().read(true).write(true).open(gate).unwrap();
+        bench.wave("1");
+        for number in 0..100 {
+            chance.tried();
+            // An agent that starts something itself may fail for want of room: that is its own matter.
+            bench.task(&format!("T{number}"), "read line < gate");
+        }
+        let run = bench.start();
+        let refused = || fs::read_to_string(group.0.join("pids.events")).unwrap().trim() != "max 0";
+        wait_until("there is no room for more", refused);
+        gate.write_all(&[b'\n'; 100]).unwrap();
+        let run = bench.follow(&run);
+        let others = (0..100).map(|number| format!("T{number}")).filter(|id| run.outcome(id) != Passed);
+        let reasons: Vec<String> = others.map(|id| format!("{id}: {}", run.reason(&id))).collect();
+        assert!(reasons.is_empty() && run.exit_code() == 0, "{reasons:?}");
     }
 }
 
