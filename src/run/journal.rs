@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Event, Record, RunPaths, lock, private, seal};
+use super::{Event, Record, RunPaths, private, seal};
 use crate::task::TaskId;
 
 /// The format that is written: a reader takes every minor of its own major.
@@ -165,7 +165,7 @@ impl Tail {
 
     /// Where the file was taken away and its supervisor has put it back: reads on in the new one.
     fn go_on_in_new_file(&mut self) -> Result<bool, JournalError> {
-        if self.file.as_ref().is_none_or(|file| lock::is_at(file, &self.path)) {
+        if self.file.as_ref().is_none_or(|file| private::is_at(file, &self.path)) {
             return Ok(false);
         }
         let Ok(mut there) = private::open(&self.path) else { return Ok(false) };
@@ -311,13 +311,13 @@ impl Journal {
 
     /// Makes the file anew where it was taken away, with what it held; says whether it was. Blocking.
     pub(super) fn put_back(&mut self) -> io::Result<bool> {
-        if lock::is_at(&self.file, &self.path) {
+        if private::is_at(&self.file, &self.path) {
             return Ok(false);
         }
         self.mend()?;
         // Whole or not at all: a follower goes on in it.
         let unfinished = self.path.with_extension("tmp");
-        private::create(&unfinished).and_then(|file| lock::copy(&self.file, &file))?;
+        private::create(&unfinished).and_then(|file| private::copy(&self.file, &file))?;
         std::fs::rename(&unfinished, &self.path)?;
         self.file = private::append(&self.path)?;
         Ok(true)

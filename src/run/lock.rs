@@ -5,7 +5,6 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,7 +40,7 @@ impl Lock {
         let mut file = open(path)?;
         loop {
             match file.try_lock() {
-                Ok(()) if is_at(&file, path) => return Ok(Some(Self { file })),
+                Ok(()) if private::is_at(&file, path) => return Ok(Some(Self { file })),
                 // Taken away in between: a lock that nobody else can see.
                 Ok(()) => file = open(path)?,
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
@@ -60,7 +59,7 @@ impl Lock {
 
     /// Whether the path still leads to the file that is locked.
     pub(super) fn is_at(&self, path: &Path) -> bool {
-        is_at(&self.file, path)
+        private::is_at(&self.file, path)
     }
 
     /// Where the path leads to another file by now, or to none: takes that one instead, with what stood in the old one.
@@ -75,8 +74,8 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Ok(PutBack::ByAnother),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        copy(&self.file, &file)?;
-        if !is_at(&file, path) {
+        private::copy(&self.file, &file)?;
+        if !private::is_at(&file, path) {
             return Err(io::Error::other("it was taken away again"));
         }
         self.file = file;
@@ -109,42 +108,15 @@ fn open(path: &Path) -> io::Result<File> {
     private::only_file(private::options().create(true).truncate(false).read(true).write(true).open(path)?)
 }
 
-/// What a file holds, wherever it stands.
-pub(super) fn text(file: &File) -> io::Result<Vec<u8>> {
-    let mut text = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
-    file.read_exact_at(&mut text, 0)?;
-    Ok(text)
-}
-
-/// Makes one file's text the other one's, whatever the first one is open for and wherever it stands.
-pub(super) fn copy(from: &File, to: &File) -> io::Result<()> {
-    to.set_len(0)?;
-    let mut buffer = vec![0; 64 << 10];
-    let mut at = 0;
-    loop {
-        let count = match from.read_at(&mut buffer, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            count => count?,
-        };
-        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { return Ok(()) };
-        to.write_all_at(piece, at)?;
-        at += count as u64;
-    }
-}
-
 fn is_blank(file: &File) -> bool {
     file.metadata().is_ok_and(|data| data.len() == 0)
-}
-
-/// Whether a path leads to this file.
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(own), Ok(there)) = (file.metadata(), path.symlink_metadata()) else { return false };
-    (own.dev(), own.ino()) == (there.dev(), there.ino())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::FileExt as _;
 
     use super::*;
 
@@ -222,20 +194,13 @@ mod tests {
         std::fs::write(&path, vec![b'x'; long.len() + 1]).unwrap();
         assert_eq!(lock.put_back(&path).unwrap(), PutBack::Done);
         assert!(lock.is_at(&path) && is_held(&path));
-        assert_eq!(text(lock.file()).unwrap(), long);
+        assert_eq!(private::text(lock.file()).unwrap(), long);
         assert_eq!(std::fs::read(&path).unwrap(), long);
 
         std::fs::remove_file(&path).unwrap();
         let other = Lock::acquire(&path).unwrap().unwrap();
         assert_eq!(lock.put_back(&path).unwrap(), PutBack::ByAnother);
         assert!(other.is_at(&path) && !lock.is_at(&path));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_not_copied() {
-        let dir = tempfile::tempdir().unwrap();
-        let written = File::create(dir.path().join("written")).unwrap();
-        assert!(copy(&written, &File::create(dir.path().join("other")).unwrap()).is_err());
     }
 
     /// A process that looks like a guard and holds a lock whose file is gone from its path.

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::lock::is_at;
 use super::paths::{locks_dir, runs_dir};
 use super::private;
+use super::private::is_at;
 
 /// The folder that the workspace is. Where it was moved or removed as a whole, nothing is made anew in its place.
 #[derive(Debug)]

@@ -8,7 +8,6 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{RunPaths, private};
@@ -17,8 +16,6 @@ use crate::workspace::trust::{Store, Trusted};
 /// No order is longer: some hundred bytes for each task.
 pub(super) const LONGEST_ORDER: u64 = 256 << 20;
 const LONGEST_SEAL: u64 = 1 << 10;
-/// As much of what is not believed yet is held at once.
-const PIECE: usize = 256 << 10;
 
 /// Seals the order that was written. Blocking.
 pub(super) fn write(paths: &RunPaths, order: &[u8], trusted: &Trusted) -> io::Result<()> {
@@ -80,20 +77,10 @@ pub(super) fn is_sealed_file(what: &[u8], file: &File, start: u64, most: u64, se
 /// Feeds this, and what stands behind a place of a file; refuses more than `most` bytes of that.
 fn feed(hasher: &mut blake3::Hasher, what: &[u8], file: &File, start: u64, most: u64) -> io::Result<()> {
     hasher.update(what);
-    let mut buffer = vec![0; PIECE];
-    let mut at = start;
-    loop {
-        let count = match file.read_at(&mut buffer, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            count => count?,
-        };
-        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { return Ok(()) };
+    private::each_piece(file, start, |piece, at| {
         hasher.update(piece);
-        at += count as u64;
-        if at - start > most {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-    }
+        if at + piece.len() as u64 - start > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+    })
 }
 
 /// The state folder that a run lies in.
@@ -173,6 +160,24 @@ mod tests {
         let made = seal(b"what").unwrap();
         assert!(is_sealed(b"what", made.as_bytes(), dir.path()));
         assert!(!is_sealed(b"other", made.as_bytes(), dir.path()));
+    }
+
+    #[test]
+    fn a_file_is_sealed_from_a_place_on_and_up_to_a_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let long = "line\n".repeat(100_000);
+        fs::write(&path, format!("head\n{long}")).unwrap();
+        let file = File::open(&path).unwrap();
+        let made = seal(format!("what{long}").as_bytes()).unwrap();
+        let is_sealed = |what: &[u8], start: u64, most: usize| {
+            is_sealed_file(what, &file, start, most as u64, made.as_bytes(), dir.path())
+        };
+        assert!(is_sealed(b"what", 5, long.len()) && is_sealed(b"what", 5, long.len() + 1));
+        for most in [0, long.len() / 4, long.len() / 2, long.len() - 1] {
+            assert!(!is_sealed(b"what", 5, most), "longer than {most}");
+        }
+        assert!(!is_sealed(b"what", 4, usize::MAX) && !is_sealed(b"other", 5, usize::MAX));
     }
 
     #[test]

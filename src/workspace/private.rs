@@ -5,10 +5,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+/// As much of a file of any length is held at once.
+const PIECE: usize = 256 << 10;
 
 /// Makes a folder and those above it that only the user can enter; one that is there stays as it is.
 pub(crate) fn create_dir_all(dir: &Path) -> io::Result<()> {
@@ -147,6 +150,48 @@ pub(crate) fn at_most(file: File, most: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// Takes what stands in a file from a place on, piece by piece, each with its place, wherever the file stands itself. It may be
+/// long, and is never held whole.
+pub(crate) fn each_piece(
+    file: &File,
+    start: u64,
+    mut take: impl FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    let mut at = start;
+    loop {
+        let count = match file.read_at(&mut buffer, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { return Ok(()) };
+        take(piece, at)?;
+        at += count as u64;
+    }
+}
+
+/// What a file holds, wherever it stands.
+pub(crate) fn text(file: &File) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    each_piece(file, 0, |piece, _| {
+        text.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+/// Makes one file's text the other one's, whatever the first one is open for and wherever it stands.
+pub(crate) fn copy(from: &File, to: &File) -> io::Result<()> {
+    to.set_len(0)?;
+    each_piece(from, 0, |piece, at| to.write_all_at(piece, at))
+}
+
+/// Whether a path leads to this file.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(own), Ok(there)) = (file.metadata(), path.symlink_metadata()) else { return false };
+    (own.dev(), own.ino()) == (there.dev(), there.ino())
+}
+
 /// Writes a file whole: a reader sees all of it or nothing. `path` must have one writer at a time.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
@@ -275,6 +320,36 @@ mod tests {
             assert!(refused.contains("out of the workspace, and is not followed"), "{refused}");
             assert_eq!(open(&root, Path::new("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
         }
+    }
+
+    #[test]
+    fn a_long_file_is_taken_in_pieces_from_a_place_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("long"), dir.path().join("other"));
+        let long: Vec<u8> = (0..2 * PIECE + 7).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        fs::write(&path, &long).unwrap();
+        let file = open(&path).unwrap();
+        for start in [0, 1, PIECE, long.len(), long.len() + 1] {
+            let mut taken = Vec::new();
+            each_piece(&file, start as u64, |piece, at| {
+                assert_eq!(at, (start + taken.len()) as u64);
+                taken.extend_from_slice(piece);
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(taken, long.get(start..).unwrap_or_default(), "from {start} on");
+        }
+        fs::write(&other, vec![b'x'; long.len() + 1]).unwrap();
+        copy(&file, &options().write(true).open(&other).unwrap()).unwrap();
+        assert_eq!((fs::read(&other).unwrap(), text(&file).unwrap()), (long.clone(), long));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = create(&dir.path().join("written")).unwrap();
+        assert!(copy(&written, &create(&dir.path().join("other")).unwrap()).is_err());
+        assert!(text(&written).is_err());
     }
 
     #[test]

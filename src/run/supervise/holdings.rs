@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::super::identity::{self, Identity};
-use super::super::lock::{self, Lock, PutBack};
+use super::super::lock::{Lock, PutBack};
 use super::super::record::Keeper;
 use super::super::request::Request;
 use super::super::root::Root;
@@ -66,8 +66,8 @@ impl Holdings {
         }
         self.identity.as_ref().map_or(Ok(()), identity::claim)?;
         for (file, path) in [(&mut self.order, self.paths.order()), (&mut self.seal, self.paths.seal())] {
-            if !lock::is_at(file, &path) {
-                private::write_whole(&path, &lock::text(file)?)?;
+            if !private::is_at(file, &path) {
+                private::write_whole(&path, &private::text(file)?)?;
                 *file = private::open(&path)?;
             }
         }
@@ -76,8 +76,8 @@ impl Holdings {
 
     fn is_in_place(&self) -> bool {
         self.lock.is_at(&self.paths.lock())
-            && lock::is_at(&self.order, &self.paths.order())
-            && lock::is_at(&self.seal, &self.paths.seal())
+            && private::is_at(&self.order, &self.paths.order())
+            && private::is_at(&self.seal, &self.paths.seal())
             && self.paths.requests().is_dir()
     }
 }
