@@ -1,6 +1,7 @@
 //! Programs that a run would not find.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 use super::preset;
@@ -13,6 +14,13 @@ pub struct Missing {
     pub program: String,
     /// What starts it: `agent claude`, `verify`.
     pub origin: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, origin } = self;
+        write!(f, "`{program}`, the program of {origin}, is not found on PATH: tasks would fail there")
+    }
 }
 
 /// What the configuration starts and this machine has not. A program that is named with its folder may be made by a task, and

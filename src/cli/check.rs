@@ -74,16 +74,11 @@ fn missing_programs(index: &Index) -> Vec<Problem> {
     let problem = |missing: Missing| Problem {
         code: Code::MissingProgram,
         severity: Severity::Warning,
-        message: missing_words(&missing).into(),
+        message: missing.to_string().into(),
         span: place(&missing.program).unwrap_or_default(),
         related: Vec::new(),
     };
     agent::missing(index.config(), index.root()).into_iter().map(problem).collect()
-}
-
-/// What is said of a program that is not there.
-pub(super) fn missing_words(Missing { program, origin }: &Missing) -> String {
-    format!("`{program}`, the program of {origin}, is not found on PATH: tasks would fail there")
 }
 
 /// The files that are asked about.

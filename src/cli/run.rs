@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use super::check::missing_words;
 use super::follow::start_and_follow;
 use super::format::Format;
 use super::trust::gate;
@@ -153,7 +152,7 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         ..Options::default()
     };
     for missing in agent::missing(subject.config(), root) {
-        complain(&missing_words(&missing));
+        complain(&missing.to_string());
     }
     let usual = args.max_parallel.unwrap_or_else(|| run::max_parallel(subject.config()));
     choose::agents(&schedule, usual, args.max_parallel, args.yes)?;

@@ -187,6 +187,13 @@ fn a_task_that_cannot_be_started_is_listed_with_its_reason() {
     let file = workspace.task("TASK-A-001", 1, "");
     let mut editor = Editor::open(&workspace);
     run_wave(&mut editor, &workspace);
+    let said = editor.wait("what is not there", |message| {
+        message["method"] == "window/showMessage"
+            && message["params"]["message"].as_str().unwrap().contains("not found on PATH")
+    });
+    let message = said["params"]["message"].as_str().unwrap();
+    assert!(message.starts_with("`no-such-program-anywhere`, the program of run, "), "{message}");
+    assert_eq!(said["params"]["type"], 2, "a warning");
     let told = editor.diagnostics(&workspace.uri(&file), |all| !all.is_empty());
     let message = told[0]["message"].as_str().unwrap();
     assert!(message.starts_with("TASK-A-001 failed") && message.contains("no-such-program-anywhere"), "{message}");

@@ -278,16 +278,24 @@ impl State {
             }
         }
         self.follow(path, run.clone());
-        self.tell_shared_state(path);
+        self.tell_surroundings(path);
         let _ = answer.send(json!(Started::run(run)));
     }
 
-    /// Says once that another workspace has the state folder.
-    fn tell_shared_state(&self, path: &Path) {
+    /// Says what a run finds around it that its user does not expect: once that another workspace has the state folder, and
+    /// which programs are not there.
+    fn tell_surroundings(&self, path: &Path) {
+        let config = self.roots.get(path).and_then(|root| root.index()).map(Index::config).cloned();
         let (client, path) = (self.client.clone(), path.to_path_buf());
+        let look = move || {
+            let missing = agent::missing(&config.unwrap_or_default(), &path);
+            let missing = missing.into_iter().map(|missing| (MessageType::WARNING, missing.to_string()));
+            let shared = run::shared_state(&path).map(|said| (MessageType::INFO, said));
+            missing.chain(shared).collect::<Vec<_>>()
+        };
         tokio::spawn(async move {
-            if let Ok(Some(said)) = tokio::task::spawn_blocking(move || run::shared_state(&path)).await {
-                tell::user(&client, MessageType::INFO, &agent::safe::line(said.as_bytes())).await;
+            for (kind, said) in tokio::task::spawn_blocking(look).await.unwrap_or_default() {
+                tell::user(&client, kind, &agent::safe::line(said.as_bytes())).await;
             }
         });
     }
