@@ -28,11 +28,11 @@ done <<<"$excused"
 out=$PWD/target/mutants
 copy=$out/tree
 mkdir -p "$copy"
-# What was built stays: only what changed is built again.
+# What was built of others stays. The copies are newer than all of it: else what the last mutant made would count for them.
 find "$copy" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} +
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
     [ ! -e "$file" ] || printf '%s\0' "$file"
-done | xargs -0 cp -p --parents -t "$copy"
+done | xargs -0 cp --preserve=mode --parents -t "$copy"
 rm -rf "$out/mutants.out" "$out/mutants.out.old"
 
 export CARGO_INCREMENTAL=1 CARGO_PROFILE_DEV_DEBUG=false
