@@ -19,33 +19,33 @@ use tower_lsp::{Client, LanguageServer};
 
 use super::capabilities::{self, Abilities};
 use super::commands::{Command, Target};
-use super::main_loop::{Heard, Request};
+use super::message::{ClientMessage, CommandCall, Request};
 use super::plain;
 use super::waves::{self, Runs, Waves};
 
 /// The protocol's side of the server.
 pub(super) struct Backend {
     client: Client,
-    heard: mpsc::Sender<Heard>,
+    messages: mpsc::Sender<ClientMessage>,
     shut_down: Arc<AtomicBool>,
 }
 
 impl Backend {
     /// A backend that hands everything to this channel, and sets the flag when the editor asked for `shutdown`.
-    pub(super) fn new(client: Client, heard: mpsc::Sender<Heard>, shut_down: Arc<AtomicBool>) -> Self {
-        Self { client, heard, shut_down }
+    pub(super) fn new(client: Client, messages: mpsc::Sender<ClientMessage>, shut_down: Arc<AtomicBool>) -> Self {
+        Self { client, messages, shut_down }
     }
 
-    async fn tell(&self, heard: Heard) {
+    async fn tell(&self, message: ClientMessage) {
         // The loop is gone only when the server ends.
-        let _ = self.heard.send(heard).await;
+        let _ = self.messages.send(message).await;
     }
 
     /// Hands a request over and waits for its answer. Nothing is lost when the editor cancels the request and this is
     /// dropped: the loop finds nobody waiting.
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.tell(Heard::Request(request(answer))).await;
+        self.tell(ClientMessage::Request(request(answer))).await;
         answered.await.map_err(|_| Error::request_cancelled())
     }
 
@@ -66,12 +66,12 @@ impl Backend {
 
     /// `window/workDoneProgress/cancel`, which is not in the trait.
     pub(super) async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
-        self.tell(Heard::ProgressCancelled(params.token)).await;
+        self.tell(ClientMessage::ProgressCancelled(params.token)).await;
     }
 
-    async fn command(&self, command: Command, arguments: Vec<Value>, loud: bool) -> Result<Value> {
+    async fn command(&self, command: Command, arguments: Vec<Value>, notify_user: bool) -> Result<Value> {
         let target = Target::of(arguments).map_err(|wrong| Error::invalid_params(plain::text(&wrong)))?;
-        self.ask(|answer| Request::Command { command, target, loud, answer }).await
+        self.ask(|answer| Request::Command(CommandCall { command, target, notify_user, answer })).await
     }
 }
 
@@ -79,7 +79,7 @@ impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
         let abilities = Abilities::of(&params);
         let capabilities = capabilities::server(&abilities);
-        self.tell(Heard::Initialize(abilities, super::main_loop::folders(&params), self.client.clone())).await;
+        self.tell(ClientMessage::Initialize(abilities, super::main_loop::folders(&params), self.client.clone())).await;
         Ok(InitializeResult {
             capabilities,
             server_info: Some(ServerInfo {
@@ -91,7 +91,7 @@ impl LanguageServer for Backend {
     }
 
     async fn initialized(&self, _: InitializedParams) {
-        self.tell(Heard::Initialized).await;
+        self.tell(ClientMessage::Initialized).await;
     }
 
     async fn shutdown(&self) -> Result<()> {
@@ -100,27 +100,27 @@ impl LanguageServer for Backend {
     }
 
     async fn did_open(&self, params: DidOpenTextDocumentParams) {
-        self.tell(Heard::Opened(params)).await;
+        self.tell(ClientMessage::Opened(params)).await;
     }
 
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
-        self.tell(Heard::Changed(params)).await;
+        self.tell(ClientMessage::Changed(params)).await;
     }
 
     async fn did_save(&self, params: DidSaveTextDocumentParams) {
-        self.tell(Heard::Saved(params.text_document.uri)).await;
+        self.tell(ClientMessage::Saved(params.text_document.uri)).await;
     }
 
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
-        self.tell(Heard::Closed(params.text_document.uri)).await;
+        self.tell(ClientMessage::Closed(params.text_document.uri)).await;
     }
 
     async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
-        self.tell(Heard::FilesChanged(params.changes.into_iter().map(|change| change.uri).collect())).await;
+        self.tell(ClientMessage::FilesChanged(params.changes.into_iter().map(|change| change.uri).collect())).await;
     }
 
     async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
-        self.tell(Heard::FoldersChanged(params.event)).await;
+        self.tell(ClientMessage::FoldersChanged(params.event)).await;
     }
 
     /// No settings are read, but a client that pushes them shall not be told that it did wrong.

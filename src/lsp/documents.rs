@@ -1,11 +1,13 @@
 //! The texts that the editor has open.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
 
 use super::proto::{Encoding, LineTable};
+use crate::workspace::private;
 
 /// One open text.
 #[derive(Debug)]
@@ -85,6 +87,15 @@ impl Documents {
     pub(super) fn get_mut(&mut self, uri: &Uri) -> Option<&mut Document> {
         self.open.get_mut(uri)
     }
+}
+
+/// Is the text what the disk has? Bytes that are no UTF-8 the editor reads in its own way: they are taken as equal.
+pub(super) fn is_on_disk(path: &Path, text: &str) -> bool {
+    // One byte more than that is another text, however long the file is.
+    let most = (text.len() as u64).saturating_mul(2).saturating_add(8);
+    let Ok(bytes) = private::read_plain(path, most) else { return false };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    std::str::from_utf8(bytes).is_err() || bytes == text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes()
 }
 
 #[cfg(test)]

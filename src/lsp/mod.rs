@@ -19,13 +19,17 @@ mod documents;
 mod events;
 mod lenses;
 mod main_loop;
+mod message;
 mod pipes;
+mod place;
 mod plain;
 mod progress;
 mod proto;
 mod root;
 mod runs;
+mod start_run;
 mod tell;
+mod trust_prompt;
 mod watch;
 mod waves;
 
@@ -46,7 +50,7 @@ use backend::Backend;
 /// index stall every edit and `$/cancelRequest` behind them.
 const CONCURRENT_HANDLERS: usize = 1024;
 /// How many messages of the editor wait for the loop before the server reads no more of them.
-const HEARD: usize = 256;
+const MESSAGES: usize = 256;
 /// How long answers may take to leave after the editor has closed its end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -66,7 +70,7 @@ pub fn serve() -> std::io::Result<ExitCode> {
 
 async fn converse() -> bool {
     let shut_down = Arc::new(AtomicBool::new(false));
-    let (to_loop, heard) = mpsc::channel(HEARD);
+    let (to_loop, messages) = mpsc::channel(MESSAGES);
     let backend_shut_down = Arc::clone(&shut_down);
     let (service, socket) = LspService::build(|client| Backend::new(client, to_loop, backend_shut_down))
         .custom_method(commands::Command::RunWave.id(), Backend::run_wave)
@@ -74,7 +78,7 @@ async fn converse() -> bool {
         .custom_method("featureBuild/runs", Backend::runs)
         .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
         .finish();
-    let state = tokio::spawn(main_loop::run(heard));
+    let state = tokio::spawn(main_loop::run(messages));
     let closed = Arc::new(Notify::new());
     let stdin = Watched { inner: pipes::input(), closed: Arc::clone(&closed) };
     let server = Server::new(stdin, pipes::output(), socket).concurrency_level(CONCURRENT_HANDLERS);

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use tower_lsp::ls_types::{Diagnostic, Uri};
 
-use super::main_loop::Request;
+use super::message::Request;
 use super::proto::{LineTable, uri_of};
 use super::runs::{Ended, RunBook};
 use super::watch::{Deaf, FileWatch};

@@ -12,13 +12,13 @@ use tower_lsp::Client;
 use tower_lsp::ls_types::{MessageType, ProgressToken};
 
 use super::events;
-use super::main_loop::Happening;
+use super::message::Event;
 use super::progress::{self, Shown};
 use super::tell;
 use crate::agent::{Excerpt, safe};
 use crate::error::with_causes;
 use crate::run::{
-    self, Checkups, Degraded, Durations, Event, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
+    self, Checkups, Degraded, Durations, FollowError, Follower, LatestAttempt, Launcher, Level, Outcome, Passed,
     Record, RunId, RunPaths, Tally, TaskState, TaskView, View, WaveView,
 };
 use crate::task::TaskId;
@@ -349,7 +349,7 @@ pub(super) struct Following {
     /// The editor wants every event.
     pub(super) events: bool,
     /// Where news go.
-    pub(super) news: mpsc::Sender<Happening>,
+    pub(super) news: mpsc::Sender<Event>,
 }
 
 impl Following {
@@ -427,7 +427,7 @@ impl Following {
             view.apply(&record);
             let left_ms = left.of(&view);
             match &record.event {
-                Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
+                run::Event::TaskProgress { task, .. } => speaking = Some(task.clone()),
                 _ => tell_at = tell_at.or(Some(Instant::now() + GATHER)),
             }
             if self.events {
@@ -472,7 +472,7 @@ impl Following {
         let (taken, done) = oneshot::channel();
         let (root, run, view) = (self.root.clone(), self.run.clone(), Arc::new(view.clone()));
         // The loop is gone only when the server ends.
-        let _ = self.news.send(Happening::Run { root, run, view, over, taken }).await;
+        let _ = self.news.send(Event::Run { root, run, view, over, taken }).await;
         let _ = done.await;
     }
 

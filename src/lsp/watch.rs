@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tower_lsp::ls_types::{DidChangeWatchedFilesRegistrationOptions, FileSystemWatcher, GlobPattern, Registration};
 
-use super::main_loop::Happening;
+use super::message::Event;
 use crate::run::NewRuns;
 
 /// What an editor is asked to watch: tasks, summaries, feature files, the configuration; and the folders of the
@@ -71,7 +71,7 @@ pub(super) enum Deaf {
 impl FileWatch {
     /// Watches a root's own files and the dialects' folders. No link is followed: it may lead to the whole disk.
     /// Blocking: large folders take a while.
-    pub(super) fn new(root: &Path, told: mpsc::Sender<Happening>) -> Result<Self, Deaf> {
+    pub(super) fn new(root: &Path, told: mpsc::Sender<Event>) -> Result<Self, Deaf> {
         let most = most_folders();
         let deep: Vec<PathBuf> =
             DEEP.iter().map(|folder| root.join(folder)).filter(|folder| is_folder_inside(root, folder)).collect();
@@ -96,7 +96,7 @@ impl FileWatch {
     }
 
     /// Looks for what changed since then, now and again.
-    pub(super) fn look(root: &Path, since: SystemTime, told: mpsc::Sender<Happening>) -> Self {
+    pub(super) fn look(root: &Path, since: SystemTime, told: mpsc::Sender<Event>) -> Self {
         Self::Looking(tokio::spawn(look(root.to_path_buf(), since, told)).abort_handle())
     }
 
@@ -142,7 +142,7 @@ impl Drop for FileWatch {
 /// What the watcher's thread does with an event. It may wait for the loop.
 fn handler(
     root: PathBuf,
-    told: mpsc::Sender<Happening>,
+    told: mpsc::Sender<Event>,
     most: usize,
     mut folders: usize,
 ) -> impl FnMut(notify::Result<notify::Event>) {
@@ -152,7 +152,7 @@ fn handler(
             Ok(event) if event.kind.is_access() => return,
             Ok(event) => {
                 folders += event.paths.iter().map(|path| folders_that_came(&event.kind, path, most)).sum::<usize>();
-                let files = Happening::Files { root: root.clone(), paths: event.paths };
+                let files = Event::Files { root: root.clone(), paths: event.paths };
                 if told.blocking_send(files).is_err() || folders <= most {
                     return;
                 }
@@ -163,7 +163,7 @@ fn handler(
             Err(error) => Deaf::NoneLeft(error),
         };
         // The loop has ended: nobody is left to be told.
-        let _ = told.blocking_send(Happening::Deaf { root: root.clone(), since: None, why: deaf });
+        let _ = told.blocking_send(Event::Deaf { root: root.clone(), since: None, why: deaf });
     }
 }
 
@@ -205,14 +205,14 @@ fn count_folders(folder: &Path, most: usize) -> usize {
     count
 }
 
-async fn look(root: PathBuf, mut since: SystemTime, told: mpsc::Sender<Happening>) {
+async fn look(root: PathBuf, mut since: SystemTime, told: mpsc::Sender<Event>) {
     loop {
         let (at, began) = (root.clone(), SystemTime::now());
         let timed = move || (FileWatch::missed(&at, since), began.elapsed().unwrap_or_default());
         // The runtime ends, and the server with it.
         let Ok((paths, took)) = tokio::task::spawn_blocking(timed).await else { return };
         since = began;
-        if told.send(Happening::Missed { root: root.clone(), paths }).await.is_err() {
+        if told.send(Event::Missed { root: root.clone(), paths }).await.is_err() {
             return;
         }
         tokio::time::sleep(LOOK_EVERY.max(took * LOOK_SHARE)).await;
@@ -220,10 +220,10 @@ async fn look(root: PathBuf, mut since: SystemTime, told: mpsc::Sender<Happening
 }
 
 /// Tells of every new run as soon as its folder is there, whoever started it, for as long as the server lives.
-pub(super) async fn new_runs(root: PathBuf, mut new: NewRuns, told: mpsc::Sender<Happening>) {
+pub(super) async fn new_runs(root: PathBuf, mut new: NewRuns, told: mpsc::Sender<Event>) {
     loop {
         let run = new.next().await;
-        if told.send(Happening::RunSeen { root: root.clone(), run }).await.is_err() {
+        if told.send(Event::RunSeen { root: root.clone(), run }).await.is_err() {
             return;
         }
     }

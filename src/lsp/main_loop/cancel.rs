@@ -1,9 +1,28 @@
-//! Ending what runs: what is a slip of the hand, what is asked about first, and what counts at once.
+//! Cancellation what runs: what is a slip of the hand, what is asked about first, and what counts at once.
 
-use super::*;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tower_lsp::Client;
+use tower_lsp::ls_types::{MessageType, ProgressToken};
+
+use super::State;
 use crate::error::with_causes;
+use crate::lsp::commands::Target;
+use crate::lsp::message::{Cancellation, Event};
 use crate::lsp::proto::duration;
-use crate::run::RunPaths;
+use crate::lsp::root::Root;
+use crate::lsp::{plain, progress, tell};
+use crate::plan;
+use crate::run;
+use crate::run::{Level, RunId, RunPaths, View};
+use crate::task::{TaskId, WaveLabel};
+use crate::workspace::Index;
 
 /// A lens that has come to stand where another one was clicked does nothing for so long: the second click of a double click
 /// meant that other one.
@@ -13,16 +32,6 @@ const LONG_MS: u64 = 60_000;
 
 /// The answers that the user may choose.
 const NO: &str = "Keep it running";
-
-/// Runs, or one task of them, that somebody wants to end.
-#[derive(Debug, Clone)]
-pub(in crate::lsp) struct Ending {
-    runs: Vec<(RunId, Level)>,
-    /// Only this task.
-    task: Option<TaskId>,
-    /// In words: `wave 1 of FEAT-1`.
-    what: String,
-}
 
 /// Who waits for the answer: the sender of a command, or nobody.
 type Answer = Option<oneshot::Sender<Value>>;
@@ -45,16 +54,16 @@ impl State {
             (Some(run), None) => run,
             (None, _) => target.words(),
         };
-        let ending = Ending { runs, task, what };
+        let cancellation = Cancellation { runs, task, what };
         if target.lens
-            && let Some(left) = self.slip(root, &ending)
+            && let Some(left) = self.slip(root, &cancellation)
         {
             let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
             let reason = "clicked where another lens stood a moment ago";
             let ignored = json!({ "cancelled": [], "ignored": { "left_ms": left_ms }, "reason": reason });
             return drop(answer.send(ignored));
         }
-        self.end(path, ending, Some(answer));
+        self.end(path, cancellation, Some(answer));
     }
 
     /// The second cancel means it; so does the first one of a run that is being ended already.
@@ -64,19 +73,19 @@ impl State {
         let Some(root) = self.roots.get(&path) else { return };
         let level = if bar.cancelled { Level::Kill } else { root.runs.next_level(&run, None) };
         let what = root.runs.view(&run).map_or_else(|| format!("run {run}"), progress::title);
-        let ending = Ending { runs: vec![(run, level)], task: None, what };
-        let ends = self.end(&path, ending, None);
+        let cancellation = Cancellation { runs: vec![(run, level)], task: None, what };
+        let ends = self.end(&path, cancellation, None);
         if let Some(bar) = self.tokens.get_mut(token) {
             bar.cancelled |= ends;
         }
     }
 
     /// How long a lens that was clicked has still to be ignored: it has stood there for too short a time.
-    fn slip(&self, root: &Root, ending: &Ending) -> Option<Duration> {
+    fn slip(&self, root: &Root, cancellation: &Cancellation) -> Option<Duration> {
         let since = |(run, level): &(RunId, Level)| {
-            let asked = self.asked.get(&(run.clone(), ending.task.clone())).copied();
+            let asked = self.asked.get(&(run.clone(), cancellation.task.clone())).copied();
             match level {
-                Level::Kill => asked.max(root.runs.ending_since(run, ending.task.as_ref())),
+                Level::Kill => asked.max(root.runs.ending_since(run, cancellation.task.as_ref())),
                 // One that has told nothing yet was started just now.
                 Level::FinishWave | Level::Terminate => {
                     asked.max(Some(root.runs.started(run).unwrap_or_else(Instant::now)))
@@ -84,18 +93,18 @@ impl State {
             }
         };
         // Where one of several runs is old, its lens is, too.
-        let oldest = ending.runs.iter().filter_map(since).min()?;
+        let oldest = cancellation.runs.iter().filter_map(since).min()?;
         SLIP.checked_sub(oldest.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// Ends it, or asks the user first. Is it being ended?
-    fn end(&mut self, path: &Path, ending: Ending, answer: Answer) -> bool {
-        let question = self.roots.get(path).and_then(|root| question(root, &ending));
-        let asked: Vec<_> = ending.runs.iter().map(|(run, _)| (run.clone(), ending.task.clone())).collect();
+    fn end(&mut self, path: &Path, cancellation: Cancellation, answer: Answer) -> bool {
+        let question = self.roots.get(path).and_then(|root| question(root, &cancellation));
+        let asked: Vec<_> = cancellation.runs.iter().map(|(run, _)| (run.clone(), cancellation.task.clone())).collect();
         // Who cancels once more while the question is open has answered it.
         let is_asked = asked.iter().any(|asked| self.asked.contains_key(asked));
         let Some(question) = question.filter(|_| self.abilities.message_requests && !is_asked) else {
-            self.end_now(path, ending, answer);
+            self.end_now(path, cancellation, answer);
             return true;
         };
         self.asked.extend(asked.into_iter().map(|asked| (asked, Instant::now())));
@@ -103,38 +112,41 @@ impl State {
             // Answered before the user is: editors wait for commands, some of them with everything else.
             let _ = answer.send(json!({ "cancelled": [], "asking": true, "reason": "the user is asked first" }));
         }
-        let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
+        let (client, events, root) = (self.client.clone(), self.events.clone(), path.to_path_buf());
         tokio::spawn(async move {
             let yes = question.ask(&client).await;
-            let _ = happenings.send(Happening::EndAnswered { root, ending, yes }).await;
+            let _ = events.send(Event::EndAnswered { root, cancellation, yes }).await;
         });
         false
     }
 
-    pub(super) fn end_answered(&mut self, path: &Path, ending: Ending, yes: bool) {
-        for (run, _) in &ending.runs {
-            self.asked.remove(&(run.clone(), ending.task.clone()));
+    pub(super) fn end_answered(&mut self, path: &Path, cancellation: Cancellation, yes: bool) {
+        for (run, _) in &cancellation.runs {
+            self.asked.remove(&(run.clone(), cancellation.task.clone()));
         }
         if yes {
-            self.end_now(path, ending, None);
+            self.end_now(path, cancellation, None);
         }
     }
 
     /// A next word is the first one again.
-    pub(super) fn end_failed(&mut self, path: &Path, ending: &Ending) {
+    pub(super) fn end_failed(&mut self, path: &Path, cancellation: &Cancellation) {
         if let Some(root) = self.roots.get_mut(path) {
-            ending.runs.iter().for_each(|(run, _)| root.runs.forget_asked(run, ending.task.as_ref()));
+            cancellation.runs.iter().for_each(|(run, _)| root.runs.forget_asked(run, cancellation.task.as_ref()));
         }
     }
 
-    fn end_now(&mut self, path: &Path, ending: Ending, answer: Answer) {
+    fn end_now(&mut self, path: &Path, cancellation: Cancellation, answer: Answer) {
         if let Some(root) = self.roots.get_mut(path) {
-            ending.runs.iter().for_each(|(run, level)| root.runs.note_asked(run, ending.task.as_ref(), *level));
+            cancellation
+                .runs
+                .iter()
+                .for_each(|(run, level)| root.runs.note_asked(run, cancellation.task.as_ref(), *level));
         }
-        let (path, client, happenings) = (path.to_path_buf(), self.client.clone(), self.happenings.clone());
+        let (path, client, events) = (path.to_path_buf(), self.client.clone(), self.events.clone());
         tokio::spawn(async move {
-            let cancelled: Vec<RunId> = ending.runs.iter().map(|(run, _)| run.clone()).collect();
-            let (root, asked) = (path.clone(), ending.clone());
+            let cancelled: Vec<RunId> = cancellation.runs.iter().map(|(run, _)| run.clone()).collect();
+            let (root, asked) = (path.clone(), cancellation.clone());
             let ended = tokio::task::spawn_blocking(move || {
                 let tasks = asked.task.as_ref().map(std::slice::from_ref);
                 let cancel = |run, level| run::cancel(&run::state_dir_of(&root, run), run, tasks, level);
@@ -142,7 +154,7 @@ impl State {
             });
             let failed = ended.await.ok().flatten().map(|error| format!("cancelling: {error}"));
             if failed.is_some() {
-                let _ = happenings.send(Happening::EndFailed { root: path, ending }).await;
+                let _ = events.send(Event::EndFailed { root: path, cancellation }).await;
             }
             match (answer, failed) {
                 (Some(answer), reason) => {
@@ -240,17 +252,17 @@ struct Question {
 }
 
 /// The question; `None` where nothing has run for long, or it is being ended already.
-fn question(root: &Root, ending: &Ending) -> Option<Question> {
-    let long = ending.runs.iter().filter_map(|(run, level)| Some((root.runs.view(run)?, *level)));
-    let long = long.filter_map(|(view, level)| Some((view, level, ran_ms(view, level, ending.task.as_ref())?)));
+fn question(root: &Root, cancellation: &Cancellation) -> Option<Question> {
+    let long = cancellation.runs.iter().filter_map(|(run, level)| Some((root.runs.view(run)?, *level)));
+    let long = long.filter_map(|(view, level)| Some((view, level, ran_ms(view, level, cancellation.task.as_ref())?)));
     let long: Vec<(&View, Level, u64)> = long.filter(|(.., ran_ms)| *ran_ms > LONG_MS).collect();
-    let running = |view: &View| match &ending.task {
+    let running = |view: &View| match &cancellation.task {
         Some(_) => 1,
         None => view.tasks().filter(|task| matches!(task.state, run::TaskState::Running { .. })).count(),
     };
     Some(Question {
         verb: if long.iter().any(|(_, level, _)| *level == Level::Kill) { "Kill" } else { "Cancel" },
-        what: ending.what.clone(),
+        what: cancellation.what.clone(),
         ran_ms: long.iter().map(|(.., ran_ms)| *ran_ms).max()?,
         tasks: long.iter().map(|(view, ..)| running(view)).sum(),
     })

@@ -1,6 +1,17 @@
 //! Setting a workspace up from the editor: who shall do its tasks.
 
-use super::*;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tower_lsp::Client;
+use tower_lsp::ls_types::MessageType;
+
+use super::State;
+use crate::agent;
+use crate::agent::CONFIG_FILE;
+use crate::lsp::message::Event;
+use crate::lsp::{plain, tell};
 use crate::workspace::Config;
 
 impl State {
@@ -22,10 +33,10 @@ impl State {
         }
         self.choosing.insert(path.to_path_buf());
         let name = root.shown().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
+        let (client, events, root) = (self.client.clone(), self.events.clone(), path.to_path_buf());
         tokio::spawn(async move {
             let result = ask(&client, root.clone(), &name).await;
-            let _ = happenings.send(Happening::Chosen { root, result }).await;
+            let _ = events.send(Event::Chosen { root, result }).await;
         });
     }
 

@@ -1,7 +1,31 @@
 //! What the editor asks: lenses, code actions, commands.
 
-use super::*;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tower_lsp::ls_types::{CodeLens, Command as LspCommand, MessageType, Range, Uri};
+
+use super::State;
+use crate::agent::CONFIG_FILE;
 use crate::error::with_causes;
+use crate::lsp::commands::{Command, Started, Target};
+use crate::lsp::lenses::Offers;
+use crate::lsp::message::{CommandCall, Event, Request};
+use crate::lsp::place::Place;
+use crate::lsp::proto::{path_of, uri_of_log};
+use crate::lsp::root::{Root, Slot};
+use crate::lsp::start_run::{PreparedRun, Refusal, UNTRUSTED};
+use crate::lsp::waves::{Runs, Waves};
+use crate::lsp::{actions, lenses, plain, tell};
+use crate::plan::{Asked, Selection};
+use crate::run;
+use crate::run::RunId;
+use crate::task::{RelPath, TaskId};
+use crate::workspace::{Index, find_root};
+use crate::{agent, plan};
 
 impl State {
     pub(super) fn request(&mut self, request: Request) {
@@ -13,10 +37,7 @@ impl State {
                 let asked = named_path(root);
                 return self.answer_runs(asked.as_deref(), request);
             }
-            Request::Command { target, .. } => {
-                let asked = named_path(&target.root);
-                return self.command_for(asked, request);
-            }
+            Request::Command(_) => return self.command_for(request),
         };
         if let Some(place) = self.places.get(&uri).cloned() {
             return self.request_about(&place, request);
@@ -29,23 +50,24 @@ impl State {
         }
     }
 
-    fn command_for(&mut self, asked: Option<PathBuf>, request: Request) {
-        let Some(asked) = asked else { return answer_nothing(request) };
+    fn command_for(&mut self, request: Request) {
+        let Request::Command(call) = request else { return answer_nothing(request) };
+        let Some(asked) = named_path(&call.target.root) else { return answer_nothing(Request::Command(call)) };
         let named_so = |root: &&Root| root.path == asked || root.shown() == asked;
         if let Some(root) = self.roots.values().find(named_so).map(|root| root.path.clone()) {
-            return self.command_in(&root, request);
+            return self.command_in(&root, call);
         }
-        self.rootless.push((asked.clone(), request));
-        let happenings = self.happenings.clone();
+        self.rootless.push((asked.clone(), call));
+        let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
             let root = match find_root(&asked) {
                 Ok(root) => Some(root),
                 Err(error) => {
-                    let _ = happenings.blocking_send(Happening::Refused(error));
+                    let _ = events.blocking_send(Event::Refused(error));
                     None
                 }
             };
-            let _ = happenings.blocking_send(Happening::RootFound { root, shown: asked, folder: None });
+            let _ = events.blocking_send(Event::RootFound { root, shown: asked, folder: None });
         });
     }
 
@@ -63,7 +85,7 @@ impl State {
             Request::Actions { params, answer } => {
                 let _ = answer.send(actions::of(&offers, &root.uri(), &params, &self.abilities));
             }
-            Request::Command { .. } | Request::Waves { .. } | Request::Runs { .. } => answer_nothing(request),
+            Request::Command(_) | Request::Waves { .. } | Request::Runs { .. } => answer_nothing(request),
         }
     }
 
@@ -124,30 +146,29 @@ impl State {
     }
 
     /// A command in a root that is open.
-    pub(super) fn command_in(&mut self, path: &Path, request: Request) {
-        let Some(root) = self.roots.get_mut(path) else { return answer_nothing(request) };
-        let Request::Command { command, target, loud, answer } = request else { return answer_nothing(request) };
+    pub(super) fn command_in(&mut self, path: &Path, call: CommandCall) {
+        let Some(root) = self.roots.get_mut(path) else { return answer_nothing(Request::Command(call)) };
         if matches!(root.index, Slot::Away) {
-            return root.waiting.push(Request::Command { command, target, loud, answer });
+            return root.waiting.push(Request::Command(call));
         }
-        match command {
-            Command::Cancel => self.cancel(path, &target, answer),
-            Command::OpenLog => self.open_log(path, &target, answer),
-            Command::Init => self.choose(path, answer),
-            Command::RerunFailed if target.run.is_some() => {
-                let Some(run) = target.run.clone() else { return };
-                self.read_rerun(path, &run, Asking { target, loud, answer });
-            }
-            Command::RerunFailed => {
-                let selection = self.failed_selection(path, &target);
-                self.start(path, selection, (command, target), loud, answer);
-            }
+        match call.command {
+            Command::Cancel => self.cancel(path, &call.target, call.answer),
+            Command::OpenLog => self.open_log(path, &call.target, call.answer),
+            Command::Init => self.choose(path, call.answer),
+            Command::RerunFailed => match call.target.run.clone() {
+                Some(run) => self.read_rerun(path, &run, call),
+                None => {
+                    let selection = self.failed_selection(path, &call.target);
+                    self.start(path, selection, call);
+                }
+            },
             Command::RunWave | Command::RunTask | Command::RunFeature => {
+                let (command, target) = (call.command, &call.target);
                 let missing = if command == Command::RunTask { "task" } else { "wave" };
                 let selection = target
                     .selection(command)
                     .ok_or_else(|| format!("{} needs a {missing} in its argument", command.id()));
-                self.start(path, selection, (command, target), loud, answer);
+                self.start(path, selection, call);
             }
         }
     }
@@ -177,32 +198,26 @@ impl State {
     }
 
     /// Starts what was asked for, on another thread: answered when its supervisor runs.
-    pub(super) fn start(
-        &mut self,
-        path: &Path,
-        selection: Result<Selection, String>,
-        asked: (Command, Target),
-        loud: bool,
-        answer: oneshot::Sender<Value>,
-    ) {
-        let start = match selection.and_then(|selection| self.prepare(path, &selection, asked)) {
+    pub(super) fn start(&mut self, path: &Path, selection: Result<Selection, String>, call: CommandCall) {
+        let CommandCall { command, target, notify_user, answer } = call;
+        let start = match selection.and_then(|selection| self.prepare(path, &selection, (command, target))) {
             Ok(start) => start,
-            Err(reason) => return self.refuse(&reason, loud, answer),
+            Err(reason) => return self.refuse(&reason, notify_user, answer),
         };
         let tasks: Vec<TaskId> =
             start.schedule.waves.iter().flat_map(|wave| &wave.tasks).map(|task| task.id.clone()).collect();
         if let Some(root) = self.roots.get_mut(path) {
             root.starting.extend(tasks.iter().map(|task| (task.clone(), None)));
         }
-        let happenings = self.happenings.clone();
+        let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
-            let result = start.go();
-            let _ = happenings.blocking_send(Happening::Started { root: start.root, tasks, result, loud, answer });
+            let result = start.start();
+            let _ = events.blocking_send(Event::Started { root: start.root, tasks, result, notify_user, answer });
         });
     }
 
     /// What a run of the selection would do, or why there is none.
-    fn prepare(&self, path: &Path, selection: &Selection, asked: (Command, Target)) -> Result<Start, String> {
+    fn prepare(&self, path: &Path, selection: &Selection, asked: (Command, Target)) -> Result<PreparedRun, String> {
         let target = &asked.1;
         let index = self.roots.get(path).and_then(|root| Some((root, root.index()?)));
         let Some((root, index)) = index else { return Err("the workspace has no plan".into()) };
@@ -246,7 +261,13 @@ impl State {
         let skipped = schedule.waves.iter().flat_map(|wave| &wave.skipped).map(|task| task.file.as_str());
         let tasks = files.chain(skipped);
         let tasks = tasks.filter_map(|file| index.task(Path::new(file)).map(|task| (file.to_string(), task.clone())));
-        Ok(Start { root: path.to_path_buf(), asked, touched: touched.collect(), tasks: tasks.collect(), schedule })
+        Ok(PreparedRun {
+            root: path.to_path_buf(),
+            asked,
+            touched: touched.collect(),
+            tasks: tasks.collect(),
+            schedule,
+        })
     }
 
     pub(super) fn run_started(
@@ -254,7 +275,7 @@ impl State {
         path: &Path,
         tasks: &[TaskId],
         result: Result<RunId, Refusal>,
-        loud: bool,
+        notify_user: bool,
         answer: oneshot::Sender<Value>,
     ) {
         if let (Err(_), Some(root)) = (&result, self.roots.get_mut(path)) {
@@ -262,7 +283,7 @@ impl State {
         }
         let run = match result {
             Ok(run) => run,
-            Err(Refusal::Reason(reason)) => return self.refuse(&reason, loud, answer),
+            Err(Refusal::Reason(reason)) => return self.refuse(&reason, notify_user, answer),
             Err(Refusal::Untrusted(question)) => {
                 // Answered before the user is: editors wait for commands, some of them with everything else.
                 let _ = answer.send(json!(Started::nothing(UNTRUSTED)));
@@ -301,10 +322,10 @@ impl State {
     }
 
     /// Says why nothing was started. Editors do not show the answers of commands: the user is told besides.
-    pub(super) fn refuse(&self, reason: &str, loud: bool, answer: oneshot::Sender<Value>) {
+    pub(super) fn refuse(&self, reason: &str, notify_user: bool, answer: oneshot::Sender<Value>) {
         // Some programs show it.
         let reason = plain::text(reason);
-        if loud {
+        if notify_user {
             self.message(MessageType::WARNING, reason.clone());
         }
         let _ = answer.send(json!(Started::nothing(reason)));
@@ -353,57 +374,6 @@ impl State {
     }
 }
 
-/// A run that is about to be started, with all that another thread needs for it.
-struct Start {
-    root: PathBuf,
-    /// The command that asked for it.
-    asked: (Command, Target),
-    schedule: Schedule,
-    /// Open files of the selection that the editor may have changed, with its text.
-    touched: Vec<(String, Arc<str>)>,
-    tasks: HashMap<String, Task>,
-}
-
-/// Why nothing was started.
-#[derive(Debug)]
-pub(in crate::lsp) enum Refusal {
-    /// The user was not asked yet whether to trust the configuration.
-    Untrusted(Box<Question>),
-    /// Anything else.
-    Reason(String),
-}
-
-/// The reason that programs are told where the user has to be asked first.
-const UNTRUSTED: &str = "untrusted";
-
-impl Start {
-    /// Starts it. Blocking.
-    fn go(&self) -> Result<RunId, Refusal> {
-        if let Some((file, _)) = self.touched.iter().find(|(file, text)| !is_on_disk(&self.root.join(file), text)) {
-            let reason = format!("{file} has unsaved changes: save it first, a run reads files from disk");
-            return Err(Refusal::Reason(reason));
-        }
-        let subject = Subject::read(&self.root).map_err(Refusal::of)?;
-        let task_of = |file: &Path| self.tasks.get(file.to_str()?);
-        let commands = agent::resolve(subject.config(), &self.root, &self.schedule, task_of).map_err(Refusal::of)?;
-        let store = Store::of_user().map_err(Refusal::of)?;
-        let trusted = match store.standing(subject.clone()).map_err(Refusal::of)? {
-            Standing::Trusted(trusted) => trusted,
-            standing => {
-                let question = Question { subject, standing, store, again: self.asked.clone() };
-                return Err(Refusal::Untrusted(Box::new(question)));
-            }
-        };
-        run::start(&trusted, &self.schedule, &commands, &run::Options::default()).map_err(Refusal::of)
-    }
-}
-
-impl Refusal {
-    fn of(error: impl std::error::Error) -> Self {
-        Self::Reason(with_causes(&error))
-    }
-}
-
 /// The path that a command's argument names: a URI, or a path.
 fn named_path(root: &str) -> Option<PathBuf> {
     if Path::new(root).is_absolute() {
@@ -419,7 +389,7 @@ pub(super) fn answer_nothing(request: Request) {
         Request::Actions { answer, .. } => drop(answer.send(Vec::new())),
         Request::Waves { answer, .. } => drop(answer.send(Waves { complete: true, roots: Vec::new() })),
         Request::Runs { answer, .. } => drop(answer.send(Runs { runs: Vec::new() })),
-        Request::Command { target, answer, .. } => {
+        Request::Command(CommandCall { target, answer, .. }) => {
             let reason = format!("no workspace at \"{}\"", target.root);
             drop(answer.send(json!(Started::nothing(plain::text(&reason)))));
         }

@@ -1,42 +1,43 @@
 //! Running again what did not pass in one run.
 
-use super::*;
-use crate::error::with_causes;
-use crate::run::Rerun;
+use std::path::Path;
 
-/// A command that names a run, while that run's journal is read.
-pub(in crate::lsp) struct Asking {
-    pub(super) target: Target,
-    pub(super) loud: bool,
-    pub(super) answer: oneshot::Sender<Value>,
-}
+use tower_lsp::ls_types::MessageType;
+
+use super::State;
+use crate::error::with_causes;
+use crate::lsp::commands::Target;
+use crate::lsp::message::{CommandCall, Event, Request};
+use crate::lsp::root::{Root, Slot};
+use crate::plan::Selection;
+use crate::run;
+use crate::run::{Rerun, RunId};
+use crate::task::TaskId;
 
 impl State {
     /// Reads what did not pass in the run, on another thread.
-    pub(super) fn read_rerun(&self, path: &Path, run: &TaskId, asking: Asking) {
+    pub(super) fn read_rerun(&self, path: &Path, run: &TaskId, call: CommandCall) {
         let Some(root) = self.roots.get(path) else { return };
         let run = RunId(run.clone());
         if root.runs.live().any(|(live, _)| *live == run) {
             let reason = format!("run {run} goes on: cancel it, or wait for its end");
-            return self.refuse(&reason, asking.loud, asking.answer);
+            return self.refuse(&reason, call.notify_user, call.answer);
         }
         let path = path.to_path_buf();
-        let happenings = self.happenings.clone();
+        let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
             let rerun = Rerun::read(&run::state_dir_of(&path, &run), &run).map_err(|error| with_causes(&error));
-            let _ = happenings.blocking_send(Happening::RerunRead { root: path, rerun, asking });
+            let _ = events.blocking_send(Event::RerunRead { root: path, rerun, call });
         });
     }
 
-    pub(super) fn rerun_read(&mut self, path: &Path, rerun: Result<Rerun, String>, asking: Asking) {
+    pub(super) fn rerun_read(&mut self, path: &Path, rerun: Result<Rerun, String>, call: CommandCall) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let Asking { target, loud, answer } = asking;
         if matches!(root.index, Slot::Away) {
-            let command = Command::RerunFailed;
-            return root.waiting.push(Request::Command { command, target, loud, answer });
+            return root.waiting.push(Request::Command(call));
         }
-        let selection = rerun.and_then(|rerun| self.rerun_selection(path, rerun, &target));
-        self.start(path, selection, (Command::RerunFailed, target), loud, answer);
+        let selection = rerun.and_then(|rerun| self.rerun_selection(path, rerun, &call.target));
+        self.start(path, selection, call);
     }
 
     fn rerun_selection(&self, path: &Path, mut rerun: Rerun, target: &Target) -> Result<Selection, String> {

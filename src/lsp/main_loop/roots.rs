@@ -1,6 +1,24 @@
 //! Folders, roots and the index: opened, sent to other threads, taken back.
 
-use super::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch as latest;
+use tower_lsp::ls_types::{MessageType, NumberOrString, ProgressToken, WorkspaceFoldersChangeEvent};
+
+use super::requests::answer_nothing;
+use super::{MANY_FILES, QUICK_BUILD, State};
+use crate::agent::CONFIG_FILE;
+use crate::lsp::message::{Event, Request};
+use crate::lsp::progress::Shown;
+use crate::lsp::proto::path_of;
+use crate::lsp::root::{Done, Root, Slot, Work, shown_root};
+use crate::lsp::watch::{Deaf, FileWatch};
+use crate::lsp::{progress, root, tell, watch};
+use crate::task::RelPath;
+use crate::workspace::{RootError, find_root};
 
 impl State {
     pub(super) fn initialized(&mut self) {
@@ -30,15 +48,15 @@ impl State {
     }
 
     pub(super) fn find_folders_root(&self, folder: PathBuf) {
-        let happenings = self.happenings.clone();
+        let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
             let root = match find_root(&folder) {
                 Ok(root) => root,
-                Err(error) => return drop(happenings.blocking_send(Happening::Refused(error))),
+                Err(error) => return drop(events.blocking_send(Event::Refused(error))),
             };
             let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
             let shown = shown_root(&root, &folder, &canonical);
-            let _ = happenings.blocking_send(Happening::RootFound { root: Some(root), shown, folder: Some(folder) });
+            let _ = events.blocking_send(Event::RootFound { root: Some(root), shown, folder: Some(folder) });
         });
     }
 
@@ -62,10 +80,12 @@ impl State {
         let (asked, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.rootless).into_iter().partition(|(asked, _)| folder.is_none() && *asked == shown);
         self.rootless = rest;
-        let Some(root) = root else { return asked.into_iter().for_each(|(_, request)| answer_nothing(request)) };
+        let Some(root) = root else {
+            return asked.into_iter().for_each(|(_, call)| answer_nothing(Request::Command(call)));
+        };
         self.open_root(&root, shown);
-        for (_, request) in asked {
-            self.command_in(&root, request);
+        for (_, call) in asked {
+            self.command_in(&root, call);
         }
     }
 
@@ -79,26 +99,26 @@ impl State {
 
     /// Watches files from now on, and has those read again that changed since then.
     pub(super) fn watch_files(&self, root: &Path, since: SystemTime) {
-        let (root, happenings) = (root.to_path_buf(), self.happenings.clone());
+        let (root, events) = (root.to_path_buf(), self.events.clone());
         tokio::task::spawn_blocking(move || {
-            let watch = match FileWatch::new(&root, happenings.clone()) {
+            let watch = match FileWatch::new(&root, events.clone()) {
                 Ok(watch) => watch,
-                Err(why) => return drop(happenings.blocking_send(Happening::Deaf { root, since: Some(since), why })),
+                Err(why) => return drop(events.blocking_send(Event::Deaf { root, since: Some(since), why })),
             };
-            let _ = happenings.blocking_send(Happening::Watching { root: root.clone(), watch });
+            let _ = events.blocking_send(Event::Watching { root: root.clone(), watch });
             let paths = FileWatch::missed(&root, since);
-            let _ = happenings.blocking_send(Happening::Missed { root, paths });
+            let _ = events.blocking_send(Event::Missed { root, paths });
         });
     }
 
     /// Changes of files are not told any more. The user is told, once a root; the server looks for itself. What came too
     /// fast is read anew, and watched anew: folders that came meanwhile are not watched.
     pub(super) fn deaf(&mut self, path: &Path, since: Option<SystemTime>, why: &Deaf) {
-        let happenings = self.happenings.clone();
+        let events = self.events.clone();
         let Some(root) = self.roots.get_mut(path) else { return };
         let is_first = root.told_deaf.insert(std::mem::discriminant(why));
         let from_now = since.unwrap_or_else(SystemTime::now);
-        root.watch = (!matches!(why, Deaf::Overflow)).then(|| FileWatch::look(path, from_now, happenings));
+        root.watch = (!matches!(why, Deaf::Overflow)).then(|| FileWatch::look(path, from_now, events));
         if root.watch.is_none() {
             self.watch_files(path, from_now);
         }
@@ -154,13 +174,13 @@ impl State {
             Slot::Here(index) => Some(index),
             Slot::Away | Slot::Lost => None,
         };
-        let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
+        let (path, events) = (path.to_path_buf(), self.events.clone());
         let bar = matches!(work, Work::Build).then(|| self.build_progress(&path)).flatten();
         tokio::spawn(async move {
             let at = path.clone();
             let done = tokio::task::spawn_blocking(move || root::work(&at, index, work)).await.ok();
             drop(bar);
-            let _ = happenings.send(Happening::IndexBack { root: path, done }).await;
+            let _ = events.send(Event::IndexBack { root: path, done }).await;
         });
     }
 

@@ -1,13 +1,26 @@
 //! Runs as they go on, whoever started them.
 
-use super::*;
-use crate::run::NewRuns;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use tower_lsp::ls_types::MessageType;
+
+use super::{Bar, State};
+use crate::agent::Excerpt;
+use crate::lsp::message::Event;
+use crate::lsp::root::Root;
+use crate::lsp::runs::{Following, News};
+use crate::lsp::{progress, root, tell, watch};
+use crate::run;
+use crate::run::{NewRuns, RunId, View};
+use crate::task::{RelPath, TaskId};
 
 impl State {
     /// Tells of new runs of a root from now on.
     pub(super) fn watch_runs(&mut self, path: &Path, new: NewRuns) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let watching = watch::new_runs(path.to_path_buf(), new, self.happenings.clone());
+        let watching = watch::new_runs(path.to_path_buf(), new, self.events.clone());
         root.run_watch = Some(tokio::spawn(watching).abort_handle());
     }
 
@@ -28,7 +41,7 @@ impl State {
             run,
             token,
             events: self.abilities.events,
-            news: self.happenings.clone(),
+            news: self.events.clone(),
         };
         tokio::spawn(following.follow());
     }
@@ -85,10 +98,10 @@ impl State {
         for task in &news.to_read {
             let Some(log) = root.runs.ended(task.as_str()).and_then(|ended| ended.log.clone()) else { continue };
             let (path, run, task) = (path.to_path_buf(), run.clone(), task.clone());
-            let happenings = self.happenings.clone();
+            let events = self.events.clone();
             tokio::task::spawn_blocking(move || {
                 let excerpt = root::read_excerpt(&log, &path);
-                let _ = happenings.blocking_send(Happening::Excerpt { root: path, task, run, excerpt });
+                let _ = events.blocking_send(Event::Excerpt { root: path, task, run, excerpt });
             });
         }
     }
@@ -118,11 +131,11 @@ impl State {
         let Some(first) = first.filter(|_| self.abilities.interactive_messages).map(|task| task.id.clone()) else {
             return self.message(MessageType::ERROR, message);
         };
-        let (client, happenings, root) = (self.client.clone(), self.happenings.clone(), path.to_path_buf());
+        let (client, events, root) = (self.client.clone(), self.events.clone(), path.to_path_buf());
         tokio::spawn(async move {
             let open = format!("Open log of {first}");
             if tell::ask(&client, MessageType::ERROR, &message, &[&open]).await.is_some() {
-                let _ = happenings.send(Happening::LogWanted { root, task: first }).await;
+                let _ = events.send(Event::LogWanted { root, task: first }).await;
             }
         });
     }

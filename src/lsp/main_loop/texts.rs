@@ -1,7 +1,20 @@
 //! Open texts and files on disk.
 
-use super::*;
-use crate::workspace::private;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tower_lsp::ls_types::{DidChangeTextDocumentParams, DidOpenTextDocumentParams, Uri};
+
+use super::State;
+use super::requests::answer_nothing;
+use crate::lsp::documents::{Document, is_on_disk};
+use crate::lsp::message::Event;
+use crate::lsp::place::Place;
+use crate::lsp::proto::path_of;
+use crate::lsp::watch::FileWatch;
+use crate::task::RelPath;
+use crate::workspace::Changed;
 
 impl State {
     pub(super) fn opened(&mut self, params: DidOpenTextDocumentParams) {
@@ -14,7 +27,7 @@ impl State {
 
     /// Finds the root of a text, and whether the text is the disk's.
     pub(super) fn locate(&self, uri: Uri, text: Option<(i32, Arc<str>)>) {
-        let happenings = self.happenings.clone();
+        let events = self.events.clone();
         let path = path_of(&uri);
         let version = text.as_ref().map(|(version, _)| *version);
         let opened: Vec<PathBuf> = self.folders.keys().cloned().collect();
@@ -24,12 +37,12 @@ impl State {
                 _ => true,
             };
             let place = path.as_deref().and_then(|path| {
-                place_of(path, &opened).unwrap_or_else(|error| {
-                    let _ = happenings.blocking_send(Happening::Refused(error));
+                Place::of(path, &opened).unwrap_or_else(|error| {
+                    let _ = events.blocking_send(Event::Refused(error));
                     None
                 })
             });
-            let _ = happenings.blocking_send(Happening::Located { uri, place, version, clean });
+            let _ = events.blocking_send(Event::Located { uri, place, version, clean });
         });
     }
 
@@ -151,24 +164,4 @@ impl State {
             self.waves_stale(path, Some(changed.features.clone()));
         }
     }
-}
-
-/// Is the text what the disk has? Bytes that are no UTF-8 the editor reads in its own way: they are taken as equal.
-pub(super) fn is_on_disk(path: &Path, text: &str) -> bool {
-    // One byte more than that is another text, however long the file is.
-    let most = (text.len() as u64).saturating_mul(2).saturating_add(8);
-    let Ok(bytes) = private::read_plain(path, most) else { return false };
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    std::str::from_utf8(bytes).is_err() || bytes == text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes()
-}
-
-/// Where a file belongs; `None` where its folder is not there. The file itself may not be there yet, or be a link: its
-/// folder counts. Blocking.
-fn place_of(path: &Path, opened: &[PathBuf]) -> Result<Option<Place>, RootError> {
-    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
-    let Ok(canonical) = folder.canonicalize() else { return Ok(None) };
-    let root = find_root_among(&canonical, opened)?;
-    let file = canonical.join(name);
-    let shown = shown_root(&root, folder, &canonical);
-    Ok(file.strip_prefix(&root).ok().map(Into::into).map(|file| Place { file, root: root.clone(), shown }))
 }

@@ -1,8 +1,21 @@
 //! What the editor is told unasked: diagnostics.
 
 use std::cell::LazyCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::*;
+use tokio::time::Instant;
+use tower_lsp::ls_types::MessageType;
+
+use super::requests::fingerprint;
+use super::{LENS_GATHER, MOST_NEAREST, PAUSE, REFRESH_ANSWER, State};
+use crate::lsp::diagnostics::Sources;
+use crate::lsp::message::Event;
+use crate::lsp::plain::Plain;
+use crate::lsp::root::{Lines, Nearest, Rest, Slot};
+use crate::lsp::{lenses, root, tell, waves};
+use crate::task::RelPath;
 
 impl State {
     pub(super) fn publish_all(&mut self, path: &Path) {
@@ -73,10 +86,10 @@ impl State {
         if files.is_empty() {
             return;
         }
-        let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
+        let (path, events) = (path.to_path_buf(), self.events.clone());
         tokio::task::spawn_blocking(move || {
             let lines = root::read_lines(&path, files);
-            let _ = happenings.blocking_send(Happening::Lines { root: path, reading, lines, nearest: None });
+            let _ = events.blocking_send(Event::Lines { root: path, reading, lines, nearest: None });
         });
     }
 
@@ -86,10 +99,10 @@ impl State {
         let (reading, files) = root.reading.begin(rest.files);
         rest.files = files;
         root.looking_for_nearest = true;
-        let (path, happenings) = (path.to_path_buf(), self.happenings.clone());
+        let (path, events) = (path.to_path_buf(), self.events.clone());
         tokio::task::spawn_blocking(move || {
             let (lines, nearest) = rest.find(&path);
-            let _ = happenings.blocking_send(Happening::Lines { root: path, reading, lines, nearest: Some(nearest) });
+            let _ = events.blocking_send(Event::Lines { root: path, reading, lines, nearest: Some(nearest) });
         });
     }
 
@@ -129,14 +142,14 @@ impl State {
         self.waves_due.get_or_insert_with(|| Instant::now() + LENS_GATHER);
     }
 
-    /// When [`State::tidy`] is due.
+    /// When [`State::run_due`] is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let lenses = self.lenses_due.filter(|_| !self.refreshing);
         [lenses, self.waves_due, self.pause].into_iter().flatten().min()
     }
 
     /// Does what was put off.
-    pub(super) fn tidy(&mut self) {
+    pub(super) fn run_due(&mut self) {
         let now = Instant::now();
         if self.lenses_due.is_some_and(|due| due <= now) && !self.refreshing {
             self.lenses_due = None;
@@ -191,10 +204,10 @@ impl State {
     /// Asks the editor to ask again. One at a time: a slow editor gets one refresh for all that changed meanwhile.
     pub(super) fn refresh_lenses(&mut self) {
         self.refreshing = true;
-        let (client, happenings) = (self.client.clone(), self.happenings.clone());
+        let (client, events) = (self.client.clone(), self.events.clone());
         tokio::spawn(async move {
             let _ = tokio::time::timeout(REFRESH_ANSWER, client.code_lens_refresh()).await;
-            let _ = happenings.send(Happening::Refreshed).await;
+            let _ = events.send(Event::Refreshed).await;
         });
     }
 
