@@ -2,13 +2,14 @@
 //! what other threads and tasks bring comes over another, and waits while the editor speaks.
 
 mod cancel;
-mod init;
+mod diagnostics;
+mod documents;
+mod lenses;
 mod requests;
 mod rerun;
 mod roots;
 mod runs;
-mod texts;
-mod told;
+mod setup;
 mod trust;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -19,16 +20,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tower_lsp::Client;
-use tower_lsp::ls_types::{InitializeParams, ProgressToken, Uri};
+use tower_lsp::ls_types::{InitializeParams, MessageType, ProgressToken, Uri};
 
 use super::capabilities::Abilities;
 use super::diagnostics::Outbox;
 use super::documents::Documents;
 use super::message::{ClientMessage, CommandCall, Event, Request};
 use super::place::Place;
+use super::plain::Plain;
 use super::proto::path_of;
 use super::root::Root;
-use super::waves::Stale;
+use super::tell;
+use super::waves::{self, Stale};
 use crate::run::RunId;
 use crate::task::{RelPath, TaskId};
 
@@ -232,5 +235,42 @@ impl State {
                 }
             }
         }
+    }
+
+    /// When [`State::run_due`] is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let lenses = self.lenses_due.filter(|_| !self.refreshing);
+        [lenses, self.waves_due, self.pause].into_iter().flatten().min()
+    }
+
+    /// Does what was put off.
+    pub(super) fn run_due(&mut self) {
+        let now = Instant::now();
+        if self.lenses_due.is_some_and(|due| due <= now) && !self.refreshing {
+            self.lenses_due = None;
+            if self.lenses_differ() {
+                self.refresh_lenses();
+            }
+        }
+        if self.waves_due.is_some_and(|due| due <= now) {
+            self.waves_due = None;
+            tokio::spawn(waves::tell(self.client.clone(), std::mem::take(&mut self.waves_stale)));
+        }
+        if self.pause.is_some_and(|due| due <= now) {
+            self.pause = None;
+            self.look_for_nearest_ids();
+        }
+    }
+
+    /// Tells the user.
+    pub(super) fn message(&self, kind: MessageType, message: impl Into<Plain>) {
+        let (client, message) = (self.client.clone(), message.into());
+        tokio::spawn(async move { tell::user(&client, kind, message).await });
+    }
+
+    /// Tells the editor's log.
+    pub(super) fn log(&self, kind: MessageType, message: String) {
+        let client = self.client.clone();
+        tokio::spawn(async move { tell::log(&client, kind, &message).await });
     }
 }

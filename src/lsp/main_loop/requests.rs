@@ -1,18 +1,16 @@
 //! What the editor asks: lenses, code actions, commands.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tower_lsp::ls_types::{CodeLens, Command as LspCommand, MessageType, Range, Uri};
+use tower_lsp::ls_types::MessageType;
 
 use super::State;
 use crate::agent::CONFIG_FILE;
 use crate::error::with_causes;
 use crate::lsp::commands::{Command, Started, Target};
-use crate::lsp::lenses::Offers;
 use crate::lsp::message::{CommandCall, Event, Request};
 use crate::lsp::place::Place;
 use crate::lsp::proto::{path_of, uri_of_log};
@@ -23,7 +21,7 @@ use crate::lsp::{actions, lenses, plain, tell};
 use crate::plan::{Asked, Selection};
 use crate::run;
 use crate::run::RunId;
-use crate::task::{RelPath, TaskId};
+use crate::task::TaskId;
 use crate::workspace::{Index, find_root};
 use crate::{agent, plan};
 
@@ -112,37 +110,6 @@ impl State {
         tokio::task::spawn_blocking(move || {
             let _ = answer.send(Runs::read(&path));
         });
-    }
-
-    fn answer_lenses(
-        &mut self,
-        path: &Path,
-        file: &RelPath,
-        uri: Uri,
-        offers: &Offers,
-        answer: oneshot::Sender<Vec<CodeLens>>,
-    ) {
-        let Some(root) = self.roots.get_mut(path) else { return };
-        let lines = match self.documents.get(&uri) {
-            Some(document) => Some(Arc::clone(document.lines())),
-            None => root.lines.get(file).cloned(),
-        };
-        let version = self.documents.get(&uri).map(|document| document.version);
-        // A file that is neither open nor known by its lines: no editor draws lenses there; its first line will do.
-        let range = lines.map(|lines| lines.range(offers.anchor, self.abilities.encoding)).unwrap_or_default();
-        let range = Range { end: if range.start.line == range.end.line { range.end } else { range.start }, ..range };
-        let root_uri = root.uri();
-        let lens = |offer: &lenses::Offer| {
-            let target = Target { lens: offer.command == Command::Cancel, ..offer.target.at(root_uri.clone()) };
-            let arguments = serde_json::to_value(target).ok().map(|target| vec![target]);
-            let title = plain::line(offer.lens.as_ref()?);
-            let command = LspCommand { title, command: offer.command.id().to_string(), arguments };
-            Some(CodeLens { range, command: Some(command), data: None })
-        };
-        let _ = answer.send(offers.offers.iter().filter_map(lens).collect());
-        if version.is_some() {
-            self.lenses_sent.insert(uri, (version, fingerprint(offers)));
-        }
     }
 
     /// A command in a root that is open.
@@ -394,11 +361,4 @@ pub(super) fn answer_nothing(request: Request) {
             drop(answer.send(json!(Started::nothing(plain::text(&reason)))));
         }
     }
-}
-
-/// What tells one file's offers from another state of them.
-pub(super) fn fingerprint(offers: &Offers) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    offers.offers.hash(&mut hasher);
-    hasher.finish()
 }

@@ -1,4 +1,4 @@
-//! What the editor is told unasked: diagnostics.
+//! What the editor is told of problems and failures, unasked.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
@@ -6,15 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tower_lsp::ls_types::MessageType;
 
-use super::requests::fingerprint;
-use super::{LENS_GATHER, MOST_NEAREST, PAUSE, REFRESH_ANSWER, State};
+use super::{MOST_NEAREST, PAUSE, State};
 use crate::lsp::diagnostics::Sources;
 use crate::lsp::message::Event;
-use crate::lsp::plain::Plain;
+use crate::lsp::root;
 use crate::lsp::root::{Lines, Nearest, Rest, Slot};
-use crate::lsp::{lenses, root, tell, waves};
 use crate::task::RelPath;
 
 impl State {
@@ -117,58 +114,9 @@ impl State {
         // Another file's related place may have waited for these lines, too.
         self.publish_all(path);
     }
-}
-
-// --- lenses and messages
-
-impl State {
-    /// Something changed that lenses may show.
-    pub(super) fn lenses_stale(&mut self) {
-        if self.abilities.lens_refresh {
-            self.lenses_due.get_or_insert_with(|| Instant::now() + LENS_GATHER);
-        }
-    }
-
-    /// Features of a root have to be asked for again by a client that draws them; `None`: all of the root.
-    pub(super) fn waves_stale(&mut self, path: &Path, features: Option<BTreeSet<Box<str>>>) {
-        if !self.abilities.events {
-            return;
-        }
-        let known = self.waves_stale.entry(path.to_path_buf()).or_insert_with(|| Some(BTreeSet::new()));
-        match (known.as_mut(), features) {
-            (Some(known), Some(features)) => known.extend(features),
-            _ => *known = None,
-        }
-        self.waves_due.get_or_insert_with(|| Instant::now() + LENS_GATHER);
-    }
-
-    /// When [`State::run_due`] is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        let lenses = self.lenses_due.filter(|_| !self.refreshing);
-        [lenses, self.waves_due, self.pause].into_iter().flatten().min()
-    }
-
-    /// Does what was put off.
-    pub(super) fn run_due(&mut self) {
-        let now = Instant::now();
-        if self.lenses_due.is_some_and(|due| due <= now) && !self.refreshing {
-            self.lenses_due = None;
-            if self.lenses_differ() {
-                self.refresh_lenses();
-            }
-        }
-        if self.waves_due.is_some_and(|due| due <= now) {
-            self.waves_due = None;
-            tokio::spawn(waves::tell(self.client.clone(), std::mem::take(&mut self.waves_stale)));
-        }
-        if self.pause.is_some_and(|due| due <= now) {
-            self.pause = None;
-            self.look_for_nearest_ids();
-        }
-    }
 
     /// Adds the nearest known ids to the messages of unknown dependencies.
-    fn look_for_nearest_ids(&mut self) {
+    pub(super) fn look_for_nearest_ids(&mut self) {
         for (path, file) in std::mem::take(&mut self.unsure) {
             let Some(root) = self.roots.get_mut(&path) else { continue };
             let Some(index) = root.index() else {
@@ -186,40 +134,5 @@ impl State {
             root.nearest.extend(found);
             self.publish(&path, [file]);
         }
-    }
-
-    /// Are there open texts whose lenses are not what the editor has?
-    pub(super) fn lenses_differ(&self) -> bool {
-        self.lenses_sent.iter().any(|(uri, sent)| {
-            let Some(place) = self.places.get(uri) else { return false };
-            let version = self.documents.get(uri).map(|document| document.version);
-            if version != sent.0 {
-                return false; // the text has changed since: the editor asks by itself
-            }
-            let Some(root) = self.roots.get(&place.root) else { return false };
-            root.index().is_some_and(|index| fingerprint(&lenses::offers(index, &root.runs, &place.file)) != sent.1)
-        })
-    }
-
-    /// Asks the editor to ask again. One at a time: a slow editor gets one refresh for all that changed meanwhile.
-    pub(super) fn refresh_lenses(&mut self) {
-        self.refreshing = true;
-        let (client, events) = (self.client.clone(), self.events.clone());
-        tokio::spawn(async move {
-            let _ = tokio::time::timeout(REFRESH_ANSWER, client.code_lens_refresh()).await;
-            let _ = events.send(Event::Refreshed).await;
-        });
-    }
-
-    /// Tells the user.
-    pub(super) fn message(&self, kind: MessageType, message: impl Into<Plain>) {
-        let (client, message) = (self.client.clone(), message.into());
-        tokio::spawn(async move { tell::user(&client, kind, message).await });
-    }
-
-    /// Tells the editor's log.
-    pub(super) fn log(&self, kind: MessageType, message: String) {
-        let client = self.client.clone();
-        tokio::spawn(async move { tell::log(&client, kind, &message).await });
     }
 }
