@@ -2,7 +2,7 @@
 
 use tower_lsp::ls_types::{self as lsp, CodeAction, CodeActionOrCommand, CodeActionParams};
 
-use super::capabilities::{ACTION_KIND, Abilities};
+use super::capabilities::{ACTION_KIND, ClientCapabilities};
 use super::lenses::Offers;
 use super::plain;
 
@@ -11,7 +11,7 @@ pub(super) fn of(
     offers: &Offers,
     root: &str,
     params: &CodeActionParams,
-    abilities: &Abilities,
+    capabilities: &ClientCapabilities,
 ) -> Vec<CodeActionOrCommand> {
     let wanted = params.context.only.as_ref().is_none_or(|kinds| {
         // A kind asks for all that begin with it: `source` for `source.featureBuild` (LSP 3.17, `CodeActionKind`).
@@ -27,7 +27,7 @@ pub(super) fn of(
         let arguments = serde_json::to_value(offer.target.at(root.to_string())).ok().map(|target| vec![target]);
         let title = plain::line(&offer.action);
         let command = lsp::Command { title: title.clone(), command: offer.command.id().to_string(), arguments };
-        if !abilities.action_literals {
+        if !capabilities.action_literals {
             return CodeActionOrCommand::Command(command);
         }
         CodeActionOrCommand::CodeAction(CodeAction {

@@ -17,7 +17,7 @@ use tower_lsp::ls_types::{
 };
 use tower_lsp::{Client, LanguageServer};
 
-use super::capabilities::{self, Abilities};
+use super::capabilities::{self, ClientCapabilities};
 use super::commands::{Command, Target};
 use super::message::{ClientMessage, CommandCall, Request};
 use super::plain;
@@ -55,8 +55,8 @@ impl Backend {
     }
 
     /// The custom request `featureBuild/waves`.
-    pub(super) async fn waves(&self, asked: waves::Asked) -> Result<Waves> {
-        self.ask(|answer| Request::Waves { asked, answer }).await
+    pub(super) async fn waves(&self, query: waves::WavesQuery) -> Result<Waves> {
+        self.ask(|answer| Request::Waves { query, answer }).await
     }
 
     /// The custom request `featureBuild/runs`.
@@ -77,9 +77,9 @@ impl Backend {
 
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
-        let abilities = Abilities::of(&params);
-        let capabilities = capabilities::server(&abilities);
-        self.tell(ClientMessage::Initialize(abilities, super::main_loop::folders(&params), self.client.clone())).await;
+        let client = ClientCapabilities::of(&params);
+        let capabilities = capabilities::server(&client);
+        self.tell(ClientMessage::Initialize(client, super::main_loop::folders(&params), self.client.clone())).await;
         Ok(InitializeResult {
             capabilities,
             server_info: Some(ServerInfo {

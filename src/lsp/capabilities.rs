@@ -1,4 +1,4 @@
-//! What client and server told each other at `initialize`: the client's abilities as named booleans, once.
+//! What client and server told each other at `initialize`: what the client can do as named booleans, once.
 
 use serde::Deserialize;
 use tower_lsp::ls_types::{
@@ -9,14 +9,14 @@ use tower_lsp::ls_types::{
 };
 
 use super::commands::Command;
-use super::proto::Encoding;
+use super::convert::Encoding;
 
 /// The kind of our code actions: an editor that asks for `source` gets them too.
 pub(super) const ACTION_KIND: CodeActionKind = CodeActionKind::new("source.featureBuild");
 
 /// What the client can do and wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Abilities {
+pub(super) struct ClientCapabilities {
     /// What a column counts.
     pub(super) encoding: Encoding,
     /// It shows progress that the server begins.
@@ -46,17 +46,17 @@ pub(super) struct Abilities {
 /// What an owner of a client may set in `initializationOptions`. Unknown keys are other servers' business.
 #[derive(Debug, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Wishes {
+struct InitOptions {
     events: bool,
     interactive_messages: bool,
     failure_messages: bool,
     run_progress: bool,
     logs: bool,
-    /// A client that lets its owner answer requests, but not say so among its abilities, as lsp-mode.
+    /// A client that lets its owner answer requests, but not say so among its capabilities, as lsp-mode.
     show_document: bool,
 }
 
-impl Default for Wishes {
+impl Default for InitOptions {
     fn default() -> Self {
         Self {
             events: false,
@@ -69,7 +69,7 @@ impl Default for Wishes {
     }
 }
 
-impl Abilities {
+impl ClientCapabilities {
     /// Reads them from the client's first request.
     pub(super) fn of(params: &InitializeParams) -> Self {
         let capabilities = &params.capabilities;
@@ -77,7 +77,7 @@ impl Abilities {
         let workspace = capabilities.workspace.as_ref();
         let text = capabilities.text_document.as_ref();
         let wishes = params.initialization_options.clone().map(serde_json::from_value).and_then(Result::ok);
-        let wishes: Wishes = wishes.unwrap_or_default();
+        let wishes: InitOptions = wishes.unwrap_or_default();
         let offered = capabilities.general.as_ref().and_then(|general| general.position_encodings.as_deref());
         let yes = |ability: Option<bool>| ability == Some(true);
         let message_actions = window.and_then(|window| window.show_message.as_ref()?.message_action_item.as_ref());
@@ -104,9 +104,9 @@ impl Abilities {
 }
 
 /// What the server can do.
-pub(super) fn server(abilities: &Abilities) -> ServerCapabilities {
+pub(super) fn server(client: &ClientCapabilities) -> ServerCapabilities {
     ServerCapabilities {
-        position_encoding: Some(abilities.encoding.kind()),
+        position_encoding: Some(client.encoding.kind()),
         text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
             open_close: Some(true),
             change: Some(TextDocumentSyncKind::INCREMENTAL),

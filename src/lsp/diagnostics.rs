@@ -10,8 +10,8 @@ use tower_lsp::ls_types::{
     Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, NumberOrString, Position, Range, Uri,
 };
 
-use super::proto::{Encoding, LineTable, uri_of, uri_of_log};
-use super::runs::{Ended, RunBook};
+use super::convert::{Encoding, LineTable, uri_of, uri_of_log};
+use super::runs::{LastAttempt, RunBook};
 use crate::agent::safe;
 use crate::plan::PlannedTask;
 use crate::run::Outcome;
@@ -71,7 +71,7 @@ impl Sources<'_> {
         self.index.problems(file).iter().any(|problem| unknown(problem) && !self.nearest.contains_key(&problem.message))
     }
 
-    fn failure(&self, file: &Path) -> Option<(&PlannedTask, &Ended)> {
+    fn failure(&self, file: &Path) -> Option<(&PlannedTask, &LastAttempt)> {
         let feature = self.index.feature_of(file)?;
         let task = feature.waves.iter().flat_map(|wave| &wave.tasks).find(|task| *task.file == *file)?;
         let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome.is_failure() || ended.flaky)?;
@@ -100,7 +100,7 @@ impl Sources<'_> {
         }
     }
 
-    fn of_failure(&self, task: &PlannedTask, ended: &Ended, lines: &LineTable) -> Diagnostic {
+    fn of_failure(&self, task: &PlannedTask, ended: &LastAttempt, lines: &LineTable) -> Diagnostic {
         if ended.outcome == Outcome::Passed {
             return self.of_flaky(task, lines);
         }
@@ -132,7 +132,7 @@ impl Sources<'_> {
 
 /// The cause, where the output names one; the outcome, with the reason where the exit code does not say it; the last lines of
 /// the output.
-fn failure_message(task: &str, ended: &Ended) -> String {
+fn failure_message(task: &str, ended: &LastAttempt) -> String {
     let mut outcome = format!("{task} {}", ended.words());
     // A reason that says nothing but the outcome once more is none.
     let reason = ended.reason.as_ref().filter(|reason| *reason != ended.outcome.as_str());
@@ -147,7 +147,7 @@ fn failure_message(task: &str, ended: &Ended) -> String {
 }
 
 /// The end of the log, then every place in the workspace that it names.
-fn failure_places(ended: &Ended, client_shows_logs: bool) -> Vec<DiagnosticRelatedInformation> {
+fn failure_places(ended: &LastAttempt, client_shows_logs: bool) -> Vec<DiagnosticRelatedInformation> {
     let (Some(log), Some(excerpt)) = (&ended.log, &ended.excerpt) else { return Vec::new() };
     let (first, behind) = excerpt.log_lines;
     let at = |line, character| Position { line, character };

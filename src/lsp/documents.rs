@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
 
-use super::proto::{Encoding, LineTable};
+use super::convert::{Encoding, LineTable};
 use crate::workspace::private;
 
 /// One open text.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::commands::{Command, Target};
-use super::proto::duration;
+use super::convert::duration;
 use super::runs::RunBook;
 use crate::plan::{self, Feature, PlannedTask, State, Wave};
 use crate::run::{Level, Outcome, Tally, TaskState};

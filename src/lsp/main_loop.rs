@@ -22,13 +22,13 @@ use tokio::time::Instant;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{InitializeParams, MessageType, ProgressToken, Uri};
 
-use super::capabilities::Abilities;
+use super::capabilities::ClientCapabilities;
+use super::convert::path_of;
 use super::diagnostics::Outbox;
 use super::documents::Documents;
 use super::message::{ClientMessage, CommandCall, Event, Request};
 use super::place::Place;
 use super::plain::Plain;
-use super::proto::path_of;
 use super::root::Root;
 use super::tell;
 use super::waves::{self, Stale};
@@ -62,10 +62,10 @@ pub(super) fn folders(params: &InitializeParams) -> Vec<PathBuf> {
 
 /// Runs the loop until the server ends.
 pub(super) async fn run(mut messages: mpsc::Receiver<ClientMessage>) {
-    let Some((abilities, folders, client)) = initialize(&mut messages).await else { return };
+    let Some((capabilities, folders, client)) = initialize(&mut messages).await else { return };
     let (events, mut incoming) = mpsc::channel(EVENTS);
     let outbox = Arc::new(Outbox::default());
-    let mut state = State::new(abilities, folders, client.clone(), events, Arc::clone(&outbox));
+    let mut state = State::new(capabilities, folders, client.clone(), events, Arc::clone(&outbox));
     let publisher = async { outbox.publish(&client).await };
     let events = async {
         loop {
@@ -88,10 +88,12 @@ pub(super) async fn run(mut messages: mpsc::Receiver<ClientMessage>) {
 }
 
 /// The first message is `initialize`: the service lets nothing else through.
-async fn initialize(messages: &mut mpsc::Receiver<ClientMessage>) -> Option<(Abilities, Vec<PathBuf>, Client)> {
+async fn initialize(
+    messages: &mut mpsc::Receiver<ClientMessage>,
+) -> Option<(ClientCapabilities, Vec<PathBuf>, Client)> {
     loop {
-        if let ClientMessage::Initialize(abilities, folders, client) = messages.recv().await? {
-            return Some((abilities, folders, client));
+        if let ClientMessage::Initialize(capabilities, folders, client) = messages.recv().await? {
+            return Some((capabilities, folders, client));
         }
     }
 }
@@ -112,7 +114,7 @@ struct Bar {
 }
 
 struct State {
-    abilities: Abilities,
+    capabilities: ClientCapabilities,
     client: Client,
     events: mpsc::Sender<Event>,
     outbox: Arc<Outbox>,
@@ -148,14 +150,14 @@ struct State {
 
 impl State {
     fn new(
-        abilities: Abilities,
+        capabilities: ClientCapabilities,
         folders: Vec<PathBuf>,
         client: Client,
         events: mpsc::Sender<Event>,
         outbox: Arc<Outbox>,
     ) -> Self {
         Self {
-            abilities,
+            capabilities,
             client,
             events,
             outbox,

@@ -12,7 +12,7 @@ use tower_lsp::ls_types::{
     ProgressToken, Uri, WorkspaceFoldersChangeEvent,
 };
 
-use super::capabilities::Abilities;
+use super::capabilities::ClientCapabilities;
 use super::commands::{Command, Target};
 use super::place::Place;
 use super::root::{Done, Lines, Nearest};
@@ -26,7 +26,7 @@ use crate::workspace::RootError;
 
 /// What the editor said.
 pub(super) enum ClientMessage {
-    Initialize(Abilities, Vec<PathBuf>, Client),
+    Initialize(ClientCapabilities, Vec<PathBuf>, Client),
     Initialized,
     Opened(DidOpenTextDocumentParams),
     Changed(DidChangeTextDocumentParams),
@@ -50,7 +50,7 @@ pub(super) enum Request {
     },
     /// Features, waves and tasks as they stand.
     Waves {
-        asked: waves::Asked,
+        query: waves::WavesQuery,
         answer: oneshot::Sender<Waves>,
     },
     /// All runs of a root, which a URI or a path names.

@@ -9,8 +9,8 @@ use tower_lsp::ls_types::{
     WorkDoneProgressReport, notification,
 };
 
+use super::convert::duration;
 use super::plain;
-use super::proto::duration;
 use crate::run::{self, Level, Outcome, TaskState, TaskView, View};
 
 /// At most ten reports a second: more than an editor can draw, and each is a message to it.

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use tower_lsp::ls_types::{Diagnostic, Uri};
 
+use super::convert::{LineTable, uri_of};
 use super::message::Request;
-use super::proto::{LineTable, uri_of};
-use super::runs::{Ended, RunBook};
+use super::runs::{LastAttempt, RunBook};
 use super::watch::{Deaf, FileWatch};
 use crate::agent::{self, Excerpt};
 use crate::plan::{KnownIds, UnknownId};
@@ -28,9 +28,9 @@ pub(super) struct Root {
     /// The same folder as the editor names it: through a link, where the editor opened one.
     shown: PathBuf,
     /// The index, or where it is.
-    pub(super) index: Slot,
+    pub(super) index: IndexState,
     /// What happened while the index was away.
-    pub(super) backlog: Backlog,
+    pub(super) pending: PendingChanges,
     /// Requests that wait for the index.
     pub(super) waiting: Vec<Request>,
     /// The runs.
@@ -70,7 +70,7 @@ pub(super) struct Root {
 }
 
 /// Where the index is.
-pub(super) enum Slot {
+pub(super) enum IndexState {
     /// Here.
     Here(Box<Index>),
     /// On another thread, which brings it back.
@@ -81,7 +81,7 @@ pub(super) enum Slot {
 
 /// What the index has to hear when it is back.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct PendingChanges {
     /// Files whose open text changed, or that were closed.
     pub(super) texts: BTreeSet<RelPath>,
     /// Files and folders that changed on disk.
@@ -114,20 +114,20 @@ pub(super) struct Done {
     /// Files that were read again: their old lines are wrong.
     pub(super) reread: BTreeSet<RelPath>,
     /// What is still to be found out about a new index.
-    pub(super) rest: Option<Rest>,
+    pub(super) rest: Option<DeferredIndexWork>,
     /// The history of runs, read once.
     pub(super) history: Option<Box<History>>,
 }
 
 /// What diagnostics of a whole workspace need, and lenses do not: they do not wait for it.
-pub(super) struct Rest {
+pub(super) struct DeferredIndexWork {
     /// Closed and open files with something to tell, or that such a file names.
     pub(super) files: BTreeSet<RelPath>,
     known: KnownIds,
     unknown: Vec<UnknownId>,
 }
 
-impl Rest {
+impl DeferredIndexWork {
     /// Reads the files' lines, and finds the messages of unknown dependencies with the nearest known ids. Blocking.
     pub(super) fn find(self, root: &Path) -> (Lines, Nearest) {
         let nearest = self.unknown.iter().map(|unknown| (unknown.message.clone(), self.known.complete(unknown)));
@@ -177,7 +177,7 @@ impl Reading {
 /// What earlier runs left.
 pub(super) struct History {
     /// The latest attempts that have ended.
-    pub(super) ended: BTreeMap<TaskId, Ended>,
+    pub(super) ended: BTreeMap<TaskId, LastAttempt>,
     /// Runs in progress.
     pub(super) live: Vec<RunId>,
     /// The runs that come later.
@@ -193,8 +193,8 @@ impl Root {
             state_dir: path.join(crate::workspace::USUAL_STATE_DIR),
             path,
             shown,
-            index: Slot::Away,
-            backlog: Backlog::default(),
+            index: IndexState::Away,
+            pending: PendingChanges::default(),
             waiting: Vec::new(),
             runs: RunBook::default(),
             starting: HashMap::new(),
@@ -248,16 +248,16 @@ impl Root {
     /// The index, where it is here.
     pub(super) fn index(&self) -> Option<&Index> {
         match &self.index {
-            Slot::Here(index) => Some(index),
-            Slot::Away | Slot::Lost => None,
+            IndexState::Here(index) => Some(index),
+            IndexState::Away | IndexState::Lost => None,
         }
     }
 
     /// The index to change, where it is here.
     pub(super) fn index_mut(&mut self) -> Option<&mut Index> {
         match &mut self.index {
-            Slot::Here(index) => Some(index),
-            Slot::Away | Slot::Lost => None,
+            IndexState::Here(index) => Some(index),
+            IndexState::Away | IndexState::Lost => None,
         }
     }
 
@@ -271,7 +271,7 @@ impl Root {
     }
 }
 
-impl Backlog {
+impl PendingChanges {
     /// Has the index to go away again to hear it?
     pub(super) fn has_files(&self) -> bool {
         self.everything || !self.files.is_empty()
@@ -311,7 +311,7 @@ fn build(root: &Path, first: bool, began: SystemTime) -> Done {
     let state_dir = run::state_dir(root);
     let history = first.then(|| Box::new(history(root, &state_dir)));
     if let Some(history) = &history {
-        let passed = |(task, ended): (&TaskId, &Ended)| (ended.outcome == Outcome::Passed).then(|| task.clone());
+        let passed = |(task, ended): (&TaskId, &LastAttempt)| (ended.outcome == Outcome::Passed).then(|| task.clone());
         index.set_passed(history.ended.iter().filter_map(passed).collect());
         index.set_tried(history.ended.keys().cloned().collect());
     }
@@ -323,7 +323,7 @@ fn build(root: &Path, first: bool, began: SystemTime) -> Done {
         history.iter().flat_map(|history| &history.ended).filter(|(_, ended)| ended.outcome != Outcome::Passed);
     files.extend(not_passed.filter_map(|(task, _)| index.file_of(task.as_str()).cloned()));
     let unknown = problems.iter().flat_map(|of| unknown_ids(&index, &of.file, &of.problems)).collect();
-    let rest = Some(Rest { files, known: index.known_ids(), unknown });
+    let rest = Some(DeferredIndexWork { files, known: index.known_ids(), unknown });
     Done { began, index, state_dir, changed: None, reread: BTreeSet::new(), rest, history }
 }
 
@@ -350,7 +350,7 @@ fn history(root: &Path, state_dir: &Path) -> History {
         if attempt.outcome == Some(Outcome::Lost) && live.contains(&attempt.run) {
             continue;
         }
-        let Some(mut attempt) = Ended::of_history(root, &attempt) else { continue };
+        let Some(mut attempt) = LastAttempt::of_history(root, &attempt) else { continue };
         if attempt.outcome != Outcome::Passed {
             attempt.excerpt = attempt.log.as_deref().and_then(|log| read_excerpt(log, root));
         }

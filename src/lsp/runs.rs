@@ -42,14 +42,14 @@ pub(super) struct RunBook {
     clocks: BTreeMap<RunId, Clock>,
     /// What this server has asked of runs in progress (`None`), or of one task of them: their journals tell it a moment later.
     asked: BTreeMap<(RunId, Option<TaskId>), Level>,
-    ended: BTreeMap<TaskId, Ended>,
+    ended: BTreeMap<TaskId, LastAttempt>,
     /// What attempts that passed took.
     durations: Durations,
 }
 
 /// A task's latest attempt, where it has ended.
 #[derive(Debug, Clone)]
-pub(super) struct Ended {
+pub(super) struct LastAttempt {
     /// The run.
     pub(super) run: RunId,
     /// How it ended.
@@ -101,7 +101,7 @@ fn own_time(time: &str) -> Instant {
 
 /// What a new view of a run changed.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct RunDelta {
     /// Tasks whose attempt started or ended.
     pub(super) tasks: Vec<TaskId>,
     /// Of them, those whose log is to be read.
@@ -110,7 +110,7 @@ pub(super) struct News {
     pub(super) over: bool,
 }
 
-impl Ended {
+impl LastAttempt {
     /// From the history on disk; `None` while the attempt goes on.
     pub(super) fn of_history(root: &Path, attempt: &LatestAttempt) -> Option<Self> {
         Some(Self {
@@ -153,7 +153,7 @@ impl Ended {
 
 impl RunBook {
     /// Takes the history in, below what live runs have told meanwhile.
-    pub(super) fn remember(&mut self, ended: BTreeMap<TaskId, Ended>, durations: Durations) {
+    pub(super) fn remember(&mut self, ended: BTreeMap<TaskId, LastAttempt>, durations: Durations) {
         self.durations = durations;
         for (task, attempt) in ended {
             let newer =
@@ -165,9 +165,9 @@ impl RunBook {
     }
 
     /// Takes a newer view of a run in.
-    pub(super) fn update(&mut self, root: &Path, run: &RunId, view: Arc<View>, over: bool) -> News {
+    pub(super) fn update(&mut self, root: &Path, run: &RunId, view: Arc<View>, over: bool) -> RunDelta {
         let before = self.live.remove(run);
-        let mut news = News { over, ..News::default() };
+        let mut news = RunDelta { over, ..RunDelta::default() };
         for task in view.tasks() {
             let known = before.as_ref().and_then(|before| before.task(task.id.as_str()));
             if known.is_some_and(|known| known.state == task.state) || task.state == TaskState::Pending {
@@ -176,7 +176,7 @@ impl RunBook {
             if task.attempt > 0 {
                 self.ended.remove(&task.id);
             }
-            if let Some(ended) = Ended::of_view(root, run, task) {
+            if let Some(ended) = LastAttempt::of_view(root, run, task) {
                 if ended.outcome == Outcome::Passed {
                     self.durations.add(&passed(&view, task, ended.duration_ms));
                 }
@@ -205,13 +205,13 @@ impl RunBook {
     }
 
     /// A task's latest attempt, where it has ended.
-    pub(super) fn ended(&self, task: &str) -> Option<&Ended> {
+    pub(super) fn ended(&self, task: &str) -> Option<&LastAttempt> {
         self.ended.get(task)
     }
 
     /// The tasks whose latest attempt passed.
     pub(super) fn passed(&self) -> BTreeSet<TaskId> {
-        let passed = |(task, ended): (&TaskId, &Ended)| (ended.outcome == Outcome::Passed).then(|| task.clone());
+        let passed = |(task, ended): (&TaskId, &LastAttempt)| (ended.outcome == Outcome::Passed).then(|| task.clone());
         self.ended.iter().filter_map(passed).collect()
     }
 
@@ -337,7 +337,7 @@ fn passed(view: &View, task: &TaskView, duration_ms: u64) -> Passed {
 }
 
 /// Everything that the follower of one run needs.
-pub(super) struct Following {
+pub(super) struct RunFollower {
     /// The wire to the editor.
     pub(super) client: Client,
     /// The canonical root.
@@ -352,7 +352,7 @@ pub(super) struct Following {
     pub(super) news: mpsc::Sender<Event>,
 }
 
-impl Following {
+impl RunFollower {
     /// Follows the run to its end: folds its journal, passes events on, tells the loop when a task has started or ended,
     /// and feeds the progress bar; that one shows nothing that the loop does not know.
     pub(super) async fn follow(self) {
@@ -371,7 +371,7 @@ impl Following {
         let mut tell_at = None;
         // Told to the editor behind the loop: see `tell`.
         let mut untold = Vec::new();
-        let mut left = Left::default();
+        let mut left = RemainingTime::default();
         let mut redraw = tokio::time::interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let born_by = Instant::now() + BIRTH;
@@ -506,7 +506,7 @@ impl Following {
 /// How long a run will go on. Working that out takes a moment for a run of thousands of tasks, and there may be thousands
 /// of events a second: it may cost a twentieth of the time, no more.
 #[derive(Debug, Default)]
-struct Left {
+struct RemainingTime {
     known: Option<Known>,
 }
 
@@ -521,7 +521,7 @@ struct Known {
 /// What costs no more is worked out each time.
 const CHEAP: Duration = Duration::from_millis(2);
 
-impl Left {
+impl RemainingTime {
     fn of(&mut self, view: &View) -> Option<u64> {
         if let Some(known) = self.known.filter(|known| known.took > CHEAP && known.at.elapsed() < known.took * 20) {
             let gone = u64::try_from(known.at.elapsed().as_millis()).unwrap_or(0);

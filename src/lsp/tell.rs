@@ -8,9 +8,9 @@ use std::path::Path;
 use tower_lsp::Client;
 use tower_lsp::ls_types::{MessageActionItem, MessageType, Position, Range, ShowDocumentParams, Uri};
 
-use super::capabilities::Abilities;
+use super::capabilities::ClientCapabilities;
+use super::convert::{uri_of, uri_of_log};
 use super::plain::{self, Plain};
-use super::proto::{uri_of, uri_of_log};
 use crate::agent::{self, safe};
 
 /// Shows the user a message.
@@ -48,13 +48,13 @@ pub(super) async fn file(client: &Client, can_show: bool, what: &str, path: &Pat
 }
 
 /// Opens a log at its end, where what went wrong stands; where the editor cannot, tells where it lies.
-pub(super) async fn task_log(client: &Client, abilities: Abilities, path: &Path) {
-    let Some(uri) = uri_of_log(path, abilities.shows_logs) else { return };
+pub(super) async fn task_log(client: &Client, capabilities: ClientCapabilities, path: &Path) {
+    let Some(uri) = uri_of_log(path, capabilities.shows_logs) else { return };
     let log = path.to_path_buf();
     // A log that cannot be read is opened all the same: the editor says why it cannot.
     let lines = tokio::task::spawn_blocking(move || agent::line_count(&log).unwrap_or_default()).await;
     let end = Position { line: lines.unwrap_or_default(), character: 0 };
-    if !(abilities.show_document && show(client, uri, Some(Range { start: end, end })).await) {
+    if !(capabilities.show_document && show(client, uri, Some(Range { start: end, end })).await) {
         user(client, MessageType::INFO, &format!("the log is {}", path.display())).await;
     }
 }

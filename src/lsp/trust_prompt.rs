@@ -4,8 +4,8 @@ use tower_lsp::Client;
 use tower_lsp::ls_types::{MessageType, ShowDocumentParams};
 
 use super::commands::{Command, Target};
+use super::convert::uri_of;
 use super::plain::{self, Plain};
-use super::proto::uri_of;
 use super::tell;
 use crate::agent::{self, CONFIG_FILE};
 use crate::error::with_causes;

@@ -9,7 +9,7 @@ use tower_lsp::Client;
 use tower_lsp::ls_types::notification::Notification;
 
 use super::root::Root;
-use super::runs::Ended;
+use super::runs::LastAttempt;
 use crate::plan::{Feature, PlannedTask, Progress, Wave};
 use crate::run::{self, Outcome, RunId, RunOutcome, RunPaths, RunState, RunSummary, View};
 use crate::task::Text;
@@ -18,7 +18,7 @@ use crate::workspace::Index;
 /// What the editor asks `featureBuild/waves` for; nothing named: everything.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct WavesQuery {
     /// Only this root, by its canonical path.
     root: Option<PathBuf>,
     /// Only these features of it.
@@ -169,7 +169,7 @@ impl Runs {
 /// Features whose waves may be different now, by root; `None`: all of the root.
 pub(super) type Stale = BTreeMap<PathBuf, Option<BTreeSet<Box<str>>>>;
 
-impl Asked {
+impl WavesQuery {
     /// Is this root asked for?
     pub(super) fn has(&self, root: &Path) -> bool {
         self.root.as_deref().is_none_or(|asked| asked == root)
@@ -228,7 +228,7 @@ fn task_now(feature: &str, task: &PlannedTask, root: &Root) -> TaskNow {
     }
 }
 
-fn latest(ended: &Ended) -> Latest {
+fn latest(ended: &LastAttempt) -> Latest {
     Latest {
         run: ended.run.clone(),
         outcome: ended.outcome,

@@ -14,8 +14,8 @@ use tower_lsp::ls_types::{MessageType, ProgressToken};
 use super::State;
 use crate::error::with_causes;
 use crate::lsp::commands::Target;
+use crate::lsp::convert::duration;
 use crate::lsp::message::{Cancellation, Event};
-use crate::lsp::proto::duration;
 use crate::lsp::root::Root;
 use crate::lsp::{plain, progress, tell};
 use crate::plan;
@@ -103,7 +103,7 @@ impl State {
         let asked: Vec<_> = cancellation.runs.iter().map(|(run, _)| (run.clone(), cancellation.task.clone())).collect();
         // Who cancels once more while the question is open has answered it.
         let is_asked = asked.iter().any(|asked| self.asked.contains_key(asked));
-        let Some(question) = question.filter(|_| self.abilities.message_requests && !is_asked) else {
+        let Some(question) = question.filter(|_| self.capabilities.message_requests && !is_asked) else {
             self.end_now(path, cancellation, answer);
             return true;
         };

@@ -11,7 +11,7 @@ use super::{MOST_NEAREST, PAUSE, State};
 use crate::lsp::diagnostics::Sources;
 use crate::lsp::message::Event;
 use crate::lsp::root;
-use crate::lsp::root::{Lines, Nearest, Rest, Slot};
+use crate::lsp::root::{DeferredIndexWork, IndexState, Lines, Nearest};
 use crate::task::RelPath;
 
 impl State {
@@ -24,7 +24,7 @@ impl State {
     /// Publishes the diagnostics of these files where they are not what was published last.
     pub(super) fn publish(&mut self, path: &Path, files: impl IntoIterator<Item = RelPath>) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let Slot::Here(index) = &root.index else { return };
+        let IndexState::Here(index) = &root.index else { return };
         let mut missing = BTreeSet::new();
         let mut different = Vec::new();
         let mut unsure = Vec::new();
@@ -39,8 +39,8 @@ impl State {
                 },
                 uri: &|file: &Path| root.uri_of(file),
                 nearest: &root.nearest,
-                encoding: self.abilities.encoding,
-                client_shows_logs: self.abilities.shows_logs,
+                encoding: self.capabilities.encoding,
+                client_shows_logs: self.capabilities.shows_logs,
             };
             if !root.looking_for_nearest && sources.wants_nearest_ids(&file) {
                 unsure.push((path.to_path_buf(), file.clone()));
@@ -91,7 +91,7 @@ impl State {
     }
 
     /// Finds what diagnostics of a new index need besides.
-    pub(super) fn find_rest(&mut self, path: &Path, mut rest: Rest) {
+    pub(super) fn find_rest(&mut self, path: &Path, mut rest: DeferredIndexWork) {
         let Some(root) = self.roots.get_mut(path) else { return };
         let (reading, files) = root.reading.begin(rest.files);
         rest.files = files;

@@ -8,10 +8,10 @@ use tower_lsp::ls_types::{DidChangeTextDocumentParams, DidOpenTextDocumentParams
 
 use super::State;
 use super::requests::answer_nothing;
+use crate::lsp::convert::path_of;
 use crate::lsp::documents::{Document, is_on_disk};
 use crate::lsp::message::Event;
 use crate::lsp::place::Place;
-use crate::lsp::proto::path_of;
 use crate::lsp::watch::FileWatch;
 use crate::task::RelPath;
 use crate::workspace::Changed;
@@ -84,7 +84,7 @@ impl State {
     pub(super) fn changed(&mut self, params: &DidChangeTextDocumentParams) {
         let uri = &params.text_document.uri;
         let Some(document) = self.documents.get_mut(uri) else { return };
-        document.edit(params.text_document.version, &params.content_changes, self.abilities.encoding);
+        document.edit(params.text_document.version, &params.content_changes, self.capabilities.encoding);
         if let Some(place) = self.places.get(uri).cloned() {
             self.text_changed(&place);
         }
@@ -93,9 +93,9 @@ impl State {
     /// Tells the index of an open text.
     pub(super) fn text_changed(&mut self, place: &Place) {
         let Some(root) = self.roots.get_mut(&place.root) else { return };
-        root.backlog.texts.insert(place.file.clone());
+        root.pending.texts.insert(place.file.clone());
         if root.index().is_some() {
-            self.feed_backlog(&place.root);
+            self.feed_pending(&place.root);
         }
     }
 
@@ -107,8 +107,8 @@ impl State {
         let Some(place) = self.places.get(uri).cloned() else { return };
         let Some(root) = self.roots.get_mut(&place.root) else { return };
         if root.index().is_none_or(|index| index.task(&place.file).is_none()) {
-            root.backlog.files.insert(place.file);
-            self.reload_backlog(&place.root);
+            root.pending.files.insert(place.file);
+            self.reload_pending(&place.root);
         }
     }
 
@@ -119,9 +119,9 @@ impl State {
         if let Some(root) = self.roots.get_mut(&place.root) {
             root.open.remove(&place.file);
             root.lines.remove(&place.file);
-            root.backlog.files.insert(place.file.clone());
+            root.pending.files.insert(place.file.clone());
         }
-        self.reload_backlog(&place.root);
+        self.reload_pending(&place.root);
         self.close_idle_roots();
     }
 
@@ -145,15 +145,15 @@ impl State {
     /// Has files read again; `None`: all of them.
     pub(super) fn files_missed(&mut self, path: &Path, paths: Option<&[PathBuf]>) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        root.backlog.everything |= paths.is_none();
+        root.pending.everything |= paths.is_none();
         let paths = paths.unwrap_or_default();
         let files: Vec<RelPath> = paths.iter().filter_map(|changed| root.relative(changed)).collect();
         for file in files {
             if root.concerns(&file) {
-                root.backlog.files.insert(file);
+                root.pending.files.insert(file);
             }
         }
-        self.reload_backlog(path);
+        self.reload_pending(path);
     }
 
     /// Takes in what a change of the index touched: publishes what is different, and refreshes lenses.

@@ -32,7 +32,7 @@ impl State {
         };
         let version = self.documents.get(&uri).map(|document| document.version);
         // A file that is neither open nor known by its lines: no editor draws lenses there; its first line will do.
-        let range = lines.map(|lines| lines.range(offers.anchor, self.abilities.encoding)).unwrap_or_default();
+        let range = lines.map(|lines| lines.range(offers.anchor, self.capabilities.encoding)).unwrap_or_default();
         let range = Range { end: if range.start.line == range.end.line { range.end } else { range.start }, ..range };
         let root_uri = root.uri();
         let lens = |offer: &lenses::Offer| {
@@ -50,14 +50,14 @@ impl State {
 
     /// Something changed that lenses may show.
     pub(super) fn lenses_stale(&mut self) {
-        if self.abilities.lens_refresh {
+        if self.capabilities.lens_refresh {
             self.lenses_due.get_or_insert_with(|| Instant::now() + LENS_GATHER);
         }
     }
 
     /// Features of a root have to be asked for again by a client that draws them; `None`: all of the root.
     pub(super) fn waves_stale(&mut self, path: &Path, features: Option<BTreeSet<Box<str>>>) {
-        if !self.abilities.events {
+        if !self.capabilities.events {
             return;
         }
         let known = self.waves_stale.entry(path.to_path_buf()).or_insert_with(|| Some(BTreeSet::new()));

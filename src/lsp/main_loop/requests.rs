@@ -11,10 +11,10 @@ use super::State;
 use crate::agent::CONFIG_FILE;
 use crate::error::with_causes;
 use crate::lsp::commands::{Command, Started, Target};
+use crate::lsp::convert::{path_of, uri_of_log};
 use crate::lsp::message::{CommandCall, Event, Request};
 use crate::lsp::place::Place;
-use crate::lsp::proto::{path_of, uri_of_log};
-use crate::lsp::root::{Root, Slot};
+use crate::lsp::root::{IndexState, Root};
 use crate::lsp::start_run::{PreparedRun, Refusal, UNTRUSTED};
 use crate::lsp::waves::{Runs, Waves};
 use crate::lsp::{actions, lenses, plain, tell};
@@ -73,30 +73,30 @@ impl State {
     pub(super) fn request_about(&mut self, place: &Place, request: Request) {
         let Some(root) = self.roots.get_mut(&place.root) else { return answer_nothing(request) };
         let index = match &root.index {
-            Slot::Here(index) => index,
-            Slot::Away => return root.waiting.push(request),
-            Slot::Lost => return answer_nothing(request),
+            IndexState::Here(index) => index,
+            IndexState::Away => return root.waiting.push(request),
+            IndexState::Lost => return answer_nothing(request),
         };
         let offers = lenses::offers(index, &root.runs, &place.file);
         match request {
             Request::Lenses { uri, answer } => self.answer_lenses(&place.root, &place.file, uri, &offers, answer),
             Request::Actions { params, answer } => {
-                let _ = answer.send(actions::of(&offers, &root.uri(), &params, &self.abilities));
+                let _ = answer.send(actions::of(&offers, &root.uri(), &params, &self.capabilities));
             }
             Request::Command(_) | Request::Waves { .. } | Request::Runs { .. } => answer_nothing(request),
         }
     }
 
     fn answer_waves(&mut self, request: Request) {
-        let Request::Waves { asked, answer } = request else { return answer_nothing(request) };
-        // An index that is away is back in a moment: then the question is asked again.
-        let away = |root: &&mut Root| asked.has(&root.path) && matches!(root.index, Slot::Away);
+        let Request::Waves { query, answer } = request else { return answer_nothing(request) };
+        // An index that is away is back in a moment: then the question is query again.
+        let away = |root: &&mut Root| query.has(&root.path) && matches!(root.index, IndexState::Away);
         if let Some(root) = self.roots.values_mut().find(away) {
-            return root.waiting.push(Request::Waves { asked, answer });
+            return root.waiting.push(Request::Waves { query, answer });
         }
-        let mut roots: Vec<&Root> = self.roots.values().filter(|root| asked.has(&root.path)).collect();
+        let mut roots: Vec<&Root> = self.roots.values().filter(|root| query.has(&root.path)).collect();
         roots.sort_by(|a, b| a.path.cmp(&b.path));
-        let roots = roots.into_iter().filter_map(|root| Some(asked.of(root, root.index()?))).collect();
+        let roots = roots.into_iter().filter_map(|root| Some(query.of(root, root.index()?))).collect();
         let _ = answer.send(Waves { complete: self.folders.values().all(Option::is_some), roots });
     }
 
@@ -115,7 +115,7 @@ impl State {
     /// A command in a root that is open.
     pub(super) fn command_in(&mut self, path: &Path, call: CommandCall) {
         let Some(root) = self.roots.get_mut(path) else { return answer_nothing(Request::Command(call)) };
-        if matches!(root.index, Slot::Away) {
+        if matches!(root.index, IndexState::Away) {
             return root.waiting.push(Request::Command(call));
         }
         match call.command {
@@ -313,7 +313,7 @@ impl State {
             self.message(MessageType::INFO, reason);
             return;
         };
-        let uri = uri_of_log(&log, self.abilities.shows_logs);
+        let uri = uri_of_log(&log, self.capabilities.shows_logs);
         let _ = answer.send(json!({ "uri": uri }));
         self.show_log(log);
     }
@@ -330,13 +330,13 @@ impl State {
 
     /// Opens a log in the editor, or tells where it lies.
     pub(super) fn show_log(&self, log: PathBuf) {
-        let (client, abilities) = (self.client.clone(), self.abilities);
-        tokio::spawn(async move { tell::task_log(&client, abilities, &log).await });
+        let (client, capabilities) = (self.client.clone(), self.capabilities);
+        tokio::spawn(async move { tell::task_log(&client, capabilities, &log).await });
     }
 
     /// Opens a file in the editor, or tells where it lies.
     pub(super) fn show(&self, what: &'static str, path: &Path) {
-        let (client, can_show, path) = (self.client.clone(), self.abilities.show_document, path.to_path_buf());
+        let (client, can_show, path) = (self.client.clone(), self.capabilities.show_document, path.to_path_buf());
         tokio::spawn(async move { tell::file(&client, can_show, what, &path).await });
     }
 }

@@ -8,7 +8,7 @@ use super::State;
 use crate::error::with_causes;
 use crate::lsp::commands::Target;
 use crate::lsp::message::{CommandCall, Event, Request};
-use crate::lsp::root::{Root, Slot};
+use crate::lsp::root::{IndexState, Root};
 use crate::plan::Selection;
 use crate::run;
 use crate::run::{Rerun, RunId};
@@ -33,7 +33,7 @@ impl State {
 
     pub(super) fn rerun_read(&mut self, path: &Path, rerun: Result<Rerun, String>, call: CommandCall) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        if matches!(root.index, Slot::Away) {
+        if matches!(root.index, IndexState::Away) {
             return root.waiting.push(Request::Command(call));
         }
         let selection = rerun.and_then(|rerun| self.rerun_selection(path, rerun, &call.target));

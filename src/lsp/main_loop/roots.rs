@@ -11,10 +11,10 @@ use tower_lsp::ls_types::{MessageType, NumberOrString, ProgressToken, WorkspaceF
 use super::requests::answer_nothing;
 use super::{MANY_FILES, QUICK_BUILD, State};
 use crate::agent::CONFIG_FILE;
+use crate::lsp::convert::path_of;
 use crate::lsp::message::{Event, Request};
 use crate::lsp::progress::Shown;
-use crate::lsp::proto::path_of;
-use crate::lsp::root::{Done, Root, Slot, Work, shown_root};
+use crate::lsp::root::{Done, IndexState, Root, Work, shown_root};
 use crate::lsp::watch::{Deaf, FileWatch};
 use crate::lsp::{progress, root, tell, watch};
 use crate::task::RelPath;
@@ -22,7 +22,7 @@ use crate::workspace::{RootError, find_root};
 
 impl State {
     pub(super) fn initialized(&mut self) {
-        if self.abilities.watches_files {
+        if self.capabilities.watches_files {
             let client = self.client.clone();
             tokio::spawn(async move {
                 if let Err(error) = client.register_capability(vec![watch::registration()]).await {
@@ -170,9 +170,9 @@ impl State {
     /// Sends the index to another thread. It comes back as a message; until then what needs it waits.
     pub(super) fn send_index_away(&mut self, path: &Path, work: Work) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        let index = match std::mem::replace(&mut root.index, Slot::Away) {
-            Slot::Here(index) => Some(index),
-            Slot::Away | Slot::Lost => None,
+        let index = match std::mem::replace(&mut root.index, IndexState::Away) {
+            IndexState::Here(index) => Some(index),
+            IndexState::Away | IndexState::Lost => None,
         };
         let (path, events) = (path.to_path_buf(), self.events.clone());
         let bar = matches!(work, Work::Build).then(|| self.build_progress(&path)).flatten();
@@ -186,7 +186,7 @@ impl State {
 
     /// A progress bar for a build that takes a while; it ends when the sender is dropped.
     pub(super) fn build_progress(&mut self, root: &Path) -> Option<latest::Sender<Shown>> {
-        if !self.abilities.progress {
+        if !self.capabilities.progress {
             return None;
         }
         let token = self.fresh_token("index");
@@ -210,13 +210,13 @@ impl State {
     pub(super) fn index_back(&mut self, path: &Path, done: Option<Done>) {
         let Some(root) = self.roots.get_mut(path) else { return };
         let Some(done) = done else {
-            root.index = Slot::Lost;
+            root.index = IndexState::Lost;
             std::mem::take(&mut root.waiting).into_iter().for_each(answer_nothing);
             self.log(MessageType::ERROR, format!("reading the workspace {} failed", path.display()));
             return;
         };
         root.state_dir = done.state_dir;
-        root.index = Slot::Here(done.index);
+        root.index = IndexState::Here(done.index);
         let everything = done.changed.is_none();
         let configuration = done.reread.iter().any(|file| **file == *Path::new(CONFIG_FILE));
         root.lines.retain(|file, _| !everything && !done.reread.contains(file));
@@ -225,7 +225,7 @@ impl State {
             root.reading = root.reading.anew();
             // A new index knows neither open texts nor what passed.
             let open: Vec<RelPath> = root.open.keys().cloned().collect();
-            root.backlog.texts.extend(open);
+            root.pending.texts.extend(open);
             root.passed = BTreeSet::new();
             root.tried = BTreeSet::new();
         }
@@ -233,7 +233,7 @@ impl State {
             self.find_rest(path, rest);
         }
         // Not while the index is built: that, and the first lenses with it, would wait for a core.
-        if done.history.is_some() && !self.abilities.watches_files {
+        if done.history.is_some() && !self.capabilities.watches_files {
             self.watch_files(path, done.began);
         }
         let Some(root) = self.roots.get_mut(path) else { return };
@@ -244,7 +244,7 @@ impl State {
                 self.follow(path, run);
             }
         }
-        self.feed_backlog(path);
+        self.feed_pending(path);
         self.tell_passed(path);
         self.answer_waiting(path);
         if everything {
@@ -258,17 +258,17 @@ impl State {
             self.touched(path, &changed);
         }
         self.lenses_stale();
-        self.reload_backlog(path);
+        self.reload_pending(path);
     }
 
     /// Gives the index the open texts that changed while it was away.
-    pub(super) fn feed_backlog(&mut self, path: &Path) {
+    pub(super) fn feed_pending(&mut self, path: &Path) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        for file in std::mem::take(&mut root.backlog.texts) {
+        for file in std::mem::take(&mut root.pending.texts) {
             let Some(root) = self.roots.get_mut(path) else { return };
             let text = root.open.get(&file).and_then(|uri| self.documents.get(uri)).map(|open| Arc::clone(open.text()));
             let Some(text) = text else {
-                root.backlog.files.insert(file);
+                root.pending.files.insert(file);
                 continue;
             };
             let Some(index) = root.index_mut() else { return };
@@ -285,13 +285,13 @@ impl State {
         }
     }
 
-    pub(super) fn reload_backlog(&mut self, path: &Path) {
+    pub(super) fn reload_pending(&mut self, path: &Path) {
         let Some(root) = self.roots.get_mut(path) else { return };
-        if root.index().is_none() || !root.backlog.has_files() {
+        if root.index().is_none() || !root.pending.has_files() {
             return;
         }
-        let files = std::mem::take(&mut root.backlog.files);
-        let rebuild = std::mem::take(&mut root.backlog.everything) || files.len() > MANY_FILES;
+        let files = std::mem::take(&mut root.pending.files);
+        let rebuild = std::mem::take(&mut root.pending.everything) || files.len() > MANY_FILES;
         let (open, closed): (BTreeSet<_>, BTreeSet<_>) =
             files.into_iter().partition(|file| root.open.contains_key(file));
         let work = if rebuild { Work::Rebuild } else { Work::Reload { open, closed } };

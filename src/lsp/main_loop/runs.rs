@@ -10,7 +10,7 @@ use super::{Bar, State};
 use crate::agent::Excerpt;
 use crate::lsp::message::Event;
 use crate::lsp::root::Root;
-use crate::lsp::runs::{Following, News};
+use crate::lsp::runs::{RunDelta, RunFollower};
 use crate::lsp::{progress, root, tell, watch};
 use crate::run;
 use crate::run::{NewRuns, RunId, View};
@@ -30,17 +30,17 @@ impl State {
         if !root.followed.insert(run.clone()) {
             return;
         }
-        let shows = self.abilities.progress && self.abilities.run_progress;
+        let shows = self.capabilities.progress && self.capabilities.run_progress;
         let token = shows.then(|| self.fresh_token(run.0.as_str()));
         if let Some(token) = &token {
             self.tokens.insert(token.clone(), Bar { root: path.to_path_buf(), run: run.clone(), cancelled: false });
         }
-        let following = Following {
+        let following = RunFollower {
             client: self.client.clone(),
             root: path.to_path_buf(),
             run,
             token,
-            events: self.abilities.events,
+            events: self.capabilities.events,
             news: self.events.clone(),
         };
         tokio::spawn(following.follow());
@@ -93,7 +93,7 @@ impl State {
         self.touched(path, &changed);
     }
 
-    fn read_logs(&self, path: &Path, run: &RunId, news: &News) {
+    fn read_logs(&self, path: &Path, run: &RunId, news: &RunDelta) {
         let Some(root) = self.roots.get(path) else { return };
         for task in &news.to_read {
             let Some(log) = root.runs.ended(task.as_str()).and_then(|ended| ended.log.clone()) else { continue };
@@ -120,7 +120,7 @@ impl State {
             Some(finished) => finished.exit_code != 0 && finished.exit_code != CANCELLED,
             None => true,
         };
-        if !fails || !self.abilities.failure_messages {
+        if !fails || !self.capabilities.failure_messages {
             return;
         }
         let message = format!("{}: {}", progress::title(view), progress::summary(view));
@@ -128,7 +128,7 @@ impl State {
             run::TaskState::Finished { outcome, .. } => outcome.is_failure() && task.log.is_some(),
             _ => false,
         });
-        let Some(first) = first.filter(|_| self.abilities.interactive_messages).map(|task| task.id.clone()) else {
+        let Some(first) = first.filter(|_| self.capabilities.interactive_messages).map(|task| task.id.clone()) else {
             return self.message(MessageType::ERROR, message);
         };
         let (client, events, root) = (self.client.clone(), self.events.clone(), path.to_path_buf());

@@ -16,14 +16,14 @@ impl State {
     /// Asks, unless a question about this root is open already.
     pub(super) fn ask_for_trust(&mut self, path: &Path, question: TrustQuestion) {
         let Some(root) = self.roots.get_mut(path).filter(|root| !root.asking) else { return };
-        if !self.abilities.message_requests {
+        if !self.capabilities.message_requests {
             let text = question.shown().text;
             let how = format!("{text}\nTo trust it, call in a terminal: feature-build -C {} trust", path.display());
             return self.message(MessageType::WARNING, Plain::exact(&how));
         }
         root.asking = true;
         let (client, events) = (self.client.clone(), self.events.clone());
-        let show_document = self.abilities.show_document;
+        let show_document = self.capabilities.show_document;
         tokio::spawn(async move {
             let root = question.subject.root().to_path_buf();
             let again = trust_prompt::ask(&client, question, show_document).await;
