@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn no_value_can_become_an_option_of_a_preset() {
-        use crate::workspace::placeholder::{Placeholder, fill};
+        use crate::workspace::placeholder::{Placeholder, Template};
         for (name, agent) in READ.iter() {
             for command in [&agent.command, &agent.resume].into_iter().flatten() {
                 let hostile = |placeholder| match placeholder {
@@ -82,7 +82,8 @@ mod tests {
                 };
                 // Also as if the user had written it: that is what somebody copies who changes a preset.
                 for author in [Author::Preset, Author::User] {
-                    let filled = fill(&command.words().unwrap(), author, &|_| None, hostile);
+                    let template = Template::new(command.words().unwrap(), author, &|_| None);
+                    let filled = template.and_then(|template| template.fill(hostile));
                     filled.unwrap_or_else(|refused| panic!("{name}: {refused}"));
                 }
             }

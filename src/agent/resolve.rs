@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::preset;
 use crate::plan::{Schedule, ScheduledTask, Skipped};
 use crate::task::{self, Code, Extent, OwnCommand, OwnWork, Task, TaskId};
-use crate::workspace::placeholder::{Author, Placeholder, UnsafeValue, fill};
+use crate::workspace::placeholder::{Author, Placeholder, Template, UnsafeValue};
 use crate::workspace::{self, Agent, Command as Configured, Config, Format, Run, Stdin, Success, program};
 
 /// The file that says what runs a task.
@@ -315,7 +315,8 @@ impl Chooser<'_> {
         let refused = |value: UnsafeValue| Error::UnsafeValue { task: task(), message: format!("in {origin} {value}") };
         let real_name = |program: &str| program::real_name(program, self.root);
         let value = |placeholder| self.values.value(placeholder);
-        let mut words = fill(&words, author, &real_name, value).map_err(refused)?;
+        let template = Template::new(words, author, &real_name);
+        let mut words = template.and_then(|template| template.fill(value)).map_err(refused)?;
         if let (Author::Preset, Some(program)) = (author, words.first_mut()) {
             *program = self.found(program, origin, agent)?;
         }

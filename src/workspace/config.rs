@@ -254,7 +254,25 @@ impl Config {
         };
         let config: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| explain(&error, text))?;
         config.check_agents().map_err(|(place, what)| located(place, &what, text))?;
+        config.check_commands().map_err(|what| located(None, &what, text))?;
         Ok(config)
+    }
+
+    /// The commands are no longer than a person writes them: each of them is filled in for each task.
+    fn check_commands(&self) -> Result<(), String> {
+        let (mut words, mut bytes) = (0, 0);
+        for (_, command) in self.commands() {
+            let of_command = command.words().unwrap_or_default();
+            words += of_command.len();
+            bytes += of_command.iter().map(String::len).sum::<usize>();
+        }
+        if words > MOST_WORDS || bytes > LONGEST_COMMANDS {
+            return Err(format!(
+                "the commands have more than {MOST_WORDS} words, or are longer than {} kB, together: call a script",
+                LONGEST_COMMANDS >> 10
+            ));
+        }
+        Ok(())
     }
 
     /// Each agent that is named is known, and nothing has both an agent and a command.
@@ -430,6 +448,10 @@ fn words(error: &globset::Error) -> String {
     }
 }
 
+/// All commands together have no more words than this.
+const MOST_WORDS: usize = 1_000;
+/// And are no longer: an argument of the system's is at most 128 kB.
+const LONGEST_COMMANDS: usize = 64 << 10;
 /// All globs together are no longer than this: each is looked for in every path.
 const LONGEST_GLOBS: usize = 16 << 10;
 
@@ -569,6 +591,8 @@ mod tests {
             ("run:\n", "line 1", "expected keys with values"),
             ("agent:\n  claude: x\n", "line 2", "expected a text"),
             ("max_parallel: many\n", "line 1", "expected a whole number"),
+            (&format!("run:\n  command: [a{}]\n", ", '{id}'".repeat(1000)), "", "more than 1000 words"),
+            (&format!("verify: [[a, {}]]\n", "x".repeat(65536)), "", "longer than 64 kB"),
             ("retries: {count: x}\n", "line 1", "expected a whole number, 0 or more"),
             ("stop_on_failure: perhaps\n", "line 1", "expected true or false"),
             ("max_parallel: 1\nmax_parallel: 2\n", "line 2", "duplicate mapping key: max_parallel"),

@@ -1,17 +1,17 @@
 //! All task files of a workspace, parsed and planned, and kept so while files change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
 use super::backlog::{Backlog, Of};
 use super::config::FILE_NAME;
 use super::discover::{self, Places, Role, Source};
-use super::placeholder::{self, Author, Placeholder, UnsafeValue, fill};
-use super::program::RealNames;
+use super::placeholder::{Author, Placeholder, Template, UnsafeValue};
+use super::program;
 use super::{Command, Config, ConfigError, left_out, private, walk};
 use crate::plan::{Asked, Catalog, Feature, KnownIds, Replanned, Set, UnknownId};
 use crate::task::{
@@ -19,6 +19,8 @@ use crate::task::{
     Surroundings, Task, TaskId,
 };
 
+/// More commands that were looked at are not remembered: each task may have its own.
+const MOST_TEMPLATES: usize = 256;
 /// No text that ranges are counted in is longer.
 const LONGEST_TEXT: u64 = 64 << 20;
 
@@ -29,6 +31,26 @@ pub struct FileProblems {
     pub file: RelPath,
     /// Its problems, in the order of their places.
     pub problems: Vec<Problem>,
+}
+
+/// The commands that were looked at: thousands of tasks have the same one, and it may be long.
+#[derive(Debug, Default)]
+struct Templates(Mutex<HashMap<Vec<String>, Arc<Result<Template, UnsafeValue>>>>);
+
+impl Templates {
+    fn of(&self, words: Vec<String>, root: &Path) -> Arc<Result<Template, UnsafeValue>> {
+        // Poison means that another thread panicked; what is known still counts.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(template) = known.get(&words) {
+            return Arc::clone(template);
+        }
+        let real_name = |program: &str| program::real_name(program, root);
+        let template = Arc::new(Template::new(words.clone(), Author::User, &real_name));
+        if known.len() < MOST_TEMPLATES {
+            known.insert(words, Arc::clone(&template));
+        }
+        template
+    }
 }
 
 /// What one change of a file touched: followers refresh these and nothing else.
@@ -49,7 +71,7 @@ pub struct Index {
     config_error: Option<ConfigError>,
     /// Its commands that take a value where none may stand.
     unsafe_commands: Vec<Problem>,
-    real_names: RealNames,
+    templates: Templates,
     /// May a command of the configuration take a value of a task?
     fills_in: bool,
     places: Places,
@@ -109,7 +131,7 @@ impl Index {
             config: Arc::default(),
             config_error: None,
             unsafe_commands: Vec::new(),
-            real_names: RealNames::default(),
+            templates: Templates::default(),
             fills_in: false,
             backlog: Backlog::default(),
             open: BTreeMap::new(),
@@ -362,8 +384,8 @@ impl Index {
         let old = std::mem::replace(&mut self.config, Arc::new(config));
         self.places = Places::new(&self.config, self.backlog.folder());
         self.fills_in = self.config.fills_in();
-        self.real_names = RealNames::default();
-        self.unsafe_commands = unsafe_commands(&self.config, &text, &|program| self.real_names.of(program, &self.root));
+        self.templates = Templates::default();
+        self.unsafe_commands = unsafe_commands(&self.config, &text, &|words| self.templates.of(words, &self.root));
         let now = &self.config;
         let reads = |config: &Config| (config.dialect, config.task_commands);
         let runs = |config: &'_ Config| (config.agent.clone(), config.verify.clone());
@@ -538,8 +560,7 @@ impl Index {
 
     /// A value that a run would refuse is told before anybody asks for the run.
     fn tell_of_unsafe_value(&self, task: &mut Task) {
-        let real_name = |program: &str| self.real_names.of(program, &self.root);
-        let Some((origin, refused)) = unsafe_value(task, &self.config, &self.root, &real_name) else { return };
+        let Some((origin, refused)) = self.unsafe_value(task) else { return };
         let severity = if task.standing.is_open() { Severity::Error } else { Severity::Information };
         let span = match refused.placeholder() {
             Placeholder::Wave => task.wave.as_ref().map(|wave| wave.span),
@@ -553,6 +574,30 @@ impl Index {
             related: Vec::new(),
         });
         task.problems.sort_by_key(|problem| problem.span);
+    }
+
+    fn unsafe_value(&self, task: &Task) -> Option<(String, UnsafeValue)> {
+        let feature = match &task.feature {
+            FeatureRef::Named(name) => &*name.value,
+            FeatureRef::Folder(name) => name,
+            FeatureRef::Alone | FeatureRef::WholeBacklog => "",
+        };
+        let value = |placeholder| match placeholder {
+            Placeholder::Id => task.id.as_ref().map_or("", |id| &id.value).into(),
+            Placeholder::Title => (&*task.title).into(),
+            Placeholder::File => task.file.to_string_lossy(),
+            Placeholder::Feature => feature.into(),
+            Placeholder::Wave => task.wave.as_ref().map_or("", |wave| wave.value.as_str()).into(),
+            Placeholder::Workspace => self.root.to_string_lossy(),
+        };
+        let refused = |(origin, command): (String, Command)| {
+            let refused = match &*self.templates.of(command.words()?, &self.root) {
+                Ok(template) => template.fill(value).err()?,
+                Err(refused) => refused.clone(),
+            };
+            Some((origin, refused))
+        };
+        commands_of(task, &self.config).into_iter().find_map(refused)
     }
 
     /// What the summary beside a plan says: of several the first, in the order in which GSD looks for them, that finishes
@@ -635,10 +680,15 @@ fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
 
 /// Each command of the configuration in which a value stands where none may, whatever the value: told where it is mended, and
 /// before there is a task.
-fn unsafe_commands(config: &Config, text: &str, real_name: &dyn Fn(&str) -> Option<String>) -> Vec<Problem> {
+fn unsafe_commands(
+    config: &Config,
+    text: &str,
+    template: &dyn Fn(Vec<String>) -> Arc<Result<Template, UnsafeValue>>,
+) -> Vec<Problem> {
     let refused = |(origin, command): (String, &Command)| {
         let words = command.words()?;
-        let refused = placeholder::check(&words, real_name).err()?;
+        let template = template(words.clone());
+        let refused = template.as_ref().as_ref().err()?;
         let value = format!("{{{}}}", refused.placeholder().name());
         // Where the words stand as they are written; an escape or a second command like it may hide them.
         let word = words.iter().find(|word| word.contains(&value) && text.contains(word.as_str()));
@@ -655,32 +705,6 @@ fn unsafe_commands(config: &Config, text: &str, real_name: &dyn Fn(&str) -> Opti
     let mut problems: Vec<Problem> = config.commands().filter_map(refused).collect();
     problems.sort_by_key(|problem| problem.span);
     problems
-}
-
-fn unsafe_value(
-    task: &Task,
-    config: &Config,
-    root: &Path,
-    real_name: &dyn Fn(&str) -> Option<String>,
-) -> Option<(String, UnsafeValue)> {
-    let feature = match &task.feature {
-        FeatureRef::Named(name) => &*name.value,
-        FeatureRef::Folder(name) => name,
-        FeatureRef::Alone | FeatureRef::WholeBacklog => "",
-    };
-    let value = |placeholder| match placeholder {
-        Placeholder::Id => task.id.as_ref().map_or("", |id| &id.value).into(),
-        Placeholder::Title => (&*task.title).into(),
-        Placeholder::File => task.file.to_string_lossy(),
-        Placeholder::Feature => feature.into(),
-        Placeholder::Wave => task.wave.as_ref().map_or("", |wave| wave.value.as_str()).into(),
-        Placeholder::Workspace => root.to_string_lossy(),
-    };
-    let refused = |(origin, command): (String, Command)| {
-        let refused = fill(&command.words()?, Author::User, real_name, value).err()?;
-        Some((origin, refused))
-    };
-    commands_of(task, config).into_iter().find_map(refused)
 }
 
 /// What is called for a task: its command or its agent's, and what verifies it. The presets are none of it: nothing that

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use place::Layout;
 pub use place::Place;
 
 /// What is filled in.
@@ -66,6 +67,15 @@ pub enum Author {
     Preset,
 }
 
+/// The words of a command in which values may stand where they do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    words: Vec<String>,
+    /// No word behind this one is an option, whatever it begins with. Behind a `--`, or behind the script of a shell:
+    /// elsewhere what begins a word is refused by its place.
+    options_end: Option<usize>,
+}
+
 /// A piece of an argument.
 enum Part<'a> {
     Text(&'a str),
@@ -109,53 +119,55 @@ impl UnsafeValue {
     }
 }
 
-/// Looks at the places of a command's values alone. `real_name` says what the program that a word names is called where it
-/// really lies: a shell stays one behind a link of another name.
-///
-/// # Errors
-/// [`UnsafeValue::Place`] for the first value in a place where one could run something.
-pub fn check(words: &[impl AsRef<str>], real_name: &dyn Fn(&str) -> Option<String>) -> Result<(), UnsafeValue> {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    let mut values = words.iter().enumerate().flat_map(|(at, word)| {
-        let values = parts(word).into_iter().filter_map(|part| match part {
-            Part::Value(placeholder) => Some(placeholder),
-            Part::Text(_) => None,
-        });
-        values.map(move |placeholder| (at, placeholder)).collect::<Vec<_>>()
-    });
-    let Some(first) = values.next() else { return Ok(()) };
-    let named = place::by_real_names(&words, real_name);
-    let named: Vec<&str> = named.iter().map(AsRef::as_ref).collect();
-    std::iter::once(first).chain(values).try_for_each(|(at, placeholder)| {
-        place::check(&named, at, placeholder).map_err(|place| UnsafeValue::Place { placeholder, place })
+impl Template {
+    /// Looks at the places of a user's command's values alone. `real_name` says what the program that a word names is called
+    /// where it really lies: a shell stays one behind a link of another name.
+    ///
+    /// # Errors
+    /// [`UnsafeValue::Place`] for the first value in a place where one could run something.
+    pub fn new(
+        words: Vec<String>,
+        author: Author,
+        real_name: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, UnsafeValue> {
+        let all: Vec<&str> = words.iter().map(String::as_str).collect();
+        let has_values = all.iter().any(|word| values(word).next().is_some());
+        if author == Author::User && has_values {
+            let layout = Layout::of(&all, real_name);
+            for (at, word) in all.iter().enumerate() {
+                for placeholder in values(word) {
+                    layout.check(at, placeholder).map_err(|place| UnsafeValue::Place { placeholder, place })?;
+                }
+            }
+        }
+        let dashes = all.iter().position(|word| *word == "--");
+        let options_end = dashes.into_iter().chain(place::script_of(&all)).min();
+        Ok(Self { words, options_end })
+    }
+
+    /// Fills the words in, each in a single pass: a title that contains `{id}` is not filled in again. Other braces are left
+    /// alone, so that an argument may be JSON.
+    ///
+    /// # Errors
+    /// [`UnsafeValue::Value`] for the first value that could be an option.
+    pub fn fill<'v>(&self, value: impl Fn(Placeholder) -> Cow<'v, str>) -> Result<Vec<String>, UnsafeValue> {
+        let is_behind_options = |at: usize| self.options_end.is_some_and(|end| end < at);
+        self.words.iter().enumerate().map(|(at, word)| fill_word(word, is_behind_options(at), &value)).collect()
+    }
+}
+
+fn values(word: &str) -> impl Iterator<Item = Placeholder> {
+    parts(word).into_iter().filter_map(|part| match part {
+        Part::Value(placeholder) => Some(placeholder),
+        Part::Text(_) => None,
     })
 }
 
-/// Fills the words of a command in, each in a single pass: a title that contains `{id}` is not filled in again. Other
-/// braces are left alone, so that an argument may be JSON. `real_name`: see [`check`].
-///
-/// # Errors
-/// [`UnsafeValue`] for the first value in a place where one could run something, and for the first that could be an option.
-pub fn fill<'v>(
-    words: &[impl AsRef<str>],
-    author: Author,
-    real_name: &dyn Fn(&str) -> Option<String>,
-    value: impl Fn(Placeholder) -> Cow<'v, str>,
-) -> Result<Vec<String>, UnsafeValue> {
-    if author == Author::User {
-        check(words, real_name)?;
-    }
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    words.iter().enumerate().map(|(at, word)| fill_word(&words, at, word, &value)).collect()
-}
-
 fn fill_word<'v>(
-    words: &[&str],
-    at: usize,
     word: &str,
+    options_are_over: bool,
     value: &impl Fn(Placeholder) -> Cow<'v, str>,
 ) -> Result<String, UnsafeValue> {
-    let before = words.get(..at).unwrap_or_default();
     let mut filled = String::with_capacity(word.len());
     for part in parts(word) {
         match part {
@@ -166,7 +178,7 @@ fn fill_word<'v>(
                 if value.contains('\0') {
                     return Err(refuse("has a zero byte, which no argument can have"));
                 }
-                if filled.is_empty() && value.starts_with('-') && !options_are_over(before) {
+                if filled.is_empty() && value.starts_with('-') && !options_are_over {
                     return Err(refuse("could be read as an option: write `--` before it"));
                 }
                 filled.push_str(&value);
@@ -174,12 +186,6 @@ fn fill_word<'v>(
         }
     }
     Ok(filled)
-}
-
-/// Is no word behind these an option, whatever it begins with? Behind a `--`, or behind the script of a shell: elsewhere what
-/// begins a word is refused by its place.
-fn options_are_over(before: &[&str]) -> bool {
-    before.contains(&"--") || place::is_behind_a_script(before)
 }
 
 fn parts(word: &str) -> Vec<Part<'_>> {
@@ -210,6 +216,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
+    fn fill<'v>(
+        words: &[&str],
+        value: impl Fn(Placeholder) -> Cow<'v, str>,
+        real_name: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Vec<String>, UnsafeValue> {
+        Template::new(words.iter().map(ToString::to_string).collect(), Author::User, real_name)?.fill(value)
+    }
+
     fn filled(words: &[&str], title: &str) -> Result<Vec<String>, UnsafeValue> {
         let value = |placeholder| match placeholder {
             Placeholder::Title => Cow::Owned(title.to_string()),
@@ -218,7 +232,7 @@ mod tests {
             Placeholder::File => "tasks/T 1.md".into(),
             other => other.name().into(),
         };
-        fill(words, Author::User, &|_| None, value)
+        fill(words, value, &|_| None)
     }
 
     /// Every command of these, one a line, its words apart by `|`.
@@ -263,7 +277,7 @@ mod tests {
         let value =
             |placeholder: Placeholder| Cow::Borrowed(if placeholder == Placeholder::File { "-rf" } else { "x" });
         for words in [&["cat", "{file}"][..], &["cat", "{file} is it"]] {
-            let refused = fill(words, Author::User, &|_| None, value).unwrap_err();
+            let refused = fill(words, value, &|_| None).unwrap_err();
             assert!(refused.to_string().contains("`{file}` is \"-rf\" here, which could be"), "{refused}");
         }
         for words in [
@@ -273,7 +287,7 @@ mod tests {
             &["sh", "-c", "cat -- \"$1\"", "sh", "{file}"],
             &["sh", "-c", "cat -- \"$0\"", "{file}"],
         ] {
-            fill(words, Author::User, &|_| None, value).unwrap();
+            fill(words, value, &|_| None).unwrap();
         }
     }
 
@@ -281,10 +295,10 @@ mod tests {
     fn an_id_that_could_be_an_option_is_refused_before_the_script_of_a_shell_ends() {
         let value = |_: Placeholder| Cow::Borrowed("-i");
         for words in [&["sh", "{id}"][..], &["sh", "-c", "{id}"], &["sh", "-e", "script.sh", "{id}"]] {
-            let refused = fill(words, Author::User, &|_| None, value).unwrap_err();
+            let refused = fill(words, value, &|_| None).unwrap_err();
             assert!(refused.to_string().contains("`{id}` is \"-i\" here, which could be"), "{words:?}: {refused}");
         }
-        fill(&["sh", "-c", "note \"$0\"", "{id}"], Author::User, &|_| None, value).unwrap();
+        fill(&["sh", "-c", "note \"$0\"", "{id}"], value, &|_| None).unwrap();
     }
 
     #[test]
@@ -310,7 +324,7 @@ mod tests {
             };
             Some(real.to_owned())
         };
-        let filled = |words: &[&str]| fill(words, Author::User, &real_name, |_| "x".into());
+        let filled = |words: &[&str]| fill(words, |_| "x".into(), &real_name);
         for words in [
             &["mysh", "-c", "--", "{title}"][..],
             &["{workspace}/tools/go", "--title={title}"],

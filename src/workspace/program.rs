@@ -4,25 +4,8 @@
 //! anybody may have filled. A folder of the workspace that is named in full is the user's choice (an environment that was
 //! activated), and counts for the user's own commands; for an agent that is known by its name alone it does not.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
-/// What the programs of one root are really called, each looked for once: thousands of tasks have the same command.
-#[derive(Debug, Default)]
-pub(super) struct RealNames(Mutex<HashMap<String, Option<String>>>);
-
-impl RealNames {
-    /// The same as [`real_name`].
-    pub(super) fn of(&self, program: &str, root: &Path) -> Option<String> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(program) {
-            Some(name) => name.clone(),
-            None => known.entry(program.to_owned()).or_insert(real_name(program, root)).clone(),
-        }
-    }
-}
 
 /// The file that is started for a program of the user's own command; `None` where there is none. One that is no plain name is
 /// a path, as it is.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use feature_build::workspace::placeholder::{Author, Placeholder, fill};
+use feature_build::workspace::placeholder::{Author, Placeholder, Template};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -42,7 +42,7 @@ fn filled(words: &[String], author: Author, text: &str) -> Option<Vec<String>> {
         Placeholder::File => Cow::Owned(format!("tasks/{text}.md")),
         Placeholder::Title | Placeholder::Feature | Placeholder::Wave => Cow::Borrowed(text),
     };
-    fill(words, author, &|_| None, value).ok()
+    Template::new(words.to_vec(), author, &|_| None).and_then(|template| template.fill(value)).ok()
 }
 
 /// Runs it; what the program that writes it down got, where that was started.

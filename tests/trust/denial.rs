@@ -177,9 +177,17 @@ fn what_a_link_leads_out_of_the_workspace_to_is_told_and_not_read() {
     let ended = workspace.call(&["check"]);
     let said = text(&ended.stdout);
     assert!(said.contains("backlog/config.yml") && said.contains("out of the workspace"), "{said}");
-    let plan = |json: &str| text(&workspace.call(&["waves", "--format", json]).stdout);
-    assert!(plan("json").contains("01-01"), "{}", plan("json"));
-    assert!(!text(&workspace.call(&["waves"]).stdout).contains("done"), "a summary elsewhere says nothing");
+    for told in [
+        "backlog/milestones:1:1: warning[unreadable]",
+        "error[unreadable]: its summary .planning/phases/01-x/01-01-SUMMARY.md",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let plan = text(&workspace.call(&["waves", "--format", "json"]).stdout);
+    assert!(
+        plan.contains("01-01") && !plan.contains("\"state\":\"done\""),
+        "a summary elsewhere says nothing: {plan}"
+    );
     // Inside, a link is as good as the file.
     workspace.write("shared/config.yml", "statuses: [To Do, Elsewhere]\n");
     workspace.write("shared/done.md", "");

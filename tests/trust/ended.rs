@@ -12,7 +12,7 @@ use crate::hostile::{Hostile, code, text, wait_until};
 fn a_finished_run_that_is_cut_back_does_not_run_again() {
     let workspace = Hostile::new();
     assert_eq!(code(&workspace.call(&["run", "--trust"])), Some(0));
-    let folder = workspace.run_folder();
+    let folder = workspace.ended_run_folder();
     let run = folder.file_name().unwrap().to_str().unwrap().to_owned();
     let journal = folder.join("journal.jsonl");
     let told = fs::read_to_string(&journal).unwrap();
@@ -152,7 +152,7 @@ fn a_run_is_seen_and_cancelled_after_state_dir_was_changed() {
 /// Makes the order of a workspace's one run another one that the user has sealed, and its journal one that tells of its
 /// beginning alone.
 fn change_order(workspace: &Hostile, change: impl Fn(&mut serde_json::Value)) -> (PathBuf, String) {
-    let folder = workspace.run_folder();
+    let folder = workspace.ended_run_folder();
     let mut order = serde_json::from_slice(&fs::read(folder.join("run.json")).unwrap()).unwrap();
     change(&mut order);
     let order = serde_json::to_vec(&order).unwrap();

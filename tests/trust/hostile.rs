@@ -71,6 +71,15 @@ impl Hostile {
         assert!(runs.next().is_none());
         run
     }
+
+    /// The same, once its supervisor is gone: it does some things behind the end that it has told.
+    pub fn ended_run_folder(&self) -> PathBuf {
+        let run = self.run_folder();
+        wait_until("the supervisor is gone", || {
+            fs::File::open(run.join("run.lock")).is_ok_and(|lock| lock.try_lock().is_ok())
+        });
+        run
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {

@@ -74,107 +74,153 @@ impl Place {
     }
 }
 
-/// The words, those that choose a program by what it really is called where only that tells what it does with its arguments.
-pub(super) fn by_real_names<'a>(words: &[&'a str], real_name: &dyn Fn(&str) -> Option<String>) -> Vec<Cow<'a, str>> {
+/// Whether values may stand in the words of a command, looked at once: a command has as many values as words, and each must not
+/// cost as much as the command is long.
+pub(super) struct Layout<'a> {
+    words: Vec<Cow<'a, str>>,
+    /// Where the program stands that is really called; the error: the wrapper whose arguments are not understood.
+    program: Result<usize, usize>,
+    kind: Option<Kind>,
+    /// Of a shell: where its script stands.
+    script: Option<usize>,
+    /// Behind the program: the first `--`.
+    dashes: Option<usize>,
+    /// The first word behind the program that may be a program which runs what stands behind it.
+    runner: Option<usize>,
+    /// Behind the `--`: the first word that looks like an option all the same.
+    late_option: Option<usize>,
+}
+
+impl<'a> Layout<'a> {
+    /// Of these words, those that choose a program by what it really is called where only that tells what it does with its
+    /// arguments.
+    pub(super) fn of(words: &[&'a str], real_name: &dyn Fn(&str) -> Option<String>) -> Self {
+        let (words, program) = by_real_names(words, real_name);
+        let (Ok(at) | Err(at)) = program;
+        let name = words.get(at).map_or("", AsRef::as_ref);
+        let kind = programs::kind(name);
+        let script = if kind == Some(Kind::Shell) { script(&programs::plain(name), &words, at + 1) } else { None };
+        let (mut dashes, mut runner, mut late_option) = (None, None, None);
+        for (at, word) in words.iter().enumerate().skip(at + 1) {
+            let is_runner = programs::is_surely_one(word) || dashes.is_some() && programs::kind(word).is_some();
+            runner = runner.or(is_runner.then_some(at));
+            late_option = late_option.or((dashes.is_some() && word.starts_with('-')).then_some(at));
+            dashes = dashes.or((word == "--").then_some(at));
+        }
+        Self { words, program, kind, script, dashes, runner, late_option }
+    }
+
+    /// May this value stand in this word, whatever it is?
+    pub(super) fn check(&self, at: usize, placeholder: Placeholder) -> Result<(), Place> {
+        let word = self.word(at);
+        let is_free = placeholder != Placeholder::Id;
+        let program = match self.program {
+            Ok(program) => program,
+            // Nothing is known of what stands behind it.
+            Err(wrapper) if at > wrapper && is_free => return self.refused(at, wrapper, Why::NotUnderstood),
+            Err(wrapper) => wrapper,
+        };
+        if at == program {
+            let is_folder_of_it = placeholder == Placeholder::Workspace && begins_with_the_workspace(word);
+            return if is_folder_of_it { Ok(()) } else { self.refused(at, program, Why::ChoosesTheProgram) };
+        }
+        if !is_free {
+            return Ok(());
+        }
+        if at < program {
+            return self.refused(at, 0, Why::OfWrapper);
+        }
+        match self.kind {
+            Some(Kind::Shell) => match self.script {
+                Some(script) if script < at => Ok(()),
+                // A word before the script in which a value is filled in would not be understood.
+                Some(_) => self.refused(at, program, Why::Script),
+                None => self.refused(at, program, Why::Kind(Kind::Shell)),
+            },
+            Some(kind) => self.refused(at, program, Why::Kind(kind)),
+            None if programs::plain(self.word(program)) == "git" && !is_plain_git(self.word(program + 1)) => {
+                self.refused(at, program, Why::Kind(Kind::Tool))
+            }
+            None => self.of_plain_program(program, at, placeholder).or_else(|why| self.refused(at, program, why)),
+        }
+    }
+
+    fn word(&self, at: usize) -> &str {
+        self.words.get(at).map_or("", AsRef::as_ref)
+    }
+
+    fn refused(&self, at: usize, program: usize, why: Why) -> Result<(), Place> {
+        // What stands behind a `=` in the program's place is no name, and may be a secret.
+        let name = self.word(program).split('=').next().unwrap_or_default();
+        Err(Place { argument: at, program: programs::plain(name), why })
+    }
+
+    /// Of a program that reads its arguments itself.
+    fn of_plain_program(&self, program: usize, at: usize, placeholder: Placeholder) -> Result<(), Why> {
+        // What comes behind a program that nobody knows may be a command that it starts.
+        if let Some(runner) = self.runner.filter(|runner| *runner < at) {
+            return Err(Why::Behind(programs::plain(self.word(runner))));
+        }
+        let word = self.word(at);
+        let is_whole = is_only(word, placeholder);
+        let is_operand = self.dashes.is_some_and(|dashes| dashes < at);
+        if is_whole && is_operand && self.late_option.is_none_or(|option| option >= at) {
+            return Ok(());
+        }
+        if TEXT_OPTIONS.iter().any(|option| word.strip_prefix(option).is_some_and(|value| is_only(value, placeholder)))
+        {
+            return Ok(());
+        }
+        if !matches!(placeholder, Placeholder::File | Placeholder::Workspace) {
+            return Err(Why::CouldBeAnOption);
+        }
+        if word.starts_with('-') {
+            return match word.split_once('=') {
+                Some((option, _)) if !is_plain_option(option) => Err(Why::CouldBeAnOption),
+                Some((option, _)) if names_a_script(option) => Err(Why::NamesAScript),
+                Some(_) => Ok(()),
+                None => Err(Why::CouldBeAnOption),
+            };
+        }
+        let is_agent = PRESETS.contains(&programs::plain(self.word(program)).as_str());
+        if at > program + 1 && names_a_script(self.word(at - 1)) && !is_agent {
+            return Err(Why::NamesAScript);
+        }
+        let is_sentence =
+            parts(word).iter().any(|part| matches!(part, Part::Text(text) if text.contains(char::is_whitespace)));
+        if is_whole || is_sentence || begins_with_the_workspace(word) { Ok(()) } else { Err(Why::CouldBeAnOption) }
+    }
+}
+
+/// The words by the real names of what they call, and where the program stands.
+fn by_real_names<'a>(
+    words: &[&'a str],
+    real_name: &dyn Fn(&str) -> Option<String>,
+) -> (Vec<Cow<'a, str>>, Result<usize, usize>) {
     let mut named: Vec<Cow<'a, str>> = words.iter().map(|word| Cow::Borrowed(*word)).collect();
+    let mut from = 0;
     loop {
-        let (Ok(program) | Err(program)) = look_through(&named);
-        let Some(word) = named.get_mut(program).filter(|word| programs::kind(word).is_none()) else { return named };
+        let found = look_through(&named, from);
+        let (Ok(program) | Err(program)) = found;
+        let unknown = named.get_mut(program).filter(|word| programs::kind(word).is_none());
+        let Some(word) = unknown else { return (named, found) };
         let real = match word.strip_prefix("{workspace}/") {
             Some(inside) => real_name(&format!("./{inside}")),
             None => real_name(word),
         };
-        // Now something is known of it, so the next look ends here or goes further.
         match real.filter(|real| programs::kind(real).is_some() && !programs::goes_by_its_name(real)) {
+            // Now something is known of it, so the next look ends here or goes further.
             Some(real) => *word = real.into(),
-            None => return named,
+            None => return (named, found),
         }
+        from = program;
     }
 }
 
-/// May this value stand in this word of the command, whatever it is?
-pub(super) fn check(words: &[&str], at: usize, placeholder: Placeholder) -> Result<(), Place> {
-    let place = |program: usize, why: Why| {
-        // What stands behind a `=` in the program's place is no name, and may be a secret.
-        let name = words.get(program).and_then(|word| word.split('=').next()).unwrap_or_default();
-        let program = programs::plain(name);
-        Err(Place { argument: at, program, why })
-    };
-    let word = words.get(at).copied().unwrap_or_default();
-    let is_free = placeholder != Placeholder::Id;
-    let program = match look_through(words) {
-        Ok(program) => program,
-        // Nothing is known of what stands behind it.
-        Err(wrapper) if at > wrapper && is_free => return place(wrapper, Why::NotUnderstood),
-        Err(wrapper) => wrapper,
-    };
-    if at == program {
-        let is_folder_of_it = placeholder == Placeholder::Workspace && begins_with_the_workspace(word);
-        return if is_folder_of_it { Ok(()) } else { place(program, Why::ChoosesTheProgram) };
-    }
-    if !is_free {
-        return Ok(());
-    }
-    let (Some(name), Some(before)) = (words.get(program), words.get(program + 1..at)) else {
-        // It stands before the program.
-        return place(0, Why::OfWrapper);
-    };
-    match programs::kind(name) {
-        Some(Kind::Shell) => match script(&programs::plain(name), words.get(program + 1..).unwrap_or_default()) {
-            Some(script) if script < before.len() => Ok(()),
-            // A word before the script in which a value is filled in would not be understood.
-            Some(_) => place(program, Why::Script),
-            None => place(program, Why::Kind(Kind::Shell)),
-        },
-        Some(kind) => place(program, Why::Kind(kind)),
-        None if programs::plain(name) == "git" && !is_plain_git(before) => place(program, Why::Kind(Kind::Tool)),
-        None => match of_plain_program(name, before, word, placeholder) {
-            Ok(()) => Ok(()),
-            Err(why) => place(program, why),
-        },
-    }
-}
-
-/// Do these words end in the script of a shell, or behind it?
-pub(super) fn is_behind_a_script(words: &[&str]) -> bool {
-    let Ok(program) = look_through(words) else { return false };
-    let (Some(name), Some(behind)) = (words.get(program), words.get(program + 1..)) else { return false };
-    script(&programs::plain(name), behind).is_some()
-}
-
-/// Of a program that reads its arguments itself.
-fn of_plain_program(program: &str, before: &[&str], word: &str, placeholder: Placeholder) -> Result<(), Why> {
-    let operands = before.splitn(2, |word| *word == "--").nth(1);
-    // What comes behind a program that nobody knows may be a command that it starts.
-    let in_place_of_one = || operands?.iter().find(|word| programs::kind(word).is_some());
-    if let Some(runner) = before.iter().find(|word| programs::is_surely_one(word)).or_else(in_place_of_one) {
-        return Err(Why::Behind(programs::plain(runner)));
-    }
-    let is_whole = is_only(word, placeholder);
-    if operands.is_some_and(|operands| is_whole && operands.iter().all(|word| !word.starts_with('-'))) {
-        return Ok(());
-    }
-    if TEXT_OPTIONS.iter().any(|option| word.strip_prefix(option).is_some_and(|value| is_only(value, placeholder))) {
-        return Ok(());
-    }
-    if !matches!(placeholder, Placeholder::File | Placeholder::Workspace) {
-        return Err(Why::CouldBeAnOption);
-    }
-    if word.starts_with('-') {
-        return match word.split_once('=') {
-            Some((option, _)) if !is_plain_option(option) => Err(Why::CouldBeAnOption),
-            Some((option, _)) if names_a_script(option) => Err(Why::NamesAScript),
-            Some(_) => Ok(()),
-            None => Err(Why::CouldBeAnOption),
-        };
-    }
-    let is_agent = PRESETS.contains(&programs::plain(program).as_str());
-    if before.last().is_some_and(|option| names_a_script(option) && !is_agent) {
-        return Err(Why::NamesAScript);
-    }
-    let is_sentence =
-        parts(word).iter().any(|part| matches!(part, Part::Text(text) if text.contains(char::is_whitespace)));
-    if is_whole || is_sentence || begins_with_the_workspace(word) { Ok(()) } else { Err(Why::CouldBeAnOption) }
+/// Where the script of a shell stands in these words; what stands behind it are the script's arguments.
+pub(super) fn script_of(words: &[&str]) -> Option<usize> {
+    let program = look_through(words, 0).ok()?;
+    script(&programs::plain(words.get(program)?), words, program + 1)
 }
 
 fn is_only(word: &str, placeholder: Placeholder) -> bool {
@@ -231,24 +277,24 @@ fn names_a_script(option: &str) -> bool {
 }
 
 /// The commands of git that run nothing by what stands behind them, with no option of git itself before.
-fn is_plain_git(before: &[&str]) -> bool {
+fn is_plain_git(command: &str) -> bool {
     const PLAIN: [&str; 12] =
         ["add", "branch", "checkout", "commit", "log", "mv", "restore", "rm", "show", "status", "switch", "tag"];
-    before.first().is_some_and(|command| PLAIN.contains(command))
+    PLAIN.contains(&command)
 }
 
-/// Which of the words behind a shell is the script that it is called with: `-ec SCRIPT`, `-c -o pipefail -- SCRIPT`. What
-/// comes behind it are the script's arguments. `None` where it is called otherwise, or with options that are not understood:
+/// Which of the words from a place on, behind a shell, is the script that it is called with: `-ec SCRIPT`,
+/// `-c -o pipefail -- SCRIPT`. What comes behind it are the script's arguments. `None` where it is called otherwise, or with options that are not understood:
 /// then any word might be one.
-fn script(shell: &str, words: &[&str]) -> Option<usize> {
+fn script(shell: &str, words: &[impl AsRef<str>], from: usize) -> Option<usize> {
     const UNDERSTOOD: [&str; 8] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "yash"];
     const LONG: [&str; 4] = ["--norc", "--noprofile", "--posix", "--login"];
     if !UNDERSTOOD.contains(&shell) {
         return None;
     }
-    let (mut at, mut is_called) = (0, false);
+    let (mut at, mut is_called) = (from, false);
     loop {
-        let word = *words.get(at)?;
+        let word = words.get(at)?.as_ref();
         let Some(letters) = word.strip_prefix(['-', '+']) else { break };
         at += 1;
         if word == "--" {
@@ -264,7 +310,7 @@ fn script(shell: &str, words: &[&str]) -> Option<usize> {
         }
         is_called |= word.starts_with('-') && letters.contains('c');
         if flags.is_some() {
-            let name = words.get(at)?;
+            let name = words.get(at)?.as_ref();
             if name.is_empty()
                 || !name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-')
                 || name.starts_with('-')

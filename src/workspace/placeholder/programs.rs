@@ -84,9 +84,15 @@ pub(super) fn plain(word: &str) -> String {
     if shortest.is_empty() { name } else { shortest.to_owned() }
 }
 
-/// The last part of a path, in small letters: some file systems do not tell them apart.
+/// No file has a longer name.
+const LONGEST_NAME: usize = 255;
+
+/// The last part of a path, in small letters: some file systems do not tell them apart. Empty where no file can be called so.
 fn base(word: &str) -> String {
     let last = word.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default();
+    if last.len() > LONGEST_NAME {
+        return String::new();
+    }
     let last = last.to_lowercase();
     let program = [".exe", ".com"].iter().find_map(|end| last.strip_suffix(end));
     program.unwrap_or(&last).to_owned()

@@ -18,8 +18,8 @@ struct Wrapper {
 }
 
 /// Where the program stands that a command really calls; the error names the wrapper whose arguments are not understood.
-pub(super) fn look_through(words: &[impl AsRef<str>]) -> Result<usize, usize> {
-    let mut program = 0;
+/// `program` is where the looking begins.
+pub(super) fn look_through(words: &[impl AsRef<str>], mut program: usize) -> Result<usize, usize> {
     loop {
         let Some(word) = words.get(program) else { return Ok(program) };
         let name = programs::plain(word.as_ref());
@@ -32,31 +32,31 @@ pub(super) fn look_through(words: &[impl AsRef<str>]) -> Result<usize, usize> {
 impl Wrapper {
     /// How many of these words are its own; `None` where one of them is not understood.
     fn own_words(&self, words: &[impl AsRef<str>]) -> Option<usize> {
-        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        let word = |at: usize| words.get(at).map(AsRef::as_ref);
         let mut at = 0;
-        while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+        while let Some(option) = word(at).filter(|word| word.starts_with('-')) {
             at += 1;
-            if *word == "--" {
+            if option == "--" {
                 break;
             }
-            if self.taking.contains(word) {
+            if self.taking.contains(&option) {
                 // One that looks like an option may be one to it, whatever it says it takes.
-                words.get(at).filter(|value| !value.starts_with('-'))?;
+                word(at).filter(|value| !value.starts_with('-'))?;
                 at += 1;
-            } else if !self.flags.contains(word) && !self.holding.iter().any(|option| holds(word, option)) {
+            } else if !self.flags.contains(&option) && !self.holding.iter().any(|known| holds(option, known)) {
                 return None;
             }
         }
         let operands = words.get(at..at + self.operands)?;
-        if operands.iter().any(|word| word.starts_with('-')) {
+        if operands.iter().any(|word| word.as_ref().starts_with('-')) {
             return None;
         }
         at += self.operands;
         if self.assigns {
-            at += words.get(at..)?.iter().take_while(|word| word.contains('=')).count();
+            at += words.get(at..)?.iter().take_while(|word| word.as_ref().contains('=')).count();
         }
         // A command that begins like an option is none.
-        words.get(at).filter(|word| !word.starts_with('-')).map(|_| at)
+        word(at).filter(|word| !word.starts_with('-')).map(|_| at)
     }
 }
 
