@@ -140,8 +140,7 @@ impl Template {
                 }
             }
         }
-        let dashes = all.iter().position(|word| *word == "--");
-        let options_end = dashes.into_iter().chain(place::script_of(&all)).min();
+        let options_end = place::end_of_options(&all);
         Ok(Self { words, options_end })
     }
 
@@ -276,12 +275,20 @@ mod tests {
     fn a_path_that_could_be_an_option_is_refused_where_one_could_stand() {
         let value =
             |placeholder: Placeholder| Cow::Borrowed(if placeholder == Placeholder::File { "-rf" } else { "x" });
-        for words in [&["cat", "{file}"][..], &["cat", "{file} is it"]] {
+        for words in [
+            &["cat", "{file}"][..],
+            &["cat", "{file} is it"],
+            // The dashes end the options of a wrapper, not those of what it starts.
+            &["timeout", "--", "60", "sort", "{file}"],
+            &["env", "--", "sort", "{file}"],
+            &["nice", "-n", "1", "--", "setsid", "--", "sort", "{file}"],
+        ] {
             let refused = fill(words, value, &|_| None).unwrap_err();
             assert!(refused.to_string().contains("`{file}` is \"-rf\" here, which could be"), "{refused}");
         }
         for words in [
             &["cat", "--", "{file}"][..],
+            &["timeout", "--", "60", "sort", "--", "{file}"],
             &["cat", "--file={file}"],
             &["cat", "do {file}"],
             &["sh", "-c", "cat -- \"$1\"", "sh", "{file}"],

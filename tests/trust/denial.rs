@@ -184,10 +184,7 @@ fn what_a_link_leads_out_of_the_workspace_to_is_told_and_not_read() {
         assert!(said.contains(told), "{told}: {said}");
     }
     let plan = text(&workspace.call(&["waves", "--format", "json"]).stdout);
-    assert!(
-        plan.contains("01-01") && !plan.contains("\"state\":\"done\""),
-        "a summary elsewhere says nothing: {plan}"
-    );
+    assert!(plan.contains("01-01") && !plan.contains("\"state\":\"done\""), "a summary elsewhere says nothing: {plan}");
     // Inside, a link is as good as the file.
     workspace.write("shared/config.yml", "statuses: [To Do, Elsewhere]\n");
     workspace.write("shared/done.md", "");

@@ -217,10 +217,12 @@ fn by_real_names<'a>(
     }
 }
 
-/// Where the script of a shell stands in these words; what stands behind it are the script's arguments.
-pub(super) fn script_of(words: &[&str]) -> Option<usize> {
+/// The word behind which none is an option of the program that is really called: its own `--`, or the script of a shell.
+pub(super) fn end_of_options(words: &[&str]) -> Option<usize> {
     let program = look_through(words, 0).ok()?;
-    script(&programs::plain(words.get(program)?), words, program + 1)
+    let dashes = words.iter().enumerate().skip(program + 1).find(|(_, word)| **word == "--").map(|(at, _)| at);
+    let script = script(&programs::plain(words.get(program)?), words, program + 1);
+    dashes.into_iter().chain(script).min()
 }
 
 fn is_only(word: &str, placeholder: Placeholder) -> bool {
