@@ -328,6 +328,16 @@ impl Journal {
         self.file.try_clone().map(FlushHandle)
     }
 
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What tells its file from others; `None` where the system does not say.
+    pub(super) fn file_id(&self) -> Option<private::FileId> {
+        private::FileId::of(&self.file).ok()
+    }
+
     /// How long it is.
     pub(super) fn length(&self) -> u64 {
         self.length

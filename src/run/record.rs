@@ -1,6 +1,7 @@
 //! Recording: a thread of its own, so that a slow or full disk holds up no decision.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::health::{Health, Source};
 use super::journal::{FlushHandle, Journal};
 use super::{Event, system};
 use crate::task::TaskId;
+use crate::workspace::private::FileId;
 
 /// How many events wait for the disk before the supervisor does, besides those that each task of the run has at least.
 const QUEUE: usize = 1024;
@@ -23,13 +25,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 pub(super) struct Recorder {
     queue: mpsc::Sender<Message>,
     writer: oneshot::Receiver<io::Result<Journal>>,
+    /// The journal's path, and the file that was there when the recorder began.
+    place: (PathBuf, Option<FileId>),
 }
 
 enum Message {
     Event(Event),
     Flush(oneshot::Sender<()>),
-    /// The file may have been taken away.
-    PutBack,
+    /// The file may have been taken away. The answer: the one that is written, where its path leads to it now.
+    PutBack(oneshot::Sender<Option<FileId>>),
     /// Something of a task could not be written; `None`: it could, or need not be any more.
     Trouble(TaskId, Option<String>),
 }
@@ -41,13 +45,14 @@ impl Recorder {
         let (queue, mut messages) = mpsc::channel(QUEUE + tasks.saturating_mul(EVENTS_A_TASK));
         let (done, writer) = oneshot::channel();
         let flusher = Flusher::start(journal.flush_handle()?)?;
+        let place = (journal.path().to_path_buf(), journal.file_id());
         thread::Builder::new().name("journal".into()).spawn(move || {
             let mut writer = Writer { journal, health, flusher, waiting: Vec::new() };
             writer.serve(&mut messages);
             writer.flusher.end();
             let _ = done.send(Ok(writer.journal));
         })?;
-        Ok(Self { queue, writer })
+        Ok(Self { queue, writer, place })
     }
 
     /// Records it: waits where the disk is far behind, loses nothing.
@@ -78,7 +83,8 @@ impl Recorder {
 
     /// What keeps the journal in its place while it is written.
     pub(super) fn keeper(&self) -> Keeper {
-        Keeper(self.queue.downgrade())
+        let (path, written) = self.place.clone();
+        Keeper { queue: self.queue.downgrade(), path, written }
     }
 
     /// Waits until all is in the journal, and hands that back.
@@ -89,14 +95,33 @@ impl Recorder {
 }
 
 /// Keeps the journal in its place, and nobody from closing it.
-pub(super) struct Keeper(mpsc::WeakSender<Message>);
+pub(super) struct Keeper {
+    queue: mpsc::WeakSender<Message>,
+    path: PathBuf,
+    /// What is written, as far as this one knows.
+    written: Option<FileId>,
+}
 
 impl Keeper {
-    /// Makes the journal anew where it was taken away; false once it is closed.
-    pub(super) async fn put_back(&self) -> bool {
-        match self.0.upgrade() {
-            Some(queue) => queue.send(Message::PutBack).await.is_ok(),
-            None => false,
+    /// Whether the journal is not closed yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.queue.upgrade().is_some()
+    }
+
+    /// Looks whether the journal is in its place, without troubling its thread. Blocking.
+    pub(super) fn look(&self) -> impl FnOnce() -> bool + Send + 'static {
+        let (path, written) = (self.path.clone(), self.written);
+        move || written.is_some_and(|written| written.is_at(&path))
+    }
+
+    /// Has the journal made anew where it was taken away.
+    pub(super) async fn put_back(&mut self) {
+        let (answer, answered) = oneshot::channel();
+        let Some(queue) = self.queue.upgrade() else { return };
+        if queue.send(Message::PutBack(answer)).await.is_ok() {
+            // A disk that is full holds the journal's thread: who beats meanwhile must go on.
+            let answer = tokio::time::timeout(RETRY_AFTER, answered).await;
+            self.written = answer.ok().and_then(Result::ok).flatten();
         }
     }
 }
@@ -130,7 +155,12 @@ impl Writer {
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Flush(done) => self.waiting.push(done),
-            Message::PutBack => self.put_back(),
+            Message::PutBack(answer) => {
+                self.put_back();
+                let id = self.journal.file_id().filter(|id| id.is_at(self.journal.path()));
+                // Who asked may have gone: then nobody has to know.
+                let _ = answer.send(id);
+            }
             Message::Event(event) => {
                 if matches!(event, Event::RunFinished { .. }) {
                     self.end_trouble();

@@ -275,7 +275,7 @@ impl Supervisor {
         supervisor.steer().await;
         // What is written now would else be written nowhere.
         let _ = holdings.put_back().await;
-        let _ = supervisor.recorder.keeper().put_back().await;
+        supervisor.recorder.keeper().put_back().await;
         let journal = supervisor.finish().await;
         let _ = tokio::task::spawn_blocking(move || {
             // Held to the very end: whoever sees it free finds a finished journal.

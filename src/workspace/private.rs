@@ -186,10 +186,28 @@ pub(crate) fn copy(from: &File, to: &File) -> io::Result<()> {
     each_piece(from, 0, |piece, at| to.write_all_at(piece, at))
 }
 
+/// What tells a file from every other that is there: device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// That of an open file.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|about| Self { device: about.dev(), inode: about.ino() })
+    }
+
+    /// Whether a path leads to it.
+    pub(crate) fn is_at(self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode))
+    }
+}
+
 /// Whether a path leads to this file.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(own), Ok(there)) = (file.metadata(), path.symlink_metadata()) else { return false };
-    (own.dev(), own.ino()) == (there.dev(), there.ino())
+    FileId::of(file).is_ok_and(|id| id.is_at(path))
 }
 
 /// Writes a file whole: a reader sees all of it or nothing. `path` must have one writer at a time.

@@ -97,9 +97,15 @@ impl Shared {
         self.with(Holdings::put_back).await
     }
 
-    /// See [`pulse`]; `None`: the run has ended.
-    async fn beat(&self) -> Option<()> {
-        self.with(|holdings| pulse::set_time(&holdings.lock)).await
+    /// All that is done each time, at once: each thread that wakes for it wakes the processor. Says what was put back, and
+    /// whether the journal is in its place; see [`pulse`], too. `None`: the run has ended.
+    async fn look(&self, journal: impl FnOnce() -> bool + Send + 'static) -> Option<(io::Result<PutBack>, bool)> {
+        let look = |holdings: &mut Holdings| {
+            let put_back = holdings.put_back();
+            pulse::set_time(&holdings.lock);
+            (put_back, journal())
+        };
+        self.with(look).await
     }
 
     async fn with<T: Send + 'static>(&self, does: impl FnOnce(&mut Holdings) -> T + Send + 'static) -> Option<T> {
@@ -110,7 +116,7 @@ impl Shared {
 }
 
 /// Keeps the pulse, and all in its place, until the run has ended. `missed`: somebody saw that something is missing.
-pub(super) async fn keep(holdings: Shared, journal: Keeper, missed: Arc<Notify>, mail: mpsc::Sender<Input>) {
+pub(super) async fn keep(holdings: Shared, mut journal: Keeper, missed: Arc<Notify>, mail: mpsc::Sender<Input>) {
     let mut pause = pulse::EVERY;
     let mut tries = 0;
     let mut told = None;
@@ -119,7 +125,7 @@ pub(super) async fn keep(holdings: Shared, journal: Keeper, missed: Arc<Notify>,
             // Whatever takes a folder away may not be through with it.
             tokio::time::sleep(RETRY_AFTER).await;
         }
-        let Some(put_back) = holdings.put_back().await else { return };
+        let Some((put_back, has_journal)) = holdings.look(journal.look()).await else { return };
         let is_lost = matches!(put_back, Ok(PutBack::ByAnother));
         tries = if is_lost { tries + 1 } else { 0 };
         let news = match put_back {
@@ -141,8 +147,11 @@ pub(super) async fn keep(holdings: Shared, journal: Keeper, missed: Arc<Notify>,
             let cancel = Request::Cancel { level: Level::Terminate, tasks: None };
             let _ = mail.send(Input::Request(cancel)).await;
         }
-        if holdings.beat().await.is_none() || !journal.put_back().await {
+        if !journal.is_open() {
             return;
+        }
+        if !has_journal {
+            journal.put_back().await;
         }
     }
 }

@@ -12,7 +12,7 @@ use super::super::lock::Lock;
 use super::super::system;
 
 /// How often the time is set.
-pub(super) const EVERY: Duration = Duration::from_secs(5);
+pub(super) const EVERY: Duration = Duration::from_secs(10);
 /// An interruption is over after this: as long as it may take until an editor that crashed is open again.
 const MOMENT: Duration = Duration::from_secs(300);
 /// No boot has a longer name.
