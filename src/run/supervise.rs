@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use super::course::{Course, Step};
 use again::Waiting;
-use asked::{CANCELLED, FINISHED_WAVE};
+use asked::{CANCELLED, FINISHED_WAVE, WITHDRAWN};
 use attachment::Detached;
 use attempts::Attempts;
 use attendance::Attendance;
@@ -196,6 +196,8 @@ struct Supervisor {
     level: Option<Level>,
     /// A task ended, or did not start, because the run was cancelled.
     cancelled: bool,
+    /// A task ended, or did not start, because the user cancelled it by its name.
+    cancelled_by_name: bool,
     retries: u32,
     /// When to try again what waits for room. Kept here: what is heard meanwhile must not put it off.
     release_at: Option<Instant>,
@@ -257,6 +259,7 @@ impl Supervisor {
             outcomes: BTreeMap::new(),
             level: None,
             cancelled: false,
+            cancelled_by_name: false,
             retries: 0,
             release_at: None,
             without_room: HashSet::new(),
@@ -551,7 +554,7 @@ impl Supervisor {
         self.has_room(task).await;
         self.outcomes.insert(task.clone(), ending.outcome);
         self.add_serial(ending.duration_ms);
-        self.cancelled |= self.is_left_out(ending.outcome, ending.reason.as_deref());
+        self.note_cancel(ending.outcome, ending.reason.as_deref());
         let event = Event::TaskFinished {
             task: task.clone(),
             outcome: ending.outcome,
@@ -567,13 +570,18 @@ impl Supervisor {
         self.recorder.record(event).await;
     }
 
-    /// Whether a task did not run, or not to its end, because the run was cancelled.
-    fn is_left_out(&self, outcome: Outcome, reason: Option<&str>) -> bool {
-        match outcome {
+    /// Whether a task did not run, or not to its end, because the user wanted that: of the run, or of the task by its name.
+    fn note_cancel(&mut self, outcome: Outcome, reason: Option<&str>) {
+        self.cancelled |= match outcome {
             Outcome::Cancelled => self.is_ending(),
             Outcome::Skipped => self.is_ending() || reason == Some(FINISHED_WAVE),
             _ => false,
-        }
+        };
+        self.cancelled_by_name |= match outcome {
+            Outcome::Cancelled => true,
+            Outcome::Skipped => reason == Some(WITHDRAWN),
+            _ => false,
+        };
     }
 
     fn add_serial(&mut self, duration_ms: u64) {
@@ -602,7 +610,10 @@ impl Supervisor {
     fn exit_code(&self) -> u8 {
         let all_well =
             self.outcomes.iter().all(|(task, outcome)| *outcome == Outcome::Passed || self.course.awaits_person(task));
-        match (self.cancelled, all_well) {
+        // What the user cancelled is no failure, nor is what waited for it.
+        let nothing_failed = !self.outcomes.values().any(|outcome| outcome.is_failure());
+        let is_cancelled = self.cancelled || (self.cancelled_by_name && nothing_failed);
+        match (is_cancelled, all_well) {
             (true, _) => EXIT_CANCELLED,
             (false, true) => 0,
             (false, false) => 1,

@@ -76,7 +76,39 @@ fn cancelling_one_task_leaves_the_others() {
     assert_eq!(run.outcome("B"), Passed);
     assert_eq!(run.outcome("C"), Skipped);
     assert!(!bench.path("never").exists());
+    assert_eq!(run.exit_code(), 130, "nothing failed");
+}
+
+#[test]
+fn a_failure_beside_a_task_that_was_cancelled_stays_one() {
+    let mut bench = Bench::new();
+    bench.wave("1");
+    bench.task("A", "touch on; sleep 600");
+    bench.task("B", "exit 3");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, Some(&[id("A")]), Level::Terminate);
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Cancelled, Failed));
     assert_eq!(run.exit_code(), 1);
+}
+
+/// It had not begun: there is nothing that was ended, and nothing that failed.
+#[test]
+fn a_run_of_which_a_task_was_withdrawn_is_cancelled() {
+    let mut bench = Bench::new();
+    bench.wave("1");
+    bench.task("A", "touch on; until [ -e go ]; do sleep 0.01; done");
+    bench.task_after("B", &["A"], "touch never");
+    let run = bench.start();
+    bench.wait_for_file("on");
+    bench.cancel(&run, Some(&[id("B")]), Level::Terminate);
+    let journal = bench.paths(&run).journal();
+    wait_until("it is withdrawn", || run::View::of(&run::read_journal(&journal).unwrap()).tally().ended() == 1);
+    std::fs::write(bench.path("go"), "").unwrap();
+    let run = bench.follow(&run);
+    assert_eq!((run.outcome("A"), run.outcome("B")), (Passed, Skipped));
+    assert_eq!(run.exit_code(), 130);
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::task::TaskId;
 pub(super) const CANCELLED: &str = "the run was cancelled";
 /// Why a task of a later wave did not start.
 pub(super) const FINISHED_WAVE: &str = "the run was to end after the wave before";
+/// Why a task did not start that the user cancelled by its name.
+pub(super) const WITHDRAWN: &str = "cancelled before it was started";
 /// How long a request waits to be in the journal before it is obeyed all the same: a full disk must keep nobody from
 /// cancelling.
 pub(super) const JOURNAL: Duration = Duration::from_secs(1);
@@ -63,7 +65,7 @@ impl Supervisor {
 
     async fn cancel_tasks(&mut self, level: Level, tasks: &[TaskId]) {
         for task in tasks {
-            if self.course.withdraw(task, "cancelled before it was started") {
+            if self.course.withdraw(task, WITHDRAWN) {
                 continue;
             }
             self.attempts.let_be_the_last(task);

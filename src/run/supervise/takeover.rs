@@ -15,7 +15,7 @@ use super::super::past::{Past, Retrying, Stand};
 use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
 use super::adoption::{self, Adoption, Found};
 use super::again::Waiting;
-use super::asked::{CANCELLED, FINISHED_WAVE, JOURNAL};
+use super::asked::{CANCELLED, FINISHED_WAVE, JOURNAL, WITHDRAWN};
 use super::{Clock, Supervisor, Taken};
 use crate::task::TaskId;
 use crate::workspace::trust::{Standing, Store, Subject};
@@ -97,13 +97,13 @@ impl Supervisor {
             self.course.recall(&finished.task, recalled(finished.outcome));
             self.outcomes.insert(finished.task.clone(), finished.outcome);
             self.attempts.recall_told(&finished.task, &finished.told);
-            self.cancelled |= self.is_left_out(finished.outcome, finished.reason.as_deref());
+            self.note_cancel(finished.outcome, finished.reason.as_deref());
         }
         for (task, tally) in &past.tallies {
             self.attempts.recall_tally(task, *tally);
         }
         for task in past.asked.iter().flat_map(|(tasks, _)| tasks) {
-            self.course.withdraw(task, "cancelled before it was started");
+            self.course.withdraw(task, WITHDRAWN);
             self.attempts.let_be_the_last(task);
         }
         self.recall_waves(past);
