@@ -79,7 +79,7 @@ fn of_wave(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &RunBook) -
     let Some(label) = wave.label.as_ref().map(WaveLabel::as_str) else { return Vec::new() };
     let target = About { feature: feature.id.to_string(), wave: Some(label.to_string()), ..About::default() };
     if let Some(tally) = runs.wave_tally(&feature.id, label) {
-        let end = End::after(runs.cancelling(&feature.id, label));
+        let end = End::after(runs.cancelling(&feature.id, label), runs.doing_to_wave(&feature.id, label));
         let counted = format!("{}/{} done", tally.done, tally.total);
         let status = Offer {
             lens: Some(end.status_of_wave(&tally)),
@@ -106,15 +106,15 @@ fn of_wave(feature: &Feature, wave: &Wave, task: &PlannedTask, runs: &RunBook) -
 /// How something in progress can be ended next: the level only goes up.
 struct End {
     level: Level,
-    /// What is being done to it already.
-    doing: Option<&'static str>,
+    /// What is being done to it already, in words.
+    doing: Option<String>,
     /// There is no harder level.
     last: bool,
 }
 
 impl End {
-    fn after(asked: Option<Level>) -> Self {
-        Self { level: Level::after(asked), doing: asked.and_then(Level::doing), last: asked == Some(Level::Kill) }
+    fn after(asked: Option<Level>, doing: Option<String>) -> Self {
+        Self { level: Level::after(asked), doing, last: asked == Some(Level::Kill) }
     }
 
     fn word(&self) -> &'static str {
@@ -132,22 +132,21 @@ impl End {
         [status].into_iter().chain((!self.last).then_some(end)).collect()
     }
 
-    /// `⏳ 2/3 done`, `⏳ 1/3 done, 1 failed, terminating…`.
+    /// `⏳ 2/3 done`, `⏳ 1/3 done, 1 failed, terminating…`, `⏳ 2/3 done, stops after this wave`.
     fn status_of_wave(&self, tally: &Tally) -> String {
         let rest = tally.rest().into_iter().map(|what| format!(", {what}")).collect::<String>();
-        let doing = self.doing.map(|doing| format!(", {doing}\u{2026}")).unwrap_or_default();
+        let doing = self.doing.as_ref().map(|doing| format!(", {doing}")).unwrap_or_default();
         format!("\u{23f3} {}/{} done{rest}{doing}", tally.done, tally.total)
     }
 
-    /// `⏳ running`, `⏳ terminating…`, `⏳ killing…`.
+    /// `⏳ running`, `⏳ terminating…`, `⏳ killing…`, `⏳ will not start`.
     fn status_of_task(&self, state: &TaskState) -> String {
         let state = match state {
             TaskState::Running { .. } => "running",
             TaskState::Retrying { .. } => "tries again",
             TaskState::Pending | TaskState::Finished { .. } => "waits",
         };
-        let now = self.doing.map_or_else(|| state.to_string(), |doing| format!("{doing}\u{2026}"));
-        format!("\u{23f3} {now}")
+        format!("\u{23f3} {}", self.doing.as_deref().unwrap_or(state))
     }
 }
 
@@ -171,7 +170,7 @@ fn of_later_waves(feature: &Feature, wave: &Wave, runs: &RunBook) -> Option<Offe
 fn of_task(feature: &Feature, task: &PlannedTask, runs: &RunBook) -> Vec<Offer> {
     let target = About { feature: feature.id.to_string(), task: Some(task.id.to_string()), ..About::default() };
     if let Some((run, view)) = runs.live_task(&task.id) {
-        let end = End::after(runs.ending(run, view));
+        let end = End::after(runs.ending(run, view), runs.doing_to_task(run, view));
         let status = Offer {
             lens: Some(end.status_of_task(&view.state)),
             action: format!("Show the output of {}", task.id),

@@ -274,6 +274,28 @@ impl RunBook {
         self.running(feature, Some(wave)).map(|(_, view)| view.cancelling).min().flatten()
     }
 
+    /// What is being done to the runs in which a wave goes on, in words: `terminating…`, `stops after this wave`, `paused`.
+    pub(super) fn doing_to_wave(&self, feature: &str, wave: &str) -> Option<String> {
+        let mut runs = self.running(feature, Some(wave)).map(|(_, view)| view);
+        match self.cancelling(feature, wave) {
+            Some(Level::FinishWave) if !runs.any(|view| has_begun(view, wave)) => Some(STAYS.into()),
+            Some(level) => Some(ending(level)),
+            None => runs.all(|view| view.paused).then(|| PAUSED.into()),
+        }
+    }
+
+    /// What is being done to a task of a run in progress, in words; nothing where it goes its way.
+    pub(super) fn doing_to_task(&self, run: &RunId, task: &TaskView) -> Option<String> {
+        let view = self.live.get(run)?;
+        // Of the present wave all the others start.
+        let stays = || task.cancelling.is_some() || !has_its_wave_begun(view, task);
+        match view.ending(task) {
+            Some(Level::FinishWave) if matches!(task.state, TaskState::Pending) && stays() => Some(STAYS.into()),
+            Some(level) if level > Level::FinishWave => Some(ending(level)),
+            _ => view.paused.then(|| PAUSED.into()),
+        }
+    }
+
     /// How hard a task of a run in progress is being ended, alone or with its run.
     pub(super) fn ending(&self, run: &RunId, task: &TaskView) -> Option<Level> {
         self.live.get(run)?.ending(task)
@@ -330,6 +352,24 @@ impl RunBook {
     pub(super) fn live(&self) -> impl Iterator<Item = (&RunId, &View)> {
         self.live.iter().map(|(run, view)| (run, view.as_ref()))
     }
+}
+
+fn has_begun(view: &View, wave: &str) -> bool {
+    view.waves.iter().any(|of| of.wave.as_deref() == Some(wave) && of.started.is_some())
+}
+
+fn has_its_wave_begun(view: &View, task: &TaskView) -> bool {
+    view.waves.iter().any(|wave| wave.started.is_some() && wave.tasks.iter().any(|of| of.id == task.id))
+}
+
+/// It waits, and in vain.
+const STAYS: &str = "will not start";
+/// Tasks and clocks stand still.
+const PAUSED: &str = "paused";
+
+/// What happens to what runs and has to end.
+fn ending(level: Level) -> String {
+    level.doing().map_or_else(|| "stops after this wave".into(), |doing| format!("{doing}\u{2026}"))
 }
 
 fn passed(view: &View, task: &TaskView, duration_ms: u64) -> Passed {

@@ -178,7 +178,7 @@ fn a_run_is_cancelled_by_its_lens_and_by_its_progress() {
 fn the_lens_offers_each_level_of_ending_a_run() {
     let (workspace, file) = waiting_wave();
     workspace.write("feature-build.yaml", "run:\n  command: [sh, tools/agent.sh, \"{id}\"]\ngrace_seconds: 100000\n");
-    workspace.task("TASK-B-001", 2, "");
+    let later = workspace.task("TASK-B-001", 2, "");
     workspace.write("tools/TASK-A-001.sh", "trap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n");
     let mut editor = Editor::open(&workspace);
     let uri = editor.open_file(&workspace, &file);
@@ -187,7 +187,11 @@ fn the_lens_offers_each_level_of_ending_a_run() {
     let stop = "Stop after this wave".to_string();
     editor.titles_until(&uri, |titles| titles.contains(&stop));
     assert_eq!(editor.click(&uri, &stop)["cancelled"].as_array().unwrap().len(), 1);
-    editor.titles_until(&uri, |titles| !titles.contains(&stop) && titles.contains(&"Cancel".into()));
+    let stops = "\u{23f3} 0/3 done, stops after this wave";
+    editor.titles_until(&uri, |titles| titles[..2] == [stops, "Cancel"] && !titles.contains(&stop));
+    let later = editor.open_file(&workspace, &later);
+    let wont = ["\u{23f3} 0/1 done, will not start", "Cancel", "\u{23f3} will not start", "Cancel task"];
+    editor.titles_until(&later, |titles| titles == wont);
     eventually("the task ignores SIGTERM", || workspace.path("deaf").exists());
     editor.click(&uri, "Cancel");
     let terminating = "\u{23f3} 0/3 done, 2 cancelled, terminating\u{2026}";
@@ -198,6 +202,23 @@ fn the_lens_offers_each_level_of_ending_a_run() {
     editor.click(&uri, "Kill");
     let end = editor.progress(|value| value["kind"] == "end");
     assert!(end["value"]["message"].as_str().unwrap().contains("3 cancelled, 1 skipped"), "{end}");
+    editor.quit();
+}
+
+/// Tasks and clocks stand still, and every place says so until they go on.
+#[test]
+fn a_paused_run_says_so() {
+    let (workspace, file) = waiting_wave();
+    let mut editor = Editor::open(&workspace);
+    let uri = editor.open_file(&workspace, &file);
+    let run = run_wave(&mut editor, &workspace);
+    editor.titles_until(&uri, |titles| titles.contains(&"\u{23f3} running".into()));
+    let id = feature_build::run::RunId(feature_build::task::TaskId::new(&run).unwrap());
+    let state = workspace.path(".feature-build");
+    feature_build::run::pause(&state, &id).unwrap();
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/3 done, paused" && titles[2] == "\u{23f3} paused");
+    feature_build::run::go_on(&state, &id).unwrap();
+    editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/3 done" && titles[2] == "\u{23f3} running");
     editor.quit();
 }
 

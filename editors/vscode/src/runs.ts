@@ -15,8 +15,10 @@ export interface TaskView {
   attached?: string;
   /** What it said last. */
   progress?: string;
-  /** How hard it is being ended, alone or with its run. */
+  /** How hard it is being ended, alone or with its run; `finish-wave`: it is not started, nor tried again. */
   cancelling?: Level;
+  /** It and its clocks stand still with its run. */
+  paused?: boolean;
   /** Relative to the root where it lies below it, else absolute. */
   log?: string;
   outcome?: Outcome;
@@ -42,12 +44,14 @@ export interface RunView {
   readonly title: string;
   readonly started: number;
   readonly tasks: ReadonlyMap<string, TaskView>;
+  /** The waves that have begun. */
+  readonly begun: Set<string | null>;
   /** The number of the last record that was taken in. */
   seq: number;
   /** How long it will probably go on, and when the server said so. */
   left?: { readonly ms: number; readonly at: number };
-  /** All its tasks and clocks stand still. */
-  paused?: boolean;
+  /** Since when all its tasks and clocks stand still, in milliseconds. */
+  paused?: number;
   /** How hard the whole run is being ended. */
   cancelling?: Level;
   finished?: { readonly at: number } & Told;
@@ -148,6 +152,11 @@ export class Runs {
     return newest && { run: newest.run.id, task: newest.task };
   }
 
+  /** Forgets all of them: who told of them is gone. */
+  clear(): void {
+    this.#runs.clear();
+  }
+
   /** Whether anything was told of this run. */
   has(root: string, run: string): boolean {
     return this.#runs.has(keyOf(root, run));
@@ -180,7 +189,7 @@ function begin(record: EventParams & { event: "run-started" }): RunView {
     for (const task of wave.tasks) tasks.set(task.id, { ...task, wave: wave.wave, state: "pending" });
   }
   const { root, run: id, feature, title } = record;
-  return { root, id, feature, title, started: Date.parse(record.time), tasks, seq: record.seq };
+  return { root, id, feature, title, started: Date.parse(record.time), tasks, begun: new Set(), seq: record.seq };
 }
 
 function tellRemaining(run: RunView, { remaining_ms: ms }: EventParams, now: number): void {
@@ -192,10 +201,13 @@ function advance(run: RunView, record: EventParams): void {
   switch (record.event) {
     case "run-cancelling": {
       if (record.tasks === null) raise(run, record.level);
-      const named = record.tasks ?? [...run.tasks.keys()];
+      const named = record.tasks ?? meantWithTheRun(run, record.level);
       for (const task of named.map((id) => run.tasks.get(id))) if (task !== undefined) raise(task, record.level);
       return;
     }
+    case "wave-started":
+      run.begun.add(record.wave);
+      return;
     case "task-started": {
       const task = run.tasks.get(record.task);
       if (task === undefined) return;
@@ -221,11 +233,21 @@ function advance(run: RunView, record: EventParams): void {
       return;
     }
     case "run-paused":
-      run.paused = true;
+      run.paused ??= Date.parse(record.time);
+      for (const task of run.tasks.values()) task.paused = true;
       return;
-    case "run-continued":
-      run.paused = false;
+    case "run-continued": {
+      const stood = run.paused === undefined ? 0 : Date.parse(record.time) - run.paused;
+      delete run.paused;
+      for (const task of run.tasks.values()) {
+        delete task.paused;
+        // Times are without pauses.
+        if (task.state === "running" && task.since !== undefined) task.since += stood;
+        if (task.state === "retrying" && task.retry !== undefined)
+          task.retry = { ...task.retry, at: task.retry.at + stood };
+      }
       return;
+    }
     case "task-progress": {
       const task = run.tasks.get(record.task);
       if (task !== undefined) task.progress = record.text;
@@ -250,6 +272,12 @@ function advance(run: RunView, record: EventParams): void {
     // The waves follow from their tasks; kinds of a newer minor version change nothing that is shown.
     default:
   }
+}
+
+/** The tasks that a wish to end a run is about: those of a wave that has begun go on where only later ones shall not start. */
+function meantWithTheRun({ tasks, begun }: RunView, level: Level): string[] {
+  const meant = [...tasks.values()].filter((task) => level !== "finish-wave" || !begun.has(task.wave));
+  return meant.map((task) => task.id);
 }
 
 /** How far runs are, added up. The one count of tasks of runs that is shown. */
@@ -290,5 +318,5 @@ export function standingOf({ state, outcome, summary }: Told): Standing {
 /** The milliseconds that a run still needs: what the server said last, without the time that has gone since. */
 export function remaining({ left, paused }: RunView, now: number): number | undefined {
   if (left === undefined) return undefined;
-  return paused === true ? left.ms : Math.max(0, left.ms - (now - left.at));
+  return paused === undefined ? Math.max(0, left.ms - (now - left.at)) : left.ms;
 }

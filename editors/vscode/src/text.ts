@@ -80,15 +80,21 @@ export function progress(runs: readonly RunView[], now: number): string {
   return `▶ ${parts.join(" · ")}`;
 }
 
-/** `2/3`, `1 failed`, `terminating`: how far runs are, without what time alone changes. */
+/** `2/3`, `1 failed`, `terminating`, `paused`: how far runs are, without what time alone changes. */
 function counted(runs: readonly RunView[]): string[] {
   const { total, done, ...rest } = tally(runs);
   const parts = [`${done}/${total}`];
   for (const [what, count] of Object.entries(rest)) if (count > 0) parts.push(`${count} ${what}`);
   const live = runs.filter((run) => run.finished === undefined);
-  const doing = new Set(live.map((run) => ending(run.cancelling)));
+  const doing = new Set(live.map(doingTo));
   if (doing.size === 1) parts.push(...[...doing].filter((word) => word !== undefined));
   return parts;
+}
+
+/** What is being done to a run. */
+function doingTo({ cancelling, paused }: RunView): string | undefined {
+  if (cancelling === "finish-wave") return "stops after this wave";
+  return ending(cancelling) ?? (paused === undefined ? undefined : "paused");
 }
 
 /** The same for a screen reader: `running, 2/3 done, 1 failed`. Nothing in it changes each second. */

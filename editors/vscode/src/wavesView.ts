@@ -201,15 +201,17 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   /** What a feature and a wave show alike: how far the plan says they are, and what runs or failed of them. */
   #group(root: RootInfo, progress: Progress, tasks: readonly TaskInfo[], open: string): Group {
     const attempts = tasks.map((task) => ({ task, attempt: this.#store.attempt(root.root, task) }));
-    const running = attempts.some(({ attempt }) => isActive(attempt));
+    const active = attempts.flatMap(({ attempt }) => (isActive(attempt) ? [attempt] : []));
+    const running = active.length > 0;
+    const paused = running && active.every((attempt) => attempt?.paused === true);
     const failed = attempts.filter(({ task, attempt }) => isFailed(task, attempt)).length;
     const words = [progress.words, ...(failed > 0 ? [`${failed} failed`] : [])];
-    const states = [...(running ? ["running"] : []), ...(failed > 0 ? ["failed"] : [])];
+    const states = [...(running ? [paused ? "paused" : "running"] : []), ...(failed > 0 ? ["failed"] : [])];
     return {
       ends: endsOf(attempts.map(({ attempt }) => attempt)),
       words,
       spoken: [...states, ...words.flatMap((word) => word.split(" · "))],
-      icon: running ? RUNNING : failed > 0 ? FAILED : iconOf(progress, open),
+      icon: paused ? PAUSED : running ? RUNNING : failed > 0 ? FAILED : iconOf(progress, open),
       collapsible:
         progress.open || running ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
     };
@@ -237,6 +239,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
   /** How a task stands: as a sign, in words, and for a screen reader without what changes each second. */
   #standing(task: TaskInfo, attempt: TaskView | undefined): Sign {
     if (attempt?.state === "running") {
+      if (attempt.paused === true) return { icon: PAUSED, words: text.ending(attempt.cancelling) ?? "paused" };
       const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
       const says = text.ending(attempt.cancelling) ?? attempt.progress ?? "running";
       const spoken = text.ending(attempt.cancelling) ?? "running";
@@ -249,7 +252,10 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     if (attempt?.attached !== undefined && attempt.state === "pending") {
       return { icon: RUNNING, words: "runs in another run" };
     }
-    if (attempt?.state === "pending") return { icon: icon("watch"), words: "waits for its turn" };
+    if (attempt?.state === "pending") {
+      const words = attempt.cancelling === "finish-wave" ? "will not start" : "waits for its turn";
+      return { icon: icon("watch"), words };
+    }
     if (attempt?.outcome === "passed") return { icon: DONE, words: text.outcome(attempt) };
     if (isBad(attempt?.outcome) && attempt !== undefined) return { icon: FAILED, words: text.outcome(attempt) };
     if (attempt?.outcome === "cancelled" && task.state === "ready") {
@@ -341,6 +347,7 @@ const icon = (name: string, colour?: string): vscode.ThemeIcon =>
 const WARNING = "list.warningForeground";
 const QUIET = "descriptionForeground";
 const RUNNING = icon("sync~spin", "charts.blue");
+const PAUSED = icon("debug-pause");
 const RETRYING = icon("debug-rerun", WARNING);
 const DONE = icon("pass-filled", "charts.green");
 const FAILED = icon("error", "testing.iconFailed");

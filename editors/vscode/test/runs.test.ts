@@ -27,6 +27,9 @@ class Story {
       waves: Object.entries(waves).map(([wave, tasks]) => ({ wave, tasks: tasks.map(ref) })),
     });
   }
+  wave(wave: string, tasks: string[]): EventParams {
+    return this.tell({ event: "wave-started", wave, tasks });
+  }
   task(id: string, second = 0): EventParams {
     return this.tell({ event: "task-started", task: id, attempt: 1, log: `${id}.log` }, second);
   }
@@ -131,7 +134,8 @@ test("ending a task or a run only gets harder", () => {
   const story = new Story();
   const cancelling = (level: Level, tasks: string[] | null): EventParams =>
     story.tell({ event: "run-cancelling", level, tasks });
-  const runs = fold([story.started({ "1": ["A", "B"], "2": ["C"] }), story.task("A"), story.task("B")]);
+  const begun = story.started({ "1": ["A", "B"], "2": ["C"] });
+  const runs = fold([begun, story.wave("1", ["A", "B"]), story.task("A"), story.task("B")]);
   const asked = (): (Level | undefined)[] => {
     const run = runs.live()[0];
     return [run?.cancelling, run?.tasks.get("A")?.cancelling, run?.tasks.get("B")?.cancelling];
@@ -141,7 +145,7 @@ test("ending a task or a run only gets harder", () => {
   runs.apply(cancelling("finish-wave", ["A"]), START);
   assert.deepEqual(asked(), [undefined, "terminate", undefined], "a softer word changes nothing, the run goes on");
   runs.apply(cancelling("finish-wave", null), START);
-  assert.deepEqual(asked(), ["finish-wave", "terminate", "finish-wave"]);
+  assert.deepEqual(asked(), ["finish-wave", "terminate", undefined], "the present wave goes on");
   assert.deepEqual(harder("terminate"), ["kill"]);
   runs.apply(cancelling("terminate", null), START);
   assert.deepEqual(asked(), ["terminate", "terminate", "terminate"]);
@@ -213,10 +217,40 @@ test("the time that is left goes by from what the server said, and stands still 
   runs.apply(story.tell({ event: "task-started", task: "A", attempt: 1, log: "A.log" }, 0, 300_000), START);
   assert.equal(progress([run], START + 60_000), "▶ 0/2 · ~4 min");
   runs.apply(story.tell({ event: "run-paused" }, 60, 240_000), START + 60_000);
-  assert.equal(progress([run], START + 120_000), "▶ 0/2 · ~4 min");
+  assert.equal(progress([run], START + 120_000), "▶ 0/2 · paused · ~4 min");
   runs.apply(story.tell({ event: "run-continued" }, 120, 240_000), START + 120_000);
   assert.equal(progress([run], START + 329_000), "▶ 0/2 · ~40 s");
   assert.equal(progress([run], START + 999_000), "▶ 0/2 · ~1 s");
+});
+
+test("what stands still says so, and its time goes on where it stood", () => {
+  const story = new Story();
+  const runs = fold([story.started({ "1": ["A", "B"] }), story.task("A")]);
+  const run = runs.live()[0];
+  const task = run?.tasks.get("A");
+  assert.ok(run && task);
+  runs.apply(story.tell({ event: "run-paused" }, 60), START);
+  assert.equal(progress([run], START), "▶ 0/2 · paused");
+  assert.equal(spoken([run]), "running, 0/2 done, paused");
+  assert.equal(task.paused, true);
+  runs.apply(story.tell({ event: "run-continued" }, 100), START);
+  assert.equal(progress([run], START), "▶ 0/2");
+  assert.equal(task.paused, undefined);
+  assert.equal(task.since, START + 40_000, "as if it had begun later");
+});
+
+test("a run that stops after its present wave says so, and so do the tasks that will not start", () => {
+  const story = new Story();
+  const runs = fold([story.started({ "1": ["A", "B"], "2": ["C"] }), story.wave("1", ["A", "B"])]);
+  const run = runs.live()[0];
+  assert.ok(run);
+  runs.apply(story.tell({ event: "run-cancelling", level: "finish-wave", tasks: null }), START);
+  assert.equal(progress([run], START), "▶ 0/3 · stops after this wave");
+  const asked = [...run.tasks.values()].map((task) => task.cancelling);
+  assert.deepEqual(asked, [undefined, undefined, "finish-wave"], "the present wave goes on");
+  assert.deepEqual(harder(run.cancelling), ["terminate", "kill"]);
+  runs.apply(story.tell({ event: "run-cancelling", level: "finish-wave", tasks: ["B"] }), START);
+  assert.equal(run.tasks.get("B")?.cancelling, "finish-wave", "but for a task that is named");
 });
 
 test("a task that waits for its next attempt has not failed", () => {
