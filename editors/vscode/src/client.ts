@@ -12,7 +12,7 @@ import {
 import { Asking } from "./asking";
 import { findServer } from "./findServer";
 import { foreignLine } from "./foreign";
-import { serverPath } from "./ignoredSetting";
+import { openServerPath, serverPath } from "./ignoredSetting";
 import {
   EVENT,
   RUNS,
@@ -111,7 +111,8 @@ export class Client implements vscode.Disposable {
       if (client !== this.#client) return;
       // Also where the client starts a crashed server anew by itself.
       if (newState === State.Running) void this.#afterLenses().then(() => asking.begin());
-      if (newState === State.Stopped) this.#store.state = "stopped";
+      // One that was started anew by the client, and ends before it is there, has only failed to start.
+      if (newState === State.Stopped || newState === State.StartFailed) this.#store.state = "stopped";
       if (newState === State.Starting) this.#store.state = "starting";
     });
     this.#client = client;
@@ -200,17 +201,18 @@ export class Client implements vscode.Disposable {
         ? "The feature-build program was not found. Install the extension's package for your platform, or build the program and put it on PATH."
         : `Starting the server from the setting featureBuild.server.path: ${found.program}: ${found.problem}.`;
     this.log.error(message);
-    void offerSettings(message);
+    void offerSettings(message, vscode.Uri.joinPath(this.#context.extensionUri, "walkthrough/get-the-program.md"));
     return undefined;
   }
 }
 
-async function offerSettings(message: string): Promise<void> {
+/** Tells that there is no program. How to get it is shown from a page of our own: a marketplace may not be in reach. */
+async function offerSettings(message: string, page: vscode.Uri): Promise<void> {
   const choice = await tellError(message, "Open Settings", "Show How to Get It");
   if (choice === "Open Settings") {
-    await vscode.commands.executeCommand("workbench.action.openSettings", "featureBuild.server.path");
+    await openServerPath();
   } else if (choice === "Show How to Get It") {
-    await vscode.commands.executeCommand("extension.open", "feature-build.feature-build");
+    await vscode.commands.executeCommand("markdown.showPreview", page);
   }
 }
 

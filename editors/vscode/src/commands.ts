@@ -3,6 +3,7 @@ import type { Client } from "./client";
 import { configure } from "./configure";
 import { errorText, foreignLine } from "./foreign";
 import { followOutput } from "./followOutput";
+import { openServerPath } from "./ignoredSetting";
 import { ServerCommand, type Level, type RunInfo, type Target } from "./protocol";
 import { harder, isBad, standingOf, type RunView, type Standing, type TaskView } from "./runs";
 import { canonical, placeOf } from "./documents";
@@ -31,6 +32,8 @@ export function registerCommands(store: Store, client: Client): vscode.Disposabl
     "featureBuild.showRuns": () => commands.showRuns(),
     "featureBuild.showMenu": () => commands.showMenu(),
     "featureBuild.configure": () => configure(store),
+    // A link of a view: no entry of a menu.
+    "featureBuild.openServerPath": () => openServerPath(),
     "featureBuild.restartServer": () => client.restart(),
     "featureBuild.showServerLog": () => {
       client.log.show();

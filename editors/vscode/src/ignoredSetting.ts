@@ -22,6 +22,12 @@ export function serverPath(): string {
   return typeof path === "string" ? path : "";
 }
 
+/** Opens the settings where the program can be chosen: in a remote window those of the user do not have it. */
+export async function openServerPath(): Promise<void> {
+  const settings = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
+  await vscode.commands.executeCommand(`workbench.action.${settings}`, { query: SETTING });
+}
+
 /** Tells, once for each value, that a workspace cannot choose the server's program: VS Code ignores it in silence. */
 export class IgnoredSettings implements vscode.Disposable {
   readonly #memory: vscode.Memento;
@@ -68,7 +74,7 @@ export class IgnoredSettings implements vscode.Disposable {
         "started. Set it in your user settings; for a remote machine or a container in its remote settings.",
       "Open Settings",
     );
-    if (choice !== undefined) await vscode.commands.executeCommand("workbench.action.openSettings", SETTING);
+    if (choice !== undefined) await openServerPath();
   }
 }
 

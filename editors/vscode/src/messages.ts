@@ -7,9 +7,13 @@ import { tellError } from "./tell";
 /** Tells when a run has ended and some task of it did not pass, with what one wants to do then. */
 export function tellFailedRuns(store: Store): vscode.Disposable {
   const since = Date.now();
+  const told = new Set<string>();
   return store.onRunEvent(({ run, record }) => {
+    if (record.event !== "run-finished" || run.finished === undefined) return;
     // A server that starts anew tells old runs again; their end is no news.
-    if (record.event !== "run-finished" || run.finished === undefined || run.finished.at < since) return;
+    const key = JSON.stringify([run.root, run.id]);
+    if (run.finished.at < since || told.has(key)) return;
+    told.add(key);
     if (run.finished.outcome !== "failed") {
       void hideOld(run);
       return;

@@ -136,6 +136,12 @@ export class Store implements vscode.Disposable {
     return this.#failures;
   }
 
+  #forget(): void {
+    this.#roots.clear();
+    this.runs.clear();
+    this.#failures = undefined;
+  }
+
   dispose(): void {
     clearTimeout(this.#telling);
     this.#changed.dispose();
@@ -146,6 +152,8 @@ export class Store implements vscode.Disposable {
     this.#failures = undefined;
     this.#telling ??= setTimeout(() => {
       this.#telling = undefined;
+      // Nobody tells any more what becomes of it. A server that is started anew at once is one that did not go.
+      if (this.#state === "stopped" || this.#state === "noServer") this.#forget();
       this.#changed.fire();
     }, GATHER_MS);
   }

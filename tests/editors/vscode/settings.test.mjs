@@ -1,6 +1,6 @@
 // Settings that come with a workspace: none of them chooses a program, however it is written.
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { Code, Workspace, assert, eventually, within } from "./support.mjs";
 
@@ -53,14 +53,12 @@ test("the machine's own settings, which those of a dev container become, choose 
   const program = join(code.folder, "server.sh");
   const started = join(code.folder, "was-chosen");
   writeFileSync(program, `#!/bin/sh\ntouch "${started}"\nexec "${process.env.FEATURE_BUILD_BIN}" "$@"\n`, { mode: 0o755 });
-  const settings = join(code.folder, "data/Machine/settings.json");
   await within(code, workspace, "machine-settings", async () => {
     const window = await code.open(workspace, FILE);
     await window.lens("▶ Run wave 1 (3 tasks)");
-    mkdirSync(dirname(settings), { recursive: true });
-    writeFileSync(settings, JSON.stringify({ [SETTING]: program }));
+    code.machineSettings({ [SETTING]: program });
     await eventually("the program is started", () => existsSync(started));
     await window.lens("▶ Run wave 1 (3 tasks)");
-    rmSync(settings);
+    code.machineSettings(undefined);
   });
 });

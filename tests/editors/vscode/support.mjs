@@ -263,8 +263,11 @@ export class Code {
     return browser;
   }
 
-  /** A window on a workspace, in a browser of its own, with a file open; `several`: a file that names several folders. */
-  async open(workspace, file, { theme, several, watch } = {}) {
+  /**
+   * A window on a workspace, in a browser of its own, with a file open; `several`: a file that names several folders;
+   * `nothing`: no folder is open in it.
+   */
+  async open(workspace, file, { theme, several, nothing, watch } = {}) {
     if (!this.asks) this.trust(workspace);
     const browser = await this.browser();
     const page = await browser.newPage({
@@ -279,8 +282,9 @@ export class Code {
       file === undefined
         ? ""
         : `&payload=${encodeURIComponent(JSON.stringify([["openFile", `vscode-remote://127.0.0.1:${this.port}${workspace.path(file)}`]]))}`;
-    const what = several === undefined ? ["folder", workspace.root] : ["workspace", several];
-    await page.goto(`http://127.0.0.1:${this.port}/?${what[0]}=${encodeURIComponent(what[1])}${opened}`);
+    const [what, path] = several === undefined ? ["folder", workspace.root] : ["workspace", several];
+    const query = nothing ? "ew=true" : `${what}=${encodeURIComponent(path)}${opened}`;
+    await page.goto(`http://127.0.0.1:${this.port}/?${query}`);
     await page.locator(".monaco-workbench").waitFor({ timeout: DEADLINE });
     return window;
   }
@@ -296,10 +300,13 @@ export class Code {
     execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", workspace.root, ...args], { env, stdio: "pipe" });
   }
 
-  /** Changes a setting of the user, while windows are open. */
-  setting(name, value) {
-    const file = join(this.folder, "data/User/settings.json");
-    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), [name]: value }));
+  /** Sets the machine's own settings, while windows are open; `undefined` takes them away. */
+  machineSettings(settings) {
+    const file = join(this.folder, "data/Machine/settings.json");
+    rmSync(file, { force: true });
+    if (settings === undefined) return;
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(settings));
   }
 
   /** The extension host processes, the oldest first. */
@@ -465,10 +472,13 @@ export class Window {
 
   /** Runs a command by its title in the palette. */
   async command(title) {
-    await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input[type=text]");
-    await input.waitFor();
-    await input.fill(`>${title}`);
+    // What takes the focus in that moment closes it again.
+    await eventually("the palette is open", async () => {
+      await this.page.keyboard.press("F1");
+      await input.fill(`>${title}`, { timeout: 5000 });
+      return true;
+    });
     await this.pick(title);
   }
 
@@ -598,14 +608,22 @@ export class Window {
   async menuOf(row, choice, options) {
     try {
       await this.row(row).click({ button: "right", ...options });
-      await this.page.locator(".monaco-menu .action-item").filter({ hasText: choice }).first().hover(options);
-      // A click so soon after the menu has opened is none to VS Code: it may be the end of the one that opened it.
-      await this.page.keyboard.press("Enter");
+      await this.chooseInMenu(choice, options);
     } catch (error) {
       // It was opened before the row was another one: it would lie over what is clicked next.
       await this.page.keyboard.press("Escape");
       throw error;
     }
+  }
+
+  /** Chooses from the menu that has just opened. */
+  async chooseInMenu(choice, options) {
+    const entry = this.page.locator(".monaco-menu .action-item").filter({ hasText: choice }).first();
+    await entry.hover(options);
+    // Whatever it belongs to may have been drawn anew meanwhile: then there is no menu any more.
+    if ((await entry.count()) === 0) throw new Error(`the menu with ${choice} has closed again`);
+    // A click so soon after the menu has opened is none to VS Code: it may be the end of the one that opened it.
+    await this.page.keyboard.press("Enter");
   }
 
   /** Presses a button of a row in the Waves view; they show when the mouse is over the row. */
@@ -647,7 +665,7 @@ export class Window {
 
   /** What the Output panel shows. */
   async outputText() {
-    const lines = await this.page.locator(".panel .output-view-container .view-line").allInnerTexts();
+    const lines = await this.page.locator(".output-view .view-line").allInnerTexts();
     return lines.join("\n").replaceAll("\u00a0", " ");
   }
 
