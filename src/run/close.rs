@@ -44,7 +44,8 @@ pub fn is_closed(state_dir: &Path, run: &RunId) -> bool {
 /// Why a run that its journal calls unfinished can get no supervisor any more; `None`: it can, or has one. Blocking.
 pub fn why_closed(state_dir: &Path, run: &RunId) -> Option<&'static str> {
     let paths = RunPaths::of(state_dir, run);
-    if lock::is_held(&paths.lock()) { None } else { open::closed(&paths).map(Closed::why) }
+    let lives = lock::is_held(&paths.lock()) || !system::supervisors(paths.dir()).is_empty();
+    if lives { None } else { open::closed(&paths).map(Closed::why) }
 }
 
 /// Whether such a run has begun and not finished. Blocking.

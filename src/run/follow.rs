@@ -8,7 +8,9 @@ use thiserror::Error;
 
 use super::journal::Tail;
 use super::watch::Watched;
-use super::{Event, JournalError, Launcher, Record, Resumed, RunPaths, StartError, Takeover, lock, resume, seal};
+use super::{
+    Event, JournalError, Launcher, Record, Resumed, RunPaths, StartError, Takeover, lock, resume, seal, system,
+};
 use crate::error::with_causes;
 
 /// How often a journal is looked at that nobody says anything about.
@@ -95,7 +97,8 @@ impl Reader {
     /// The lock is looked at before the journal: what a supervisor wrote before it ended is then always seen.
     fn read(&mut self) -> Result<Seen, JournalError> {
         self.watched.register();
-        let lock_is_free = std::mem::take(&mut self.look_at_lock).then(|| !lock::is_held(&self.paths.lock()));
+        let is_free = || !lock::is_held(&self.paths.lock()) && system::supervisors(self.paths.dir()).is_empty();
+        let lock_is_free = std::mem::take(&mut self.look_at_lock).then(is_free);
         if !self.is_own && self.tail.open()? {
             self.is_own = seal::is_own(&self.paths);
             if !self.is_own {

@@ -13,7 +13,7 @@ use super::kept::{Kept, KeptAttempt};
 use super::prune::size_of;
 use super::{
     Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, Tally, lock, private,
-    read_journal, read_run, runs_dir, seal, state_dirs,
+    read_journal, read_run, runs_dir, seal, state_dirs, system,
 };
 use crate::task::TaskId;
 
@@ -292,7 +292,7 @@ fn digest(paths: &RunPaths) -> Option<Digest> {
         return Some(cached);
     }
     // Looked at before the journal: a supervisor that ends in between has written all by then.
-    let lives = lock::is_held(&paths.lock());
+    let lives = lock::is_held(&paths.lock()) || !system::supervisors(paths.dir()).is_empty();
     fold(&read_journal(&paths.journal()).ok()?, lives, journal_bytes)
 }
 

@@ -47,10 +47,13 @@ impl Recorder {
         let flusher = Flusher::start(journal.flush_handle()?)?;
         let place = (journal.path().to_path_buf(), journal.file_id());
         thread::Builder::new().name("journal".into()).spawn(move || {
-            let mut writer = Writer { journal, health, flusher, waiting: Vec::new() };
+            let mut writer = Writer { journal, health, flusher, waiting: Vec::new(), beyond_limit: None };
             writer.serve(&mut messages);
             writer.flusher.end();
-            let _ = done.send(Ok(writer.journal));
+            let _ = done.send(match writer.beyond_limit {
+                Some(error) => Err(error),
+                None => Ok(writer.journal),
+            });
         })?;
         Ok(Self { queue, writer, place })
     }
@@ -133,6 +136,8 @@ struct Writer {
     flusher: Flusher,
     /// Who wants to know that all is written.
     waiting: Vec<oneshot::Sender<()>>,
+    /// The journal is as long as a file of this process may be: nothing more can ever be written.
+    beyond_limit: Option<io::Error>,
 }
 
 impl Writer {
@@ -202,8 +207,20 @@ impl Writer {
     }
 
     /// A full disk: the tasks go on, and what could not be written is written when there is room.
+    /// Behind the limit of this process (`ulimit -f`) there is none, ever: the results of what runs are in their own files, and
+    /// who takes the run over outside of the limit reads them.
     fn write(&mut self, event: &Event) {
+        if self.beyond_limit.is_some() {
+            return;
+        }
         while let Err(error) = self.say_it_is_over().and_then(|()| self.journal.append(event)) {
+            if system::is_beyond_limit(&error) {
+                let why = format!("the journal is as long as `ulimit -f` lets a file be: {error}");
+                system::note(format_args!("feature-build supervisor: {why}"));
+                self.health.ill(Source::Journal, &why);
+                self.beyond_limit = Some(io::Error::new(error.kind(), why));
+                return;
+            }
             self.health.ill(Source::Journal, &format!("the journal cannot be written: {error}"));
             thread::sleep(RETRY_AFTER);
         }

@@ -90,11 +90,20 @@ pub fn go_on(state_dir: &Path, run: &RunId) -> io::Result<()> {
 
 fn ask(state_dir: &Path, run: &RunId, request: &Request) -> io::Result<()> {
     let name = format!("{}-{}.json", std::process::id(), random::letters(8));
-    let path = RunPaths::of(state_dir, run).requests().join(name);
-    match private::write_whole(&path, &serde_json::to_vec(request)?) {
+    let paths = RunPaths::of(state_dir, run);
+    if paths.dir().is_dir() {
+        // An empty folder is what git, and others, do not put back.
+        private::claim(paths.dir(), &paths.requests())?;
+    }
+    let path = paths.requests().join(name);
+    let asked = match private::write_whole(&path, &serde_json::to_vec(request)?) {
         Err(error) if system::is_no_room(&error) => ask_by_name(&path, request).unwrap_or(Err(error)),
         done => done,
+    };
+    if asked.is_ok() && *request != (Request::Pause { paused: true }) {
+        system::wake_supervisors(paths.dir());
     }
+    asked
 }
 
 /// The endings of files that ask for the end of the whole run by being there, or of the task that stands behind a `~` in

@@ -88,7 +88,7 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
     }
     let lock = match takeover {
         None => Lock::acquire(&paths.lock())?,
-        Some(_) => Lock::acquire_unless_lost(&paths.lock())?,
+        Some(_) => Lock::acquire_unless_lost(&paths.lock())?.filter(|_| system::supervisors(paths.dir()).is_empty()),
     };
     let lock = match (lock, takeover) {
         (Some(lock), _) => lock,

@@ -182,11 +182,71 @@ pub(super) fn holds_lost(_path: &Path) -> bool {
     false
 }
 
+/// Whether a guard lives that has the log of an attempt, wherever that file is by now: a folder may have been moved, or put
+/// back from a copy, and the path leads to another file then. Blocking.
+#[cfg(target_os = "linux")]
+pub(super) fn has_guard(log: &Path) -> bool {
+    // The name of the log in that of its run's folder: no other attempt has both.
+    let name_of = |path: &Path| Some((path.parent()?.file_name()?.to_owned(), path.file_name()?.to_owned()));
+    let Some(name) = name_of(log) else { return false };
+    let is_it = |file: PathBuf| {
+        let shown = fs::read_link(file).ok()?.into_os_string().into_vec();
+        // As proc_pid_fd(5) shows what was taken away.
+        let path = shown.strip_suffix(b" (deleted)").unwrap_or(&shown).to_vec();
+        name_of(Path::new(&OsString::from_vec(path)))
+    };
+    let guards = processes().filter(|pid| arguments(*pid).get(1).is_some_and(|role| role == role::GUARD.as_bytes()));
+    let mut files = guards.filter_map(|pid| fs::read_dir(proc_file(pid, "fd")).ok()).flatten().flatten();
+    files.any(|entry| is_it(entry.path()).as_ref() == Some(&name))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn has_guard(_log: &Path) -> bool {
+    false
+}
+
+/// The supervisors of the run whose folder this is, but for this process, wherever their files are by now. Blocking.
+#[cfg(target_os = "linux")]
+pub(super) fn supervisors(run_dir: &Path) -> Vec<Pid> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let own = rustix::process::getpid();
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let run_dir = real(run_dir);
+    let is_of_it = |pid: &Pid| {
+        let arguments = arguments(*pid);
+        let role = arguments.get(1).is_some_and(|role| role == role::SUPERVISE.as_bytes());
+        let folder = arguments.get(2).map(|folder| Path::new(std::ffi::OsStr::from_bytes(folder)));
+        role && folder.is_some_and(|folder| folder.file_name() == run_dir.file_name() && real(folder) == run_dir)
+    };
+    processes().filter(|pid| *pid != own).filter(is_of_it).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn supervisors(_run_dir: &Path) -> Vec<Pid> {
+    Vec::new()
+}
+
+/// Lets the supervisors of a run go on that somebody has stopped: one that is hears no request. Blocking.
+pub(super) fn wake_supervisors(run_dir: &Path) {
+    let is_stopped = |pid: &Pid| stat(*pid).is_some_and(|stat| stat.first().is_some_and(|state| state == "T"));
+    for pid in supervisors(run_dir).into_iter().filter(is_stopped) {
+        // It may have ended in between.
+        let _ = rustix::process::kill_process(pid, Signal::CONT);
+    }
+}
+
+/// The words that a process was started with; none of one that is just becoming another program, or is dead.
+#[cfg(target_os = "linux")]
+fn arguments(pid: Pid) -> Vec<Vec<u8>> {
+    let arguments = fs::read(proc_file(pid, "cmdline")).unwrap_or_default();
+    arguments.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect()
+}
+
 /// Whether a process is a guard or a supervisor.
 #[cfg(target_os = "linux")]
 fn is_ours(pid: Pid) -> bool {
-    let arguments = fs::read(proc_file(pid, "cmdline")).unwrap_or_default();
-    let role = arguments.split(|&byte| byte == 0).nth(1).unwrap_or_default();
+    let arguments = arguments(pid);
+    let Some(role) = arguments.get(1) else { return false };
     [role::GUARD, role::SUPERVISE].iter().any(|known| known.as_bytes() == role)
 }
 
@@ -451,6 +511,11 @@ pub(super) fn is_no_room(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let causes = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::FBIG];
     Errno::from_io_error(error).is_some_and(|errno| causes.contains(&errno))
+}
+
+/// Whether a file is as long as this process may write one (`ulimit -f`).
+pub(super) fn is_beyond_limit(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::FBIG)
 }
 
 /// Whether the path lies on a file system that nobody changes but by way of this system, which tells of it. Of one that is

@@ -149,6 +149,14 @@ fn is_end(kind: EventKind) -> bool {
     matches!(kind, EventKind::Remove(_)) || matches!(kind, EventKind::Modify(ModifyKind::Name(mode)) if is_moved(mode))
 }
 
+/// What had this path, and all that lay below it, was taken away and is there anew: whoever watches it in this process looks
+/// again, at what is there now.
+pub(super) fn renew(path: &Path) {
+    if let Some(hub) = hub() {
+        lose(&hub.listeners, path);
+    }
+}
+
 /// Whoever watches the path, or the folder that it lies in.
 fn wake(listeners: &Mutex<Listeners>, path: &Path) {
     let listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);

@@ -87,9 +87,9 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     only_file(options().write(true).create(true).truncate(true).open(path)?)
 }
 
-/// Opens a file for writing behind what is in it.
+/// Opens a file for writing behind what is in it, and for reading that.
 pub(crate) fn append(path: &Path) -> io::Result<File> {
-    only_file(options().append(true).create(true).open(path)?)
+    only_file(options().read(true).append(true).create(true).open(path)?)
 }
 
 /// Opens a file for reading.

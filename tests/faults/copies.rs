@@ -304,3 +304,45 @@ fn two_workspaces_with_one_state_folder_do_not_count_each_others_tasks_and_it_is
     place.says(&copy, &["run", "--trust", "--redo"]);
     assert_eq!((runs(&first), runs(&moved), runs(&copy)), (1, 2, 1));
 }
+
+/// `state_dir` is changed and changed back while its run goes on: a lock that reads "ended" in one folder says nothing of what
+/// runs in another.
+#[test]
+fn a_task_that_runs_from_one_state_folder_is_waited_for_in_every_other() {
+    let place = Place::new();
+    let root = place.workspace("ws", "");
+    fs::write(root.join("go"), "").unwrap();
+    place.says(&root, &["run", "--trust"]);
+    fs::remove_file(root.join("go")).unwrap();
+    let plain = fs::read_to_string(root.join("feature-build.yaml")).unwrap();
+    fs::write(root.join("feature-build.yaml"), format!("{plain}state_dir: b\n")).unwrap();
+    let said = place.call(&root, &["run", "--trust", "--redo", "--detach"]);
+    let first = root.join("b/runs").join(text(&said.stdout).trim());
+    wait_until("it has started", || started(&root).len() == 2);
+    for config in [plain.clone(), format!("{plain}state_dir: c\n")] {
+        fs::write(root.join("feature-build.yaml"), config).unwrap();
+        let said = place.call(&root, &["run", "--trust", "--redo", "--detach"]);
+        assert_eq!(said.status.code(), Some(0), "{}", text(&said.stderr));
+    }
+    let others: Vec<PathBuf> = ["c", ".feature-build"]
+        .into_iter()
+        .flat_map(|dir| fs::read_dir(root.join(dir).join("runs")).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|run| {
+            wait_until("it waits, or is over", || {
+                let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap_or_default();
+                journal.contains("task-attached") || journal.contains("run-finished")
+            });
+            !fs::read_to_string(run.join("journal.jsonl")).unwrap().contains("run-finished")
+        })
+        .collect();
+    assert_eq!((others.len(), started(&root).len()), (2, 2));
+    fs::write(root.join("go"), "").unwrap();
+    for run in others.iter().chain([&first]) {
+        wait_until("it has passed", || {
+            let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
+            journal.contains("run-finished") && journal.contains("\"outcome\":\"passed\"")
+        });
+    }
+    assert_eq!(started(&root).len(), 2, "its outcome is taken over");
+}

@@ -177,3 +177,125 @@ fn a_workspace_that_was_removed_is_not_made_anew() {
     wait_until("the run ends", || !lives(supervisor));
     assert!(!root.exists());
 }
+
+/// What was put back is put back again.
+#[test]
+fn what_is_taken_away_again_and_again_is_put_back_each_time() {
+    let place = Place::new();
+    let root = place.workspace("ws", "");
+    let (run, _) = place.start(&root);
+    for time in 1..=3 {
+        fs::remove_dir_all(root.join(".feature-build")).unwrap();
+        wait_until(&format!("all is there again, time {time}"), || {
+            run.join("journal.jsonl").is_file() && is_held(&run.join("run.lock")) && is_held(&run.join("T.log"))
+        });
+        assert!(!run.join("journal.tmp").exists());
+    }
+    fs::write(root.join("go"), "").unwrap();
+    wait_until("it has passed", || place.status(&root, &run).contains("1 passed"));
+    let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    for event in ["run-started", "task-started", "task-finished", "run-finished"] {
+        assert_eq!(journal.matches(event).count(), 1, "{journal}");
+    }
+    assert!(text(&place.call(&root, &["waves", "--all"]).stdout).contains("1 done"));
+}
+
+/// Ways to have other files where those of a run were, with things in them, while it goes on.
+const REPLACED: [(&str, &str); 4] = [
+    ("moved away", "mv .feature-build moved"),
+    (
+        "moved away, with a copy in its place",
+        "cp -r .feature-build copy; mv .feature-build moved; mv copy .feature-build",
+    ),
+    ("removed, with a copy in its place", "cp -r .feature-build copy; rm -r .feature-build; mv copy .feature-build"),
+    (
+        "stashed",
+        "git init -q . && git add -fA && git -c user.email=a@b -c user.name=x commit -qm 1 && echo x >> notes && \
+         git -c user.email=a@b -c user.name=x stash --all -q && git -c user.email=a@b -c user.name=x stash pop -q",
+    ),
+];
+
+/// Who has a task and a run is who lives, whatever files are where theirs were.
+#[test]
+fn a_run_whose_files_are_replaced_is_not_doubled_and_ends_once() {
+    for (what, way) in REPLACED {
+        let place = Place::new();
+        let root = place.workspace("ws", "");
+        let (run, process) = place.start(&root);
+        let name = run.file_name().unwrap().to_str().unwrap();
+        let said = Command::new("sh").arg("-ec").arg(way).current_dir(&root).output().unwrap();
+        assert!(said.status.success(), "{what}: {}", text(&said.stderr));
+        // At once: nothing is put back yet.
+        let resumed = place.call(&root, &["run", "--resume", name, "--detach"]);
+        let second = place.call(&root, &["run", "--trust", "--redo", "--detach"]);
+        assert_eq!(second.status.code(), Some(0), "{what}: {}", text(&second.stderr));
+        let second = run.with_file_name(text(&second.stdout).trim());
+        wait_until(&format!("{what}: the second run waits"), || {
+            fs::read_to_string(second.join("journal.jsonl")).is_ok_and(|text| text.contains("task-attached"))
+        });
+        assert!(lives(process) && started(&root).len() == 1, "{what}: {resumed:?}");
+        wait_until(&format!("{what}: the run's files are back"), || {
+            is_held(&run.join("run.lock")) && is_held(&run.join("T.log"))
+        });
+        assert!(!place.status(&root, &run).contains("lost"), "{what}: {}", place.status(&root, &run));
+        fs::write(root.join("go"), "").unwrap();
+        for run in [&run, &second] {
+            wait_until(&format!("{what}: it has passed"), || place.status(&root, run).contains("1 passed"));
+        }
+        assert_eq!(started(&root).len(), 1, "{what}");
+        let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
+        assert_eq!(journal.matches("run-finished").count(), 1, "{what}: {journal}");
+        // A copy that lies elsewhere belongs to nobody.
+        let _ = fs::remove_dir_all(root.join("moved"));
+    }
+}
+
+/// A cancel is heard at once, whatever its folder is by then.
+#[test]
+fn a_run_whose_folder_was_moved_away_hears_a_cancel() {
+    for way in ["mv .feature-build moved", "rmdir .feature-build/runs/*/requests"] {
+        let place = Place::new();
+        let root = place.workspace("ws", "");
+        let (run, process) = place.start(&root);
+        assert!(Command::new("sh").arg("-ec").arg(way).current_dir(&root).status().unwrap().success());
+        wait_until("the run's files are back", || is_held(&run.join("run.lock")));
+        let asked = std::time::Instant::now();
+        place.says(&root, &["cancel", "--kill"]);
+        wait_until("the task is ended", || !lives(process));
+        // Longer than any usual look, and less than the seldom one.
+        assert!(asked.elapsed().as_secs() < 15, "{way}: {:?}", asked.elapsed());
+        wait_until("the run is over", || place.status(&root, &run).contains("cancelled"));
+    }
+}
+
+/// Nobody who is stopped hears anything: whoever wants a run to end lets its supervisor go on.
+#[test]
+fn a_run_whose_supervisor_is_stopped_ends_with_a_cancel() {
+    let place = Place::new();
+    let root = place.workspace("ws", "");
+    let (run, process) = place.start(&root);
+    kill(supervisor(&run).unwrap(), Signal::STOP);
+    place.says(&root, &["cancel", "--all"]);
+    wait_until("the task is ended", || !lives(process));
+    wait_until("the run is over", || place.status(&root, &run).contains("cancelled"));
+}
+
+/// A task that begins while somebody takes the folders away waits for nothing and fails for nothing.
+#[test]
+fn a_task_that_begins_while_folders_are_taken_away_does_not_fail() {
+    let mut chance = Chance::new("folders go while tasks begin");
+    for _ in 0..if is_long() { 10 } else { 2 } {
+        let place = Place::new();
+        let root = place.workspace("ws", "");
+        fs::write(root.join("agent.sh"), "rm -rf .feature-build || true\n").unwrap();
+        for number in 0..12 {
+            chance.tried();
+            let task = format!("---\nid: T-{number}\ntitle: T\nstatus: backlog\nwave: 1\n---\n");
+            fs::write(root.join(format!("tasks/backlog/f/T-{number}.md")), task).unwrap();
+        }
+        let said = place.call(&root, &["run", "--trust", "--yes", "-j", &(2 + chance.below(3)).to_string()]);
+        let all = text(&said.stdout) + &text(&said.stderr);
+        assert_eq!(said.status.code(), Some(0), "{all}");
+        assert!(all.contains("13 passed"), "{all}");
+    }
+}

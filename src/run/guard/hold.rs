@@ -2,8 +2,9 @@
 //!
 //! While a guard holds the lock, the first line is its attempt's mark. Other lines are marks of guards that did not come
 //! to a proper end: what carries them is killed by the next holder before it starts anything. After a proper end there
-//! is one line, `ended`, the mark and the time. So the ordinary way costs no search through all processes. An attempt
-//! whose mark never stood there has started nothing.
+//! is one line, `ended`, the mark and the time. An attempt whose mark never stood there has started nothing.
+//!
+//! Files can be taken away, moved, and put back from a copy while their holders live: what is alive says who has a task, too.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -66,7 +67,8 @@ fn alive(own: &str, root: &Path) -> Alive {
             && task_of(&marked.mark) == task_of(own)
             && (is_ours(&marked.mark) || marked.workspace.as_deref() == Some(root))
     });
-    if let Some(guarded) = found.iter().find(|marked| marked.log.as_deref().is_some_and(lock::is_held)) {
+    let has_guard = |log: &Path| lock::is_held(log) || system::has_guard(log);
+    if let Some(guarded) = found.iter().find(|marked| marked.log.as_deref().is_some_and(has_guard)) {
         return Alive::Guarded(guarded.mark.clone());
     }
     let mut marks: Vec<String> = found.into_iter().map(|marked| marked.mark).filter(|mark| is_ours(mark)).collect();
@@ -84,21 +86,17 @@ pub(super) enum Taken {
 }
 
 impl Hold {
-    /// Takes the task of the workspace at this root for the attempt with this mark, which begins with [`Self::begin`]. `asked_ms`: when its run was
-    /// asked for the task; an attempt of another run that ended later is what was asked for. Blocking.
+    /// Takes the task of the workspace at this root for the attempt with this mark, which begins with [`Self::begin`].
+    /// `asked_ms`: when its run was asked for the task; an attempt of another run that ended later is what was asked for. Blocking.
     pub(super) fn take(path: &Path, mark: &str, asked_ms: u64, root: &Path) -> io::Result<Taken> {
-        let mut left = Vec::new();
-        let lock = loop {
+        let (lock, left) = loop {
             if let Some(lock) = Lock::acquire_unless_lost(path)? {
-                if !lock.is_blank() {
-                    break lock;
-                }
-                // A new lock is no proof that nothing of the task is alive.
+                // That it is free is no proof that nothing of the task is alive: it may be a new one, or an old one that was
+                // put back, or lie in another folder than that of the run which has the task.
                 match alive(mark, root) {
                     Alive::Guarded(other) => return Ok(Taken::ByAnother(other)),
-                    Alive::Left(marks) => left = marks,
+                    Alive::Left(marks) => break (lock, marks),
                 }
-                break lock;
             }
             // Empty for the moment between taking the lock and writing the mark.
             let text = beginning(&private::open(path)?)?;

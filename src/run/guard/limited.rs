@@ -2,10 +2,11 @@
 //!
 //! Set from outside, behind its start, they would miss what the program has forked by then.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -85,11 +86,15 @@ pub(in crate::run) fn main(arguments: &[OsString]) -> ExitCode {
     let failure = File::options().write(true).open(format!("/dev/fd/{tell}"));
     let _ = nix::unistd::close::<i32>(tell);
     // All that needs memory comes before the limits.
-    let mut command = Command::new(file);
-    command.arg0(name).args(arguments);
+    let texts = |texts: Vec<Vec<u8>>| texts.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>();
+    let argv = std::iter::once(name).chain(arguments).map(|word| word.as_bytes().to_vec());
+    let variables = std::env::vars_os().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
+    let texts = (CString::new(file.as_bytes()), texts(argv.collect()), texts(variables.collect()));
+    let (Ok(file), Ok(argv), Ok(variables)) = texts else { return ExitCode::FAILURE };
     system::take_on(&limits);
-    let error = command.exec();
-    let number = error.raw_os_error().unwrap_or(Errno::INVAL.raw_os_error());
+    // The library's own way to start a program lets a shell run what is none.
+    let Err(error) = nix::unistd::execve(&file, &argv, &variables);
+    let number = error as i32;
     // Where it cannot be told, the exit code tells at least that nothing was started.
     let _ = failure.and_then(|mut failure| failure.write_all(&number.to_ne_bytes()));
     ExitCode::from(127)

@@ -178,6 +178,8 @@ impl Ending {
     }
 }
 
+/// How often the folders of a run are made anew that somebody takes away while an attempt begins.
+const TRIES: u32 = 10;
 /// No result is longer.
 const LONGEST_RESULT: u64 = 1 << 20;
 
@@ -210,7 +212,17 @@ fn serve() -> io::Result<()> {
     reap::become_subreaper()?;
     let root = Root::open(&job.root);
     let supervisor = Supervisor::new()?;
-    match take_part(&job, root, &mut control, &supervisor) {
+    let mut taken = take_part(&job, Root::open(&job.root), &mut control, &supervisor);
+    for _ in 0..TRIES {
+        let is_away = taken.as_ref().is_err_and(|error| error.source.kind() == io::ErrorKind::NotFound);
+        let run_dir = job.log.parent().filter(|_| is_away && root.is_there());
+        // Somebody takes the folders away just now; nothing was started.
+        let Some(run_dir) = run_dir else { break };
+        // What cannot be made is told by what is tried again.
+        let _ = root.make_run_folder(run_dir);
+        taken = take_part(&job, Root::open(&job.root), &mut control, &supervisor);
+    }
+    match taken {
         Err(error) if system::is_no_room(&error.source) => supervisor.say(&Report::NoRoom(error.to_string())),
         Err(error) if system::is_shortage(&error.source) => supervisor.say(&Report::Busy(error.to_string())),
         Err(error) => supervisor.say(&Report::Ended(error.ending(&job))),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::sync::watch;
 
 use super::super::guard::{Ending, Wanted};
-use super::super::{Event, Outcome, RunId, RunPaths, journal, nesting, system};
+use super::super::{Event, Outcome, RunId, journal, nesting, system};
 use super::Supervisor;
 use super::asked::CANCELLED;
 use super::attachment::{Attachment, Detached};
@@ -30,8 +30,8 @@ impl Supervisor {
         }
         let (guard, wanted) = watch::channel(Wanted::default());
         self.guards.insert(task.clone(), guard);
-        let paths = RunPaths::of(&self.order.state_dir, &other);
-        let attachment = Attachment { task, other, paths, since: journal::now(), wanted, mail: self.mail.clone() };
+        let root = self.order.root.clone();
+        let attachment = Attachment { task, other, root, since: journal::now(), wanted, mail: self.mail.clone() };
         tokio::spawn(attachment.attend());
     }
 

@@ -1,8 +1,12 @@
 //! A task that another run has: this run waits for that one's outcome and takes it over.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use tokio::sync::{mpsc, watch};
 
 use super::super::guard::{Ending, Report, Wanted};
+use super::super::identity;
 use super::super::{Event, Follower, Launcher, Outcome, RunId, RunPaths};
 use super::Input;
 use crate::task::TaskId;
@@ -25,12 +29,16 @@ pub(super) enum Detached {
 pub(super) struct Attachment {
     pub(super) task: TaskId,
     pub(super) other: RunId,
-    pub(super) paths: RunPaths,
+    /// The workspace's root.
+    pub(super) root: PathBuf,
     /// Progress before this time is old.
     pub(super) since: String,
     pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) mail: mpsc::Sender<Input>,
 }
+
+/// How often somebody is asked again who has a task, and no folder in which its outcome could be seen.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Attachment {
     pub(super) async fn attend(self) {
@@ -44,8 +52,13 @@ impl Attachment {
 
     /// A journal that ends, breaks off or cannot be read before the task has its outcome gives none.
     async fn follow(&self) -> Detached {
+        let Some(run_dir) = self.run_dir().await else {
+            // Who has the task has lost its folder, and puts it back or ends: not to be asked again at once.
+            tokio::time::sleep(LOOK_EVERY).await;
+            return Detached::Released;
+        };
         // Where its supervisor dies its attempt may go on, and nobody else may be there to take the outcome.
-        let mut follower = Follower::recovering(self.paths.dir(), Launcher::Own);
+        let mut follower = Follower::recovering(&run_dir, Launcher::Own);
         while let Ok(Some(record)) = follower.next().await {
             match record.event {
                 Event::TaskProgress { task, text } if task == self.task && record.time >= self.since => {
@@ -72,5 +85,15 @@ impl Attachment {
             }
         }
         Detached::Released
+    }
+
+    /// The folder of the other run: `state_dir` may have been another one when it was started. `None`: it is nowhere.
+    async fn run_dir(&self) -> Option<PathBuf> {
+        let (root, other) = (self.root.clone(), self.other.clone());
+        let find = move || RunPaths::of(&identity::state_dir_of(&root, &other), &other);
+        let paths = tokio::task::spawn_blocking(find).await.ok()?;
+        let journal = paths.journal();
+        let is_there = tokio::task::spawn_blocking(move || journal.exists()).await.unwrap_or(false);
+        is_there.then(|| paths.dir().to_path_buf())
     }
 }

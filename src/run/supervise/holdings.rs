@@ -13,7 +13,7 @@ use super::super::lock::{Lock, PutBack};
 use super::super::record::Keeper;
 use super::super::request::Request;
 use super::super::root::Root;
-use super::super::{Level, Order, RunPaths, private, system};
+use super::super::{Level, Order, RunPaths, private, system, watch};
 use super::{Input, pulse};
 
 /// How long to wait before what could not be put back is tried again.
@@ -71,6 +71,8 @@ impl Holdings {
                 *file = private::open(&path)?;
             }
         }
+        // Requests that come now lie in another folder than the one that is watched.
+        watch::renew(self.paths.dir());
         Ok(PutBack::Done)
     }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::super::course::{Recalled, Told};
 use super::super::guard::{Ending, Job, Report, Wanted, read_result};
 use super::super::past::{Past, Retrying, Stand};
-use super::super::{Event, Level, Outcome, RunPaths, Takeover, lock, system};
+use super::super::{Event, Level, Outcome, RunPaths, Takeover, identity, lock, system};
 use super::adoption::{self, Adoption, Found};
 use super::again::Waiting;
 use super::asked::{CANCELLED, FINISHED_WAVE, JOURNAL, WITHDRAWN};
@@ -189,7 +189,10 @@ impl Supervisor {
     /// Whether a task waits for another run that lives.
     fn waits_for_another(&self, past: &Past) -> bool {
         past.begun.values().any(|stand| match stand {
-            Stand::Attached { run, .. } => lock::is_held(&RunPaths::of(&self.order.state_dir, run).lock()),
+            Stand::Attached { run, .. } => {
+                let state_dir = identity::state_dir_of(&self.order.root, run);
+                lock::is_held(&RunPaths::of(&state_dir, run).lock())
+            }
             Stand::Started(_) | Stand::Retrying(_) => false,
         })
     }
