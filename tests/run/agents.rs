@@ -244,17 +244,25 @@ fn what_cannot_be_started_under_limits_is_no_exit_code_of_its_own() {
     let mut bench = Bench::new();
     bench.config.limits.nice = Some(1);
     std::fs::write(bench.path("plain"), "no program").unwrap();
+    // A library that starts programs may have a shell run this one.
+    std::fs::write(bench.path("no-shebang"), "touch ran-by-a-shell\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bench.path("no-shebang"), executable).unwrap();
     bench.wave("1").task_argv("MISSING", &[], &["/none/program"]).task_argv("PLAIN", &[], &["./plain"]);
+    bench.task_argv("NO-SHEBANG", &[], &["./no-shebang"]);
     bench.task("PASSES", "exit 0");
     bench.task("SAYS", "exit 127");
     let run = bench.run();
-    for (task, words) in [("MISSING", "No such file or directory"), ("PLAIN", "Permission denied")] {
+    let all =
+        [("MISSING", "No such file or directory"), ("PLAIN", "Permission denied"), ("NO-SHEBANG", "Exec format error")];
+    for (task, words) in all {
         assert_eq!((run.outcome(task), run.exit_code_of(task)), (Failed, None), "{}", run.reason(task));
         assert!(run.reason(task).starts_with("cannot be started: "), "{}", run.reason(task));
         assert!(run.reason(task).contains(words), "{}", run.reason(task));
     }
     assert_eq!(run.outcome("PASSES"), Passed);
     assert_eq!(run.exit_code_of("SAYS"), Some(127));
+    assert!(!bench.path("ran-by-a-shell").exists());
 }
 
 #[test]

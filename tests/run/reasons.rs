@@ -111,6 +111,30 @@ fn a_limit_of_files_shortens_logs_and_kills_no_guard() {
     assert!(!run.reason("WRITES").contains(KILLED), "{}", run.reason("WRITES"));
 }
 
+/// No journal goes on behind the limit, so no supervisor does; one that is under none goes on from the results.
+#[test]
+fn a_run_whose_journal_is_as_long_as_a_file_may_be_ends_and_can_go_on() {
+    let workspace = Workspace::new();
+    for number in 0..14 {
+        workspace.task(&format!("T-{number}"), 1, "echo >> started; echo hi");
+    }
+    let own = workspace.command(&["run", "--yes"]);
+    let limited = Command::new("sh")
+        .args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""])
+        .arg(own.get_program())
+        .args(own.get_args())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = text(&limited.stdout) + &text(&limited.stderr);
+    assert_eq!(code(&limited), Some(1), "{said}");
+    assert!(said.contains("the journal is as long as `ulimit -f` lets a file be"), "{said}");
+    let resumed = workspace.call(&["run", "--resume"]);
+    assert_eq!(code(&resumed), Some(0), "{}", text(&resumed.stderr));
+    assert!(text(&resumed.stdout).contains("14 passed"), "{}", text(&resumed.stdout));
+    assert_eq!(fs::read_to_string(workspace.root().join("started")).unwrap().lines().count(), 14);
+}
+
 #[test]
 fn a_new_supervisor_that_is_killed_is_said_to_be_so() {
     let workspace = Workspace::new();
