@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::feature::{Planned, plan};
+use super::feature::{Awaited, Planned, plan};
 use super::few::Few;
 use super::nearest::{KnownIds, UnknownId};
 use super::tables::{Entry, GroupKey, Tables, named};
 use super::{Feature, Map, Set};
 use crate::task::{Code, Dialect, FeatureFile, Problem, RelPath, Span, Task, TaskId};
+
+/// A dependency is not looked for among more, where they are in no order.
+const MOST_UNSORTED: usize = 500;
 
 /// All tasks of a workspace with what follows from them.
 ///
@@ -199,9 +202,14 @@ impl Catalog {
 
     /// What the dependency at this place says.
     fn dependency_at(&self, file: &Path, span: Span) -> Option<&str> {
-        let by_task = self.tables.entry(file).into_iter().flat_map(|entry| &entry.task.depends_on);
+        // They stand in the order of the file, nearly always; thousands of them are not gone through for each.
+        let sorted = self.tables.entry(file).map_or(&[][..], |entry| &entry.task.depends_on);
+        if let Ok(at) = sorted.binary_search_by_key(&span, |text| text.span) {
+            return sorted.get(at).map(|text| &*text.value);
+        }
+        let by_task = sorted.iter().take(MOST_UNSORTED);
         let tasks = self.tables.feature_file(file).into_iter().flat_map(|file| &file.tasks);
-        let by_feature_file = tasks.filter_map(|task| task.depends_on.as_ref()).flatten();
+        let by_feature_file = tasks.filter_map(|task| task.depends_on.as_ref()).flatten().take(MOST_UNSORTED);
         by_task.chain(by_feature_file).find(|text| text.span == span).map(|text| &*text.value)
     }
 
@@ -280,10 +288,11 @@ const WORTH_A_THREAD: usize = 64;
 /// one list a thread.
 fn plan_all(tables: &Tables, groups: Vec<GroupKey>, threads: usize) -> Vec<Vec<(GroupKey, Planned)>> {
     let plan_each = |groups: Vec<GroupKey>| -> Vec<(GroupKey, Planned)> {
+        let awaited = Awaited::new(tables);
         groups
             .into_iter()
             .map(|group| {
-                let planned = plan(tables, &group);
+                let planned = plan(&awaited, &group);
                 (group, planned)
             })
             .collect()

@@ -1,8 +1,10 @@
 //! One feature, planned from its tasks and the look-ups into all others: waves, states, problems.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::graph::Graph;
@@ -31,7 +33,8 @@ pub(super) struct Planned {
 const LONGEST_LIST: usize = 40;
 
 /// Plans one feature.
-pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
+pub(super) fn plan<'a>(awaited: &Awaited<'a>, group: &GroupKey) -> Planned {
+    let tables = awaited.tables;
     let statement_of_waves = tables.feature_files_of(group).next().filter(|file| !file.waves.is_empty());
     let entries: Vec<&Entry> = tables.members(group).collect();
     let mut members: Vec<Member> = entries
@@ -42,7 +45,7 @@ pub(super) fn plan(tables: &Tables, group: &GroupKey) -> Planned {
     members.sort_by(|a, b| natural(a.entry.id(), b.entry.id()).then_with(|| a.task.file.cmp(&b.task.file)));
 
     let links = Links::new(&members);
-    let cycles = Cycles::find(tables, &members, &links);
+    let cycles = Cycles::find(awaited, &members, &links);
     let waves = Waves::new(&members, &links);
     let mut report = Report::default();
     report.own_problems(tables, &entries);
@@ -159,6 +162,9 @@ impl<'a> Member<'a> {
     }
 }
 
+/// Of the files that claim one id no more are told apart from each other: none of them starts.
+const MOST_TARGETS: usize = 16;
+
 /// What a task depends on: by its own file, else by the feature file.
 fn dependencies<'a>(tables: &'a Tables, entry: &'a Entry) -> Vec<Dependency<'a>> {
     let task = &*entry.task;
@@ -179,6 +185,7 @@ fn dependency<'a>(tables: &'a Tables, entry: &Entry, file: &RelPath, text: &'a S
         targets.retain(|target| tables.standing(target) != Standing::Dropped);
     }
     let met = if targets.is_empty() { met_without_file(tables, entry, &text.value) } else { met_by(tables, &targets) };
+    targets.truncate(MOST_TARGETS);
     Dependency { text: &text.value, place: Place { file: Arc::clone(file), span: text.span }, targets, met }
 }
 
@@ -329,9 +336,9 @@ struct CycleOf {
 }
 
 impl Cycles {
-    fn find(tables: &Tables, members: &[Member], links: &Links) -> Self {
+    fn find<'a>(awaited: &Awaited<'a>, members: &[Member<'a>], links: &Links) -> Self {
         let mut cycles = Self { by_member: Map::default(), partners: BTreeSet::new() };
-        cycles.find_open(tables, members, links);
+        cycles.find_open(awaited, members, links);
         cycles.find_past(members, links);
         cycles
     }
@@ -345,13 +352,13 @@ impl Cycles {
     }
 
     /// Cycles of open tasks stop them. They may lead through other features, so the search follows open tasks there.
-    fn find_open(&mut self, tables: &Tables, members: &[Member], links: &Links) {
+    fn find_open<'a>(&mut self, awaited: &Awaited<'a>, members: &[Member<'a>], links: &Links) {
         let waiting = members.iter().filter(|member| member.is_open());
-        let mut awaited = waiting.flat_map(|member| member.unmet()).flat_map(|dependency| &dependency.targets);
-        if links.graph.leads_back_only() && awaited.all(|target| links.member_of(target).is_some()) {
+        let mut targets = waiting.flat_map(|member| member.unmet()).flat_map(|dependency| &dependency.targets);
+        if links.graph.leads_back_only() && targets.all(|target| links.member_of(target).is_some()) {
             return;
         }
-        let reach = Reach::new(tables, members);
+        let reach = Reach::new(awaited, members);
         for component in reach.graph.cyclic_components() {
             let entries = component.iter().filter_map(|&node| reach.entries.get(node));
             let inside: Set<usize> = entries.clone().filter_map(|entry| links.member_of(entry)).collect();
@@ -360,8 +367,9 @@ impl Cycles {
             }
             self.partners.extend(entries.map(|entry| GroupKey::clone(&entry.home)));
             let together = Arc::new(inside);
-            for cycle in reach.graph.cycles(&component) {
-                let steps: Vec<Step> = reach.steps(tables, &cycle);
+            let is_inside = |node: usize| reach.entries.get(node).is_some_and(|entry| links.member_of(entry).is_some());
+            for cycle in reach.graph.cycles(&component, is_inside) {
+                let steps: Vec<Step> = reach.steps(awaited.tables, &cycle);
                 self.add(links, &steps, &together, true);
             }
         }
@@ -374,7 +382,7 @@ impl Cycles {
                 continue;
             }
             let together = Arc::new(component.iter().copied().collect());
-            for cycle in links.graph.cycles(&component) {
+            for cycle in links.graph.cycles(&component, |_| true) {
                 let steps: Vec<Step> = steps_between(members, links, &cycle);
                 self.add(links, &steps, &together, false);
             }
@@ -446,7 +454,7 @@ struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    fn new(tables: &'a Tables, members: &[Member<'a>]) -> Self {
+    fn new(awaited: &Awaited<'a>, members: &[Member<'a>]) -> Self {
         let open = members.iter().filter(|member| member.is_open());
         let mut reach = Self { entries: open.map(|member| member.entry).collect(), graph: Graph::default() };
         let mut number: Map<Identity, usize> = Map::default();
@@ -454,9 +462,11 @@ impl<'a> Reach<'a> {
             number.insert(std::ptr::from_ref(*entry), at);
             reach.graph.add_node();
         }
-        let mut at = 0;
-        while let Some(&entry) = reach.entries.get(at) {
-            for target in dependencies(tables, entry).into_iter().flat_map(open_targets(tables)) {
+        let (mut at, mut edges) = (0, 0);
+        while let Some(&entry) = reach.entries.get(at).filter(|_| edges < MOST_EDGES) {
+            let targets = awaited.by(entry);
+            edges += targets.len();
+            for &target in &*targets {
                 let to = *number.entry(std::ptr::from_ref(target)).or_insert_with(|| {
                     reach.entries.push(target);
                     reach.graph.add_node()
@@ -478,6 +488,33 @@ impl<'a> Reach<'a> {
             Some(Step { from, to, place: leads_there.place })
         });
         steps.collect()
+    }
+}
+
+/// No search for the cycles of one feature goes through more dependencies than this: where it would, there may be some that
+/// nobody tells, and their tasks wait all the same.
+const MOST_EDGES: usize = 20_000;
+
+/// What open tasks wait for, remembered while many features are planned: each looks through what the others do.
+pub(super) struct Awaited<'a> {
+    tables: &'a Tables,
+    known: RefCell<Map<Identity, Rc<[&'a Entry]>>>,
+}
+
+impl<'a> Awaited<'a> {
+    pub(super) fn new(tables: &'a Tables) -> Self {
+        Self { tables, known: RefCell::default() }
+    }
+
+    fn by(&self, entry: &'a Entry) -> Rc<[&'a Entry]> {
+        let identity = std::ptr::from_ref(entry);
+        if let Some(known) = self.known.borrow().get(&identity) {
+            return Rc::clone(known);
+        }
+        let targets: Rc<[&Entry]> =
+            dependencies(self.tables, entry).into_iter().flat_map(open_targets(self.tables)).collect();
+        self.known.borrow_mut().insert(identity, Rc::clone(&targets));
+        targets
     }
 }
 

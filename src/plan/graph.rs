@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// In a component of no more nodes all cycles are looked for, whoever asks.
+const FEW: usize = 64;
+
 /// Edges by node: `edges[a]` holds `b` where `a` depends on `b`.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
@@ -56,11 +59,12 @@ impl Graph {
     }
 
     /// Cycles that together go through every node of a cyclic component: each begins at its smallest node, and each is
-    /// the shortest through that node.
-    pub(super) fn cycles(&self, component: &[usize]) -> Vec<Vec<usize>> {
+    /// the shortest through that node. In a component of very many nodes only through those that are `wanted`.
+    pub(super) fn cycles(&self, component: &[usize], wanted: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
         let mut open = vec![false; self.edges.len()];
         mark(&mut open, component, true);
-        let mut uncovered = component.to_vec();
+        let all = component.len() <= FEW;
+        let mut uncovered: Vec<usize> = component.iter().copied().filter(|node| all || wanted(*node)).collect();
         uncovered.sort_unstable_by(|a, b| b.cmp(a));
         let mut covered = vec![false; self.edges.len()];
         let mut cycles = Vec::new();
@@ -224,13 +228,13 @@ mod tests {
     fn a_node_that_waits_for_itself_is_a_cycle() {
         let graph = graph(2, &[(0, 0), (1, 0)]);
         assert_eq!(graph.cyclic_components().collect::<Vec<_>>(), [vec![0]]);
-        assert_eq!(graph.cycles(&[0]), [vec![0]]);
+        assert_eq!(graph.cycles(&[0], |_| true), [vec![0]]);
     }
 
     #[test]
     fn cycles_cover_every_node_of_their_component() {
         let graph = graph(4, &[(0, 1), (1, 0), (1, 2), (2, 3), (3, 1)]);
-        assert_eq!(graph.cycles(&[0, 1, 2, 3]), [vec![0, 1], vec![2, 3, 1]]);
+        assert_eq!(graph.cycles(&[0, 1, 2, 3], |_| true), [vec![0, 1], vec![2, 3, 1]]);
     }
 
     #[test]
@@ -240,7 +244,7 @@ mod tests {
         (0..nodes).for_each(|node| ring.add_edge(node, (node + 1) % nodes));
         let components = ring.components();
         assert_eq!(components.len(), 1);
-        assert_eq!(ring.cycles(&components[0])[0].len(), nodes);
+        assert_eq!(ring.cycles(&components[0], |_| true)[0].len(), nodes);
     }
 
     proptest! {
@@ -272,7 +276,7 @@ mod tests {
                 }
             }
             for component in graph.cyclic_components() {
-                for cycle in graph.cycles(&component) {
+                for cycle in graph.cycles(&component, |_| true) {
                     for (at, node) in cycle.iter().enumerate() {
                         prop_assert!(graph.targets(*node).contains(&cycle[(at + 1) % cycle.len()]));
                     }

@@ -1,9 +1,13 @@
 //! The known names nearest to an unknown one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::names::natural;
 
 /// More would not help anybody.
 const MOST: usize = 3;
+/// How many ids are looked at for all the unknown ones together: some seconds in a workspace that somebody made for it.
+const PATIENCE: usize = 50_000_000;
 
 /// A dependency that nobody knows. It holds all that a search for what was meant needs, which so can take place on
 /// another thread than the catalog's.
@@ -19,16 +23,25 @@ pub struct UnknownId {
 
 /// Every id of a workspace, ready to be searched: made once for all dependencies that are unknown.
 #[derive(Debug)]
-pub struct KnownIds(Vec<Box<str>>);
+pub struct KnownIds {
+    ids: Vec<Box<str>>,
+    /// How many ids may still be looked at.
+    patience: AtomicUsize,
+}
 
 impl KnownIds {
     pub(super) fn new<'a>(ids: impl Iterator<Item = &'a str>) -> Self {
-        Self(ids.map(Into::into).collect())
+        Self { ids: ids.map(Into::into).collect(), patience: AtomicUsize::new(PATIENCE) }
     }
 
-    /// What the problem says, with the known ids added that the author may have meant. Costs a look at every id.
+    /// What the problem says, with the known ids added that the author may have meant. Costs a look at every id; where there
+    /// are very many of both, the last ones get none.
     pub fn complete(&self, unknown: &UnknownId) -> Box<str> {
-        let others = self.0.iter().map(|id| &**id).filter(|id| *id != &*unknown.own);
+        let less = |patience: usize| patience.checked_sub(self.ids.len());
+        if self.patience.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {
+            return unknown.message.clone();
+        }
+        let others = self.ids.iter().map(|id| &**id).filter(|id| *id != &*unknown.own);
         let wanted = unknown.wanted.as_deref();
         let meant = wanted.map(|wanted| meant_among(wanted, others)).unwrap_or_default();
         if meant.is_empty() {

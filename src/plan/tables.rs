@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::few::{Few, insert_under};
 use super::file_key::FileKey;
@@ -149,6 +149,8 @@ pub(super) struct Tables {
     feature_files: BTreeMap<FileKey, Arc<FeatureFile>>,
     feature_files_by_id: Map<Text, BTreeSet<RelPath>>,
     listings: Map<Box<str>, Vec<Listing>>,
+    /// Of ids that several feature files list: which of the listings counts, as far as it was asked for.
+    decided: Mutex<Map<Box<str>, Option<usize>>>,
     passed: BTreeSet<TaskId>,
     /// Those that a run of ours has started before.
     tried: BTreeSet<TaskId>,
@@ -165,17 +167,21 @@ impl Tables {
         if old == task {
             return;
         }
+        self.doubt_what_was_decided();
         let dependents_see_it = !matches!((&old, &task), (Some(old), Some(new)) if look_the_same(old, new));
         self.forget(file, dependents_see_it);
         if let Some(task) = task {
             self.take(task, dependents_see_it);
         }
+        // What was asked for in between was answered by half of it.
+        self.doubt_what_was_decided();
     }
 
     pub(super) fn set_feature_file(&mut self, file: &Path, feature_file: Option<Arc<FeatureFile>>) {
         if self.feature_files.get(file.as_os_str()) == feature_file.as_ref() {
             return;
         }
+        self.doubt_what_was_decided();
         if let Some((FileKey(file), old)) = self.feature_files.remove_entry(file.as_os_str()) {
             self.forget_listings(&file, &old);
         }
@@ -183,6 +189,7 @@ impl Tables {
             self.take_listings(&new);
             self.feature_files.insert(FileKey(Arc::clone(&new.file)), new);
         }
+        self.doubt_what_was_decided();
     }
 
     pub(super) fn set_passed(&mut self, passed: BTreeSet<TaskId>) {
@@ -446,6 +453,7 @@ impl Tables {
     /// Marks the ids that several files claim, or several feature files list: for those alone the tables say too little
     /// while they are made.
     fn doubt_what_several_say(&mut self) {
+        self.doubt_what_was_decided();
         let claims = self.claims.values().filter(|files| files.as_slice().len() > 1).flatten();
         let claimants = claims.filter_map(|file| self.entries.get(file.as_os_str())?.identity());
         let listed = self.listings.iter().filter(|(_, listings)| listings.len() > 1).map(|(id, _)| &**id);
@@ -590,11 +598,28 @@ impl Tables {
         if let [listing] = listings.as_slice() {
             return self.read(listing);
         }
-        let statements = listings.iter().filter_map(|listing| self.read(listing));
-        statements.min_by_key(|statement| {
+        let known = self.decided.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
+        let at = known.unwrap_or_else(|| {
+            let at = self.decide(id, listings);
+            self.decided.lock().unwrap_or_else(PoisonError::into_inner).insert(id.into(), at);
+            at
+        });
+        self.read(listings.get(at?)?)
+    }
+
+    /// Which of several listings of an id counts.
+    fn decide(&self, id: &str, listings: &[Listing]) -> Option<usize> {
+        let statements = listings.iter().enumerate().filter_map(|(at, listing)| Some((at, self.read(listing)?)));
+        let first = statements.min_by_key(|(_, statement)| {
             let names_a_file = self.named_file(id, statement).is_some();
             (!names_a_file, !self.is_named_by_a_task(id, &statement.file.id.value), &statement.file.file)
-        })
+        });
+        Some(first?.0)
+    }
+
+    /// What is said of ids may be different now.
+    fn doubt_what_was_decided(&mut self) {
+        self.decided.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The tasks that a reference of this one means: those of its own feature where it has some of that name.

@@ -276,3 +276,47 @@ fn what_is_not_sealed_costs_no_memory() {
         assert!(text(&refused.stderr).contains("cannot go on"), "{file}: {}", text(&refused.stderr));
     }
 }
+
+/// A few hundred small files must not cost what grows with the third power of their number.
+#[test]
+fn plans_that_were_made_to_cost_too_much_hold_nobody() {
+    let task = |id: &str, more: &str| format!("---\nid: {id}\ntitle: x\nwave: 1\nstatus: backlog\n{more}---\n");
+    let cases: [(&str, &dyn Fn(&Hostile)); 4] = [
+        ("two ids of 400 files, each of which depends on both", &|workspace| {
+            for number in 0..400 {
+                let more = format!("feature: F{number}\ndepends_on: [D-0, D-1]\n");
+                workspace.write(&format!("tasks/backlog/G-{number}.md"), &task(&format!("D-{}", number % 2), &more));
+            }
+        }),
+        ("200 feature files that list the same 200 tasks", &|workspace| {
+            let listed: String =
+                (0..200).map(|number| format!("  - {{id: T-{number}, file_path: tasks/T-{number}.md}}\n")).collect();
+            for number in 0..200 {
+                workspace.write(&format!("tasks/T-{number}.md"), &task(&format!("T-{number}"), ""));
+                let feature = format!("id: FEAT-{number}\nname: x\ntasks:\n{listed}");
+                workspace.write(&format!(".guardkit/features/FEAT-{number}.yaml"), &feature);
+            }
+        }),
+        ("60,000 dependencies of one task", &|workspace| {
+            let all: String = (0..60_000).map(|number| format!("TX-{number},")).collect();
+            workspace.write("tasks/T-1.md", &task("T-1", &format!("depends_on: [{all}]\n")));
+        }),
+        ("a long command with a value in each word", &|workspace| {
+            let wrappers = "nice, ".repeat(400);
+            let values = ", \"{file}\"".repeat(400);
+            workspace.write("feature-build.yaml", &format!("run: {{command: [{wrappers}tool{values}]}}\n"));
+            for number in 0..200 {
+                workspace.write(&format!("tasks/T-{number}.md"), &task(&format!("T-{number}"), ""));
+            }
+        }),
+    ];
+    for (what, make) in cases {
+        let workspace = Hostile::new();
+        make(&workspace);
+        for arguments in [&["waves"][..], &["check", "--format", "json"]] {
+            let mut command = workspace.command(&workspace.root(), arguments);
+            let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            wait(&mut process, &format!("{what}: {arguments:?}"));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Reads values of a frontmatter and collects the problems met on the way.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -166,14 +167,12 @@ impl<'t> Reader<'t> {
 
     /// The ids of a list of dependencies, without the remarks behind them.
     pub(super) fn ids(&mut self, keys: &[&str]) -> Vec<Written<'t>> {
-        let mut ids: Vec<Written<'t>> = Vec::new();
-        for key in keys {
-            for item in self.list(key, Loss::Place) {
-                let id = without_remark(item);
-                if !ids.iter().any(|known| known.value == id.value) {
-                    ids.push(id);
-                }
-            }
+        let ids = keys.iter().flat_map(|key| self.list(key, Loss::Place)).map(without_remark);
+        let mut ids: Vec<Written<'t>> = ids.collect();
+        if ids.len() > 1 {
+            // A set: a file may have thousands.
+            let mut known = HashSet::with_capacity(ids.len());
+            ids.retain(|id| known.insert(id.value.clone()));
         }
         ids
     }
