@@ -78,7 +78,7 @@ fn first_word(agent: &Agent) -> Option<String> {
 /// The first line that the program prints. Asked in a folder that nobody's project lies in.
 async fn version_of(program: &Path, arguments: &[String]) -> Option<String> {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(std::env::temp_dir()).stdin(Stdio::null());
+    command.args(arguments).current_dir("/").stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().ok()?;
     let mut output = Vec::new();
     let mut printed = child.stdout.take()?.take(MOST);

@@ -74,6 +74,8 @@ pub struct Template {
     /// No word behind this one is an option, whatever it begins with. Behind a `--`, or behind the script of a shell:
     /// elsewhere what begins a word is refused by its place.
     options_end: Option<usize>,
+    /// The program, where a `=` in it would make it a variable of the wrapper before it.
+    no_variable: Option<usize>,
 }
 
 /// A piece of an argument.
@@ -140,8 +142,8 @@ impl Template {
                 }
             }
         }
-        let options_end = place::end_of_options(&all);
-        Ok(Self { words, options_end })
+        let (options_end, no_variable) = (place::end_of_options(&all), place::program_behind_assignments(&all));
+        Ok(Self { words, options_end, no_variable })
     }
 
     /// Fills the words in, each in a single pass: a title that contains `{id}` is not filled in again. Other braces are left
@@ -150,8 +152,18 @@ impl Template {
     /// # Errors
     /// [`UnsafeValue::Value`] for the first value that could be an option.
     pub fn fill<'v>(&self, value: impl Fn(Placeholder) -> Cow<'v, str>) -> Result<Vec<String>, UnsafeValue> {
-        let is_behind_options = |at: usize| self.options_end.is_some_and(|end| end < at);
-        self.words.iter().enumerate().map(|(at, word)| fill_word(word, is_behind_options(at), &value)).collect()
+        let fill = |(at, word): (usize, &String)| {
+            let filled = fill_word(word, self.options_end.is_some_and(|end| end < at), &value)?;
+            match values(word).next().filter(|_| self.no_variable == Some(at) && filled.contains('=')) {
+                Some(placeholder) => Err(UnsafeValue::Value {
+                    placeholder,
+                    value: value(placeholder).into_owned(),
+                    why: "has a `=`, which the wrapper before it takes for a variable".into(),
+                }),
+                None => Ok(filled),
+            }
+        };
+        self.words.iter().enumerate().map(fill).collect()
     }
 }
 
@@ -358,6 +370,16 @@ mod tests {
             "mysh",
             "what is started stays"
         );
+    }
+
+    #[test]
+    fn a_folder_whose_name_has_an_equals_sign_is_no_variable() {
+        let in_folder = |folder: &'static str, words: &[&str]| fill(words, |_| folder.into(), &|_| None);
+        let behind_env = ["env", "A=b", "{workspace}/run.sh", "--"];
+        let refused = in_folder("/a=b", &behind_env).unwrap_err();
+        assert!(refused.to_string().contains("has a `=`"), "{refused}");
+        in_folder("/a", &behind_env).unwrap();
+        in_folder("/a=b", &["nice", "{workspace}/run.sh"]).unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::programs::{self, Kind};
-use super::wrappers::look_through;
+use super::wrappers::{is_behind_assignments, look_through};
 use super::{Part, Placeholder, parts};
 use crate::workspace::PRESETS;
 
@@ -215,6 +215,12 @@ fn by_real_names<'a>(
         }
         from = program;
     }
+}
+
+/// Where the program stands that a wrapper calls which takes variables before it; `None` where there is no such wrapper.
+pub(super) fn program_behind_assignments(words: &[&str]) -> Option<usize> {
+    let (Ok(program) | Err(program)) = look_through(words, 0);
+    is_behind_assignments(words, program).then_some(program)
 }
 
 /// The word behind which none is an option of the program that is really called: its own `--`, or the script of a shell.

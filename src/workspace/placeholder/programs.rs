@@ -100,7 +100,7 @@ fn base(word: &str) -> String {
 
 /// The name, and what is left of it without what distributions put behind it: `python3.12-dbg`, `vim.basic`.
 fn spellings(name: &str) -> Vec<&str> {
-    const BEHIND: [&str; 13] = [
+    const BEHIND: [&str; 17] = [
         "-static",
         ".static",
         "-dbg",
@@ -114,6 +114,10 @@ fn spellings(name: &str) -> Vec<&str> {
         "-esm",
         "-real",
         ".real",
+        ".distrib",
+        "-nox",
+        ".athena",
+        ".gtk",
     ];
     let mut all = vec![name];
     let mut rest = name;
@@ -122,11 +126,21 @@ fn spellings(name: &str) -> Vec<&str> {
         let shorter = shorter
             .unwrap_or_else(|| rest.trim_end_matches(|char: char| char.is_ascii_digit() || ".-_".contains(char)));
         if shorter == rest || shorter.is_empty() {
-            return all;
+            break;
         }
         all.push(shorter);
         rest = shorter;
     }
+    // `python3.13t`, `perl5.36-x86_64-linux-gnu`, `luajit-2.1.0-beta3`, `ld-musl-x86_64.so.1`.
+    let end = name.find(|char: char| char.is_ascii_digit()).unwrap_or(name.len());
+    let head = name.get(..end).unwrap_or_default().trim_end_matches(['.', '-', '_']);
+    if head.len() > 1 && !all.contains(&head) && !OTHER_WORDS.contains(head) {
+        all.push(head);
+    }
+    if name.starts_with("ld-linux") || name.starts_with("ld-musl") {
+        all.push("ld.so");
+    }
+    all
 }
 
 static KINDS: LazyLock<HashMap<&str, Kind>> = LazyLock::new(|| {
@@ -141,7 +155,7 @@ const ALL: [(Kind, &str); 6] = [
     (
         Kind::Shell,
         "sh bash dash ash zsh ksh mksh lksh pdksh oksh loksh yash rbash rksh rzsh posh fish csh tcsh rc es elvish nu nush \
-         nushell xonsh osh ysh oil ion murex pwsh powershell cmd command.com sash",
+         nushell xonsh osh ysh oil ion murex pwsh powershell cmd command.com sash hush msh",
     ),
     (
         Kind::Interpreter,
@@ -154,7 +168,8 @@ const ALL: [(Kind, &str); 6] = [
          chicken csi bigloo gambit gsi swipl swi-prolog gprolog yap awk gawk mawk nawk original-awk goawk frawk m4 bc dc \
          gnuplot sqlite3 sqlite duckdb psql mysql mariadb mongo mongosh redis-cli valkey-cli clickhouse-client sqlplus \
          isql osql sqlcmd usql pgcli mycli litecli gdb lldb pdb rdbg delve dlv wasmtime wasmer qemu wine wine64 rexx regina \
-         pike forth gforth nasl jq-repl cscript wscript mshta rundll32",
+         pike forth gforth nasl jq-repl cscript wscript mshta rundll32 prove erb pydoc bats pytest py.test mocha jest vitest rspec \
+         janet hy nim crystal runme run-mailcap",
     ),
     (
         Kind::Builder,
@@ -187,7 +202,9 @@ const ALL: [(Kind, &str); 6] = [
          anacron nq ts tsp xterm uxterm rxvt urxvt gnome-terminal konsole alacritty kitty wezterm foot tilix terminator \
          x-terminal-emulator xdg-open open start cmdkey wsl wslview flatpak snap toolbox distrobox appimage-run steam-run \
          sensible-editor sensible-pager editor pager openssl-engine socat nc ncat netcat inetd tcpserver ucspi-tcp \
-         sshpass torsocks torify proxychains proxychains4 tsocks ld.so ld-linux ld-linux-x86-64.so",
+         sshpass torsocks torify proxychains proxychains4 tsocks ld.so ld-linux ld-linux-x86-64.so ssh-agent gpg-agent runcon \
+         aa-exec eatmydata sotruss latrace gdbserver systemd-socket-activate msgexec msgfilter fakeroot-tcp fakeroot-sysv pee \
+         mispipe lxterminal ghostty xfce4-terminal scriptlive dbus-run sandbox-exec nsjail minijail0 tsp-run parallel-exec",
     ),
     (
         Kind::Remote,
@@ -213,4 +230,4 @@ const WORDS: &str = "task go just time watch at batch script run open start exec
      daemon supervise foreground login link links port fly et cf code screen parallel cross fake cake nuke cc ts rr sk lf ex \
      ed dc bc editor pager configure act stack dart swift garden tilt ni nr inv fab doit forever reflex chamber summon \
      teller forth pike gem bundle pip rake perf nice builtin scheme zip tar less vis info micro joe fossil ld pants foot \
-     terminator kitty boundary railway steam-run rebar command.com salt chef puppet helm start-server-and-test chronic";
+     terminator kitty boundary railway steam-run rebar prove crystal nim hy msh command.com salt chef puppet helm start-server-and-test chronic";

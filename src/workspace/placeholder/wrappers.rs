@@ -29,6 +29,14 @@ pub(super) fn look_through(words: &[impl AsRef<str>], mut program: usize) -> Res
     }
 }
 
+/// Does a wrapper before this word take `NAME=value`?
+pub(super) fn is_behind_assignments(words: &[impl AsRef<str>], program: usize) -> bool {
+    let before = words.get(..program).unwrap_or_default();
+    before
+        .iter()
+        .any(|word| WRAPPERS.iter().any(|wrapper| wrapper.assigns && wrapper.name == programs::plain(word.as_ref())))
+}
+
 impl Wrapper {
     /// How many of these words are its own; `None` where one of them is not understood.
     fn own_words(&self, words: &[impl AsRef<str>]) -> Option<usize> {
@@ -53,7 +61,15 @@ impl Wrapper {
         }
         at += self.operands;
         if self.assigns {
-            at += words.get(at..)?.iter().take_while(|word| word.as_ref().contains('=')).count();
+            let assigned = words.get(at..)?.iter().take_while(|word| word.as_ref().contains('='));
+            for variable in assigned {
+                // These choose which file is started by a name, or what is loaded into it.
+                let name = variable.as_ref().split('=').next().unwrap_or_default();
+                if name.contains("PATH") || name.starts_with("LD_") || name.starts_with("DYLD_") {
+                    return None;
+                }
+                at += 1;
+            }
         }
         // A command that begins like an option is none.
         word(at).filter(|word| !word.starts_with('-')).map(|_| at)
@@ -71,8 +87,9 @@ const WRAPPERS: [Wrapper; 9] = [
     Wrapper {
         name: "env",
         flags: &["-", "-i", "--ignore-environment"],
-        taking: &["-u", "--unset", "-C", "--chdir"],
-        holding: &["--unset=", "--chdir="],
+        // Not `-C`: what it starts is looked for in another folder then.
+        taking: &["-u", "--unset"],
+        holding: &["--unset="],
         operands: 0,
         assigns: true,
     },
