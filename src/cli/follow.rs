@@ -212,7 +212,9 @@ async fn follow(
     interrupt: Interrupt,
     signals: &mut Signals,
 ) -> anyhow::Result<u8> {
-    let (output, mut ended) = output(format).context("starting what shows the run")?;
+    let (output, mut ended) = output(format).with_context(|| {
+        format!("starting what shows run {run}, which goes on: `feature-build watch {run}` shows it")
+    })?;
     let exit_code = match follow_into(&output, &mut ended, state_dir, run, (format, interrupt), signals).await {
         Ok(Seen::All(exit_code)) => exit_code,
         Ok(Seen::Left(exit_code)) => return Ok(exit_code),

@@ -134,8 +134,8 @@ fn latest(state_dir: &Path, args: &Args) -> anyhow::Result<Found> {
     if !RunPaths::of(state_dir, &attempt.run).dir().exists() {
         bail!("the output of task {task} is gone: run {} was removed, it was old", attempt.run);
     }
-    let reason = attempt.reason.clone().unwrap_or_default();
-    bail!("task {task} has no output, it was not started in run {}: {reason}", attempt.run)
+    let reason = attempt.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    bail!("task {task} has no output that can be shown in run {}{reason}", attempt.run)
 }
 
 fn copy(log: File) -> io::Result<()> {

@@ -120,8 +120,8 @@ struct Shown {
     view: View,
     remaining_ms: Option<u64>,
     degraded: Option<String>,
-    /// No supervisor may have it any more.
-    is_closed: bool,
+    /// Why no supervisor may have it any more; `None`: one may, or has it.
+    why_closed: Option<&'static str>,
 }
 
 pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
@@ -173,7 +173,7 @@ impl Shown {
         Self {
             remaining_ms: is_running.then(|| run::remaining_ms(&view, Timestamp::now())).flatten(),
             degraded: is_running.then(|| run::degraded(paths.dir())).flatten().map(|degraded| degraded.reason),
-            is_closed: summary.state == RunState::Died && run::is_closed(state_dir, &summary.run),
+            why_closed: run::why_closed(state_dir, &summary.run).filter(|_| summary.state == RunState::Died),
             summary,
             view,
         }
@@ -267,7 +267,7 @@ fn describe_task(view: &View, task: &TaskView) -> Task {
 }
 
 fn lines(run: &Shown) -> Vec<String> {
-    let Shown { summary, view, remaining_ms, is_closed, .. } = run;
+    let Shown { summary, view, remaining_ms, why_closed, .. } = run;
     let feature = words::feature_name(&summary.feature, &summary.title);
     let left = remaining_ms.map(|left| format!(", {} left", run::about(left))).unwrap_or_default();
     let how = match (summary.state, summary.wall_ms) {
@@ -276,13 +276,10 @@ fn lines(run: &Shown) -> Vec<String> {
             let rest = tally.rest().into_iter().map(|what| format!(", {what}")).collect::<String>();
             format!("running, {}/{} done{rest}{left}", tally.done, tally.total)
         }
-        (RunState::Died, _) if *is_closed => {
-            format!(
-                "it cannot go on, its workspace was moved or copied; `feature-build cancel {}` ends it",
-                summary.run
-            )
-        }
-        (RunState::Died, _) => "its supervisor died; `feature-build run --resume` goes on with it".into(),
+        (RunState::Died, _) => match why_closed {
+            Some(why) => format!("it cannot go on, {why}; `feature-build cancel {}` ends it", summary.run),
+            None => "its supervisor died; `feature-build run --resume` goes on with it".into(),
+        },
         (RunState::Finished, wall_ms) => {
             let took = words::duration(wall_ms.unwrap_or_default());
             format!("{}: {} in {took}", words::run_end(summary), words::counts(&summary.summary))

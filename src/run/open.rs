@@ -47,7 +47,7 @@ struct Form {
 impl Closed {
     pub(super) fn why(self) -> &'static str {
         match self {
-            Self::Elsewhere => "its workspace was moved or copied, so the run cannot go on",
+            Self::Elsewhere => "its workspace was moved or copied",
             Self::Ended => "the run had ended already, whatever its journal says",
             Self::Earlier => "an earlier version started it, which left no proof that it has not ended",
             Self::Later => "a later version started it, and this one may misread what it has to do",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use thiserror::Error;
 use super::history::{self, Digest};
 use super::kept::Kept;
 use super::lock::{self, Lock};
-use super::{RunId, RunPaths, RunState, private, system};
+use super::{RunId, RunPaths, RunState, private, random, system};
 use crate::workspace::Config;
 
 /// At the end of a run no more than these are removed: it costs a moment, and the next run's end goes on.
@@ -151,9 +152,13 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
     }
     let lock = state_dir.join("prune.lock");
     let Some(_lock) = Lock::acquire(&lock).map_err(failed(&lock))? else { return Err(PruneError::Busy) };
-    let bin = state_dir.join("pruned");
-    // What a process left there that was killed meanwhile; it may be the room that is needed now.
-    empty(&bin).map_err(failed(&bin))?;
+    // What a process left there that was killed meanwhile; it may be the room that is needed now. What cannot be removed, one
+    // folder in the other a thousand times, keeps nobody from removing the rest.
+    let bin = match empty(&state_dir.join("pruned")) {
+        Ok(()) => state_dir.join("pruned"),
+        Err(_) => state_dir.join(format!("pruned-{}", random::letters(8))),
+    };
+    remove_what_never_began(state_dir);
     let old: Vec<OldRun> = old_runs(state_dir, keep).into_iter().take(most).collect();
     if !old.is_empty() {
         prepare(state_dir, &bin, &old).map_err(failed(state_dir))?;
@@ -166,6 +171,28 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
     }
     empty(&bin).map_err(failed(&bin))?;
     Ok(pruned)
+}
+
+/// How old the folder of a run is that nobody starts any more.
+const NEVER_BEGAN: Duration = Duration::from_secs(3600);
+
+/// Removes the folders of runs that were to be started by a process that was killed before it came to that: nothing of them is
+/// told anywhere. That one stays harms nobody.
+fn remove_what_never_began(state_dir: &Path) {
+    let is_old = |path: &Path| {
+        let made = path.symlink_metadata().and_then(|about| about.modified());
+        made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > NEVER_BEGAN))
+    };
+    for run in history::run_ids(state_dir) {
+        let paths = RunPaths::of(state_dir, &run);
+        if paths.journal().symlink_metadata().is_err()
+            && is_real_folder(paths.dir())
+            && is_old(paths.dir())
+            && own_lock(&paths).is_ok_and(|lock| lock.is_some())
+        {
+            let _ = fs::remove_dir_all(paths.dir());
+        }
+    }
 }
 
 fn empty(bin: &Path) -> io::Result<()> {

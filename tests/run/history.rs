@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 
 use feature_build::run::{self, Hint, Outcome, RunPaths, RunState};
 use feature_build::task::TaskId;
@@ -572,4 +572,36 @@ fn what_did_not_pass_is_called_so_everywhere() {
     let told: Value =
         serde_json::from_slice(&workspace.call(&["status", &cancelled, "--format", "json"]).stdout).unwrap();
     assert_eq!((&told["runs"][0]["state"], &told["runs"][0]["outcome"]), (&json!("finished"), &json!("cancelled")));
+}
+
+/// What nobody can remove, and what never became a run, keeps no old run from going.
+#[test]
+fn old_runs_go_whatever_else_lies_in_the_state_folder() {
+    let workspace = Workspace::new();
+    workspace.task("A", 1, "true");
+    for _ in 0..2 {
+        assert_eq!(code(&workspace.call(&["run", "--redo"])), Some(0));
+    }
+    let state = workspace.state();
+    let shell = |script: &str| {
+        let done = Command::new("sh").args(["-ec", script]).current_dir(&state).status().unwrap();
+        assert!(done.success(), "{script}");
+    };
+    shell("mkdir pruned; cd pruned; i=0; while [ $i -lt 600 ]; do mkdir d; cd d; i=$((i+1)); done");
+    shell(
+        "mkdir -p runs/20200101-000000-aaaa/requests runs/20200101-000000-bbbb; touch -d '2 days ago' runs/20200101-000000-aaaa",
+    );
+    let own = workspace.command(&["prune", "--keep", "1"]);
+    let pruned = Command::new("sh")
+        .args(["-c", "ulimit -n 200; exec \"$0\" \"$@\""])
+        .arg(own.get_program())
+        .args(own.get_args())
+        .output()
+        .unwrap();
+    assert_eq!(code(&pruned), Some(0), "{}", text(&pruned.stderr));
+    assert!(text(&pruned.stdout).contains("removed 1 run,"), "{}", text(&pruned.stdout));
+    assert!(!state.join("runs/20200101-000000-aaaa").exists(), "nobody ever started it");
+    assert!(state.join("runs/20200101-000000-bbbb").exists(), "somebody may be starting it");
+    let left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("pruned-")), "{left:?}");
 }
