@@ -9,6 +9,8 @@ pub struct Progress {
     pub done: usize,
     /// Tasks that were given up, or stopped by design.
     pub dropped: usize,
+    /// Those of them that were stopped by design.
+    pub halted: usize,
     /// Tasks that can start.
     pub ready: usize,
     /// Tasks that wait for others.
@@ -51,6 +53,7 @@ impl Progress {
         ];
         let rest = rest.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         let done = match (self.total(), self.dropped) {
+            (0, 1..) if self.halted == self.dropped => "halted".to_owned(),
             (0, 1..) => "dropped".to_owned(),
             (total, _) => format!("{}/{total} done", self.done),
         };
@@ -61,6 +64,7 @@ impl Progress {
         Self {
             done: self.done + other.done,
             dropped: self.dropped + other.dropped,
+            halted: self.halted + other.halted,
             ready: self.ready + other.ready,
             waiting: self.waiting + other.waiting,
             blocked: self.blocked + other.blocked,
@@ -89,6 +93,7 @@ impl Feature {
         let of_wave = |wave: &super::Wave| {
             let mut progress = Progress::default();
             for task in &wave.tasks {
+                progress.halted += usize::from(task.state == State::Halted);
                 match &task.state {
                     State::Done => progress.done += 1,
                     State::Dropped | State::Halted => progress.dropped += 1,

@@ -71,6 +71,11 @@ impl Task {
         self
     }
 
+    fn halted(mut self) -> Self {
+        self.standing = Standing::Halted;
+        self
+    }
+
     fn person(mut self) -> Self {
         self.needs_person = Some(at("implementation_mode: manual".into(), 4));
         self

@@ -217,6 +217,8 @@ fn a_wave_is_done_only_when_all_of_it_is() {
     assert_eq!(progress(vec![task("A").done(), task("B").after(&["nobody"])]), open("1/2 done \u{b7} 1 cannot run"));
     assert_eq!(progress(vec![task("A").done(), task("B").dropped()]), ("1/1 done".into(), true, false));
     assert_eq!(progress(vec![task("A").dropped()]), ("dropped".into(), false, false));
+    assert_eq!(progress(vec![task("A").halted()]), ("halted".into(), false, false));
+    assert_eq!(progress(vec![task("A").halted(), task("B").dropped()]), ("dropped".into(), false, false));
     let behind =
         [task("P").person(), task("A").after(&["B"]), task("B").after(&["P"]), task("C").after(&["D"]), task("D")];
     assert_eq!(progress(behind.into()), open("0/5 done \u{b7} 1 needs a person \u{b7} 2 blocked"));
