@@ -135,7 +135,8 @@ pub(super) fn uri_of_log(path: &Path, client_shows: bool) -> Option<Uri> {
 pub(super) fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
-        0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
+        0 => format!("{milliseconds} ms"),
+        1..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60),
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        let shown = [400, 42_900, 723_000, 3_725_000].map(duration);
-        assert_eq!(shown, ["0.4 s", "42 s", "12 m 03 s", "1 h 02 m"]);
+        let shown = [6, 1_400, 42_900, 723_000, 3_725_000].map(duration);
+        assert_eq!(shown, ["6 ms", "1.4 s", "42 s", "12 m 03 s", "1 h 02 m"]);
     }
 }

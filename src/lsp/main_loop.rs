@@ -113,13 +113,20 @@ struct Bar {
     cancelled: bool,
 }
 
+/// The root that a folder of the editor lies in or is.
+enum FolderRoot {
+    Sought,
+    Found(PathBuf),
+    /// The folder is gone, or its root is somebody else's.
+    Refused,
+}
+
 struct State {
     capabilities: ClientCapabilities,
     client: Client,
     events: mpsc::Sender<Event>,
     outbox: Arc<Outbox>,
-    /// Folders of the editor, each with the root that it lies in or is, once that is found.
-    folders: HashMap<PathBuf, Option<PathBuf>>,
+    folders: HashMap<PathBuf, FolderRoot>,
     roots: HashMap<PathBuf, Root>,
     documents: Documents,
     places: HashMap<Uri, Place>,
@@ -161,7 +168,7 @@ impl State {
             client,
             events,
             outbox,
-            folders: folders.into_iter().map(|folder| (folder, None)).collect(),
+            folders: folders.into_iter().map(|folder| (folder, FolderRoot::Sought)).collect(),
             roots: HashMap::new(),
             documents: Documents::default(),
             places: HashMap::new(),

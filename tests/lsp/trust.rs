@@ -393,6 +393,8 @@ fn another_users_configuration_above_is_told_once_and_not_taken() {
         message["method"] == "window/showMessage" && text.contains("belongs to the user with the id 64001")
     };
     editor.wait("a warning", is_told);
+    let mut waves = || editor.request("featureBuild/waves", json!({}));
+    crate::harness::eventually("nobody waits for a root that is refused", || waves()["complete"] == true);
     for file in &files {
         let uri = editor.open_file(&workspace, file);
         assert!(editor.titles(&uri).is_empty());

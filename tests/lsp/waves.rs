@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::SCRIPTED;
-use crate::harness::{Editor, Workspace, able};
+use crate::harness::{Editor, Workspace, able, uri as uri_of};
 
 const WAVES: &str = "featureBuild/waves";
 
@@ -84,6 +84,24 @@ fn a_change_names_the_features_to_ask_for_again() {
     assert_eq!(features, json!(["FEAT-1"]));
     let label = json!(wave.to_string());
     waves_until(&mut editor, &json!({}), |answer| answer["roots"][0]["features"][0]["waves"][0]["wave"] == label);
+    editor.quit();
+}
+
+/// Who has asked before waits for it: nothing else may ever change.
+#[test]
+fn a_folder_is_told_once_it_is_known_whatever_was_opened_before() {
+    let workspace = Workspace::with_agent(SCRIPTED);
+    let file = workspace.task("TASK-A-001", 1, "");
+    let mut editor = Editor::start(&[], able(), json!({ "events": true }));
+    let uri = editor.open_file(&workspace, &file);
+    editor.lens(&uri, "\u{25b6} Run task");
+    let folder = json!({ "uri": uri_of(workspace.root()), "name": "folder" });
+    // The first words may be about the index that was built; there are not so many of them.
+    for _ in 0..6 {
+        editor.notify("workspace/didChangeWorkspaceFolders", json!({ "event": { "added": [folder], "removed": [] } }));
+        assert_eq!(editor.next("featureBuild/wavesChanged")["root"], workspace.root().to_str().unwrap());
+        editor.notify("workspace/didChangeWorkspaceFolders", json!({ "event": { "added": [], "removed": [folder] } }));
+    }
     editor.quit();
 }
 

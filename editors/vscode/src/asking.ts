@@ -5,6 +5,9 @@ import type { Store } from "./store";
 /** How long changes are gathered before the server is asked: typing must not become a question for each letter. */
 const GATHER_MS = 100;
 
+/** After how long a question is asked again that was not answered. */
+const AGAIN_MS = 1000;
+
 /** Keeps the store as the server has it: asks for everything once, then for what the server says has changed. */
 export class Asking {
   readonly #client: LanguageClient;
@@ -13,6 +16,7 @@ export class Asking {
   #timer: NodeJS.Timeout | undefined;
   #begun = false;
   #complete = false;
+  #ended = false;
   /** Questions follow each other, so that an older answer never replaces a newer one. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -34,14 +38,19 @@ export class Asking {
     const stale = this.#stale.get(root) ?? new Set<string>();
     if (features === null || stale === "all") this.#stale.set(root, "all");
     else this.#stale.set(root, new Set([...stale, ...features]));
+    this.#askIn(GATHER_MS);
+  }
+
+  #askIn(milliseconds: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       void this.#next(() => this.#askStale());
-    }, GATHER_MS);
+    }, milliseconds);
   }
 
   /** Nobody will answer any more. */
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
     this.#stale.clear();
   }
@@ -49,7 +58,11 @@ export class Asking {
   #next(ask: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(ask).catch((error: unknown) => {
       // A server that is stopped meanwhile does not answer; the next one is asked for everything.
-      if (this.#client.state === State.Running) this.#client.warn(`Asking for the waves failed: ${String(error)}`);
+      if (this.#client.state !== State.Running || this.#ended) return;
+      this.#client.warn(`Asking for the waves failed, and is done again: ${String(error)}`);
+      // Else the views would stay as they are until something else changes.
+      this.#complete = false;
+      this.#askIn(AGAIN_MS);
     });
     return this.#queue;
   }

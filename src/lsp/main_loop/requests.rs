@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower_lsp::ls_types::MessageType;
 
-use super::State;
+use super::{FolderRoot, State};
 use crate::agent::CONFIG_FILE;
 use crate::error::with_causes;
 use crate::lsp::commands::{Command, Started, Target};
@@ -97,7 +97,8 @@ impl State {
         let mut roots: Vec<&Root> = self.roots.values().filter(|root| query.has(&root.path)).collect();
         roots.sort_by(|a, b| a.path.cmp(&b.path));
         let roots = roots.into_iter().filter_map(|root| Some(query.of(root, root.index()?))).collect();
-        let _ = answer.send(Waves { complete: self.folders.values().all(Option::is_some), roots });
+        let complete = !self.folders.values().any(|found| matches!(found, FolderRoot::Sought));
+        let _ = answer.send(Waves { complete, roots });
     }
 
     fn answer_runs(&self, asked: Option<&Path>, request: Request) {

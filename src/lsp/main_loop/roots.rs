@@ -9,7 +9,7 @@ use tokio::sync::watch as latest;
 use tower_lsp::ls_types::{MessageType, NumberOrString, ProgressToken, WorkspaceFoldersChangeEvent};
 
 use super::requests::answer_nothing;
-use super::{MANY_FILES, QUICK_BUILD, State};
+use super::{FolderRoot, MANY_FILES, QUICK_BUILD, State};
 use crate::agent::CONFIG_FILE;
 use crate::lsp::convert::path_of;
 use crate::lsp::message::{Event, Request};
@@ -41,7 +41,7 @@ impl State {
             self.folders.remove(&folder);
         }
         for folder in event.added.iter().filter_map(|folder| path_of(&folder.uri)) {
-            self.folders.insert(folder.clone(), None);
+            self.folders.insert(folder.clone(), FolderRoot::Sought);
             self.find_folders_root(folder);
         }
         self.close_idle_roots();
@@ -52,7 +52,11 @@ impl State {
         tokio::task::spawn_blocking(move || {
             let root = match find_root(&folder) {
                 Ok(root) => root,
-                Err(error) => return drop(events.blocking_send(Event::Refused(error))),
+                Err(error) => {
+                    let _ = events.blocking_send(Event::Refused(error));
+                    let none = Event::RootFound { root: None, shown: folder.clone(), folder: Some(folder) };
+                    return drop(events.blocking_send(none));
+                }
             };
             let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
             let shown = shown_root(&root, &folder, &canonical);
@@ -71,11 +75,11 @@ impl State {
     }
 
     pub(super) fn root_found(&mut self, root: Option<PathBuf>, shown: PathBuf, folder: Option<PathBuf>) {
-        if let (Some(folder), Some(root)) = (&folder, &root) {
-            match self.folders.get_mut(folder) {
-                Some(found) => *found = Some(root.clone()),
-                None => return, // removed meanwhile
-            }
+        if let Some(folder) = &folder {
+            let Some(found) = self.folders.get_mut(folder) else { return }; // removed meanwhile
+            *found = root.clone().map_or(FolderRoot::Refused, FolderRoot::Found);
+            // Who was told before that not all roots are known yet waits for this one, also where a text had it opened.
+            self.waves_stale(root.as_ref().unwrap_or(folder), None);
         }
         let (asked, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.rootless).into_iter().partition(|(asked, _)| folder.is_none() && *asked == shown);
@@ -151,7 +155,8 @@ impl State {
     /// Forgets roots in which nothing is open and that belong to no folder. Their runs go on.
     pub(super) fn close_idle_roots(&mut self) {
         let used = |path: &PathBuf, root: &Root| {
-            !root.open.is_empty() || self.folders.values().any(|found| found.as_ref() == Some(path))
+            !root.open.is_empty()
+                || self.folders.values().any(|found| matches!(found, FolderRoot::Found(found) if found == path))
         };
         let idle: Vec<PathBuf> =
             self.roots.iter().filter(|(path, root)| !used(path, root)).map(|(path, _)| path.clone()).collect();
