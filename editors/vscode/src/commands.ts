@@ -218,7 +218,7 @@ class Commands {
     const choices = runs.flatMap((run) =>
       openTasks(run).map((task) => ({
         label: task.id,
-        description: text.ending(task.cancelling) ?? task.progress ?? task.state,
+        description: text.doing(task, Date.now()),
         detail: task.title,
         value: { run, task },
       })),

@@ -139,6 +139,7 @@ class LogTerminal implements vscode.Pseudoterminal {
   }
 
   #say(words: string): void {
-    this.#write.fire(`\r\n\u001b[2m[${foreignLine(words)}]\u001b[0m\r\n`);
+    // Not dim: that is hardly seen in light themes.
+    this.#write.fire(`\r\n\u001b[3m[${foreignLine(words)}]\u001b[0m\r\n`);
   }
 }

@@ -77,8 +77,5 @@ function tooltip(runs: readonly RunView[]): string {
 
 function taskLine(task: TaskView): string {
   if (task.state === "finished") return `${text.sign(task.outcome)} ${task.id} ${text.outcome(task)}`;
-  const ending = text.ending(task.cancelling);
-  if (task.state === "pending") return `· ${task.id}`;
-  const said = ending ?? (task.state === "retrying" ? text.retrying(task, Date.now()) : task.progress);
-  return `▶ ${task.id}${said === undefined ? "" : `: ${said}`}`;
+  return `${task.state === "pending" ? "·" : "▶"} ${task.id}: ${text.doing(task, Date.now())}`;
 }

@@ -148,6 +148,18 @@ export function ending(level: Level | undefined): string | undefined {
   return level === "terminate" ? "terminating" : level === "kill" ? "killing" : undefined;
 }
 
+/** What a task does that has not ended: `compiling`, `terminating`, `failed (exit 3), again in 4 s`, `waits for its turn`. */
+export function doing(task: TaskView, now: number): string {
+  if (task.state === "pending") {
+    if (task.attached !== undefined) return "runs in another run";
+    return task.cancelling === "finish-wave" ? "will not start" : "waits for its turn";
+  }
+  const ends = ending(task.cancelling);
+  if (ends !== undefined) return ends;
+  if (task.paused === true) return "paused";
+  return task.state === "retrying" ? retrying(task, now) : (task.progress ?? "running");
+}
+
 /** A level of ending, as a choice. */
 export function endOf(what: "run" | "task", name: string, level: Level): { icon: string; label: string } {
   switch (level) {

@@ -238,24 +238,7 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
 
   /** How a task stands: as a sign, in words, and for a screen reader without what changes each second. */
   #standing(task: TaskInfo, attempt: TaskView | undefined): Sign {
-    if (attempt?.state === "running") {
-      if (attempt.paused === true) return { icon: PAUSED, words: text.ending(attempt.cancelling) ?? "paused" };
-      const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
-      const says = text.ending(attempt.cancelling) ?? attempt.progress ?? "running";
-      const spoken = text.ending(attempt.cancelling) ?? "running";
-      return { icon: RUNNING, words: [since, says].filter(Boolean).join(" · "), spoken };
-    }
-    if (attempt?.state === "retrying") {
-      const words = text.ending(attempt.cancelling) ?? text.retrying(attempt, Date.now());
-      return { icon: RETRYING, words, spoken: text.ending(attempt.cancelling) ?? "will be tried again" };
-    }
-    if (attempt?.attached !== undefined && attempt.state === "pending") {
-      return { icon: RUNNING, words: "runs in another run" };
-    }
-    if (attempt?.state === "pending") {
-      const words = attempt.cancelling === "finish-wave" ? "will not start" : "waits for its turn";
-      return { icon: icon("watch"), words };
-    }
+    if (attempt !== undefined && attempt.state !== "finished") return unfinished(attempt);
     if (attempt?.outcome === "passed") return { icon: DONE, words: text.outcome(attempt) };
     if (isBad(attempt?.outcome) && attempt !== undefined) return { icon: FAILED, words: text.outcome(attempt) };
     if (attempt?.outcome === "cancelled" && task.state === "ready") {
@@ -263,6 +246,19 @@ export class WavesView implements vscode.TreeDataProvider<Row>, vscode.Disposabl
     }
     return STATES[task.state];
   }
+}
+
+/** How a task stands that some run has not finished. */
+function unfinished(attempt: TaskView): Sign {
+  const words = text.doing(attempt, Date.now());
+  if (attempt.state === "pending") return { icon: attempt.attached === undefined ? icon("watch") : RUNNING, words };
+  if (attempt.paused === true) return { icon: PAUSED, words };
+  if (attempt.state === "retrying") {
+    return { icon: RETRYING, words, spoken: text.ending(attempt.cancelling) ?? "will be tried again" };
+  }
+  const since = attempt.since === undefined ? "" : text.duration(Date.now() - attempt.since);
+  const spoken = text.ending(attempt.cancelling) ?? "running";
+  return { icon: RUNNING, words: [since, words].filter(Boolean).join(" · "), spoken };
 }
 
 interface Sign {

@@ -33,7 +33,9 @@ function clickable() {
   const palette = contributes.commands.map(({ command }) => command).filter((command) => !hidden.has(command));
   const menus = Object.entries(contributes.menus).filter(([place]) => place !== PALETTE);
   const entries = menus.flatMap(([place, all]) =>
-    all.map(({ command, group }) => (group.startsWith("inline") ? `${place} inline ${command}` : `${place} ${command}`)),
+    all.map(({ command, group }) =>
+      group.startsWith("inline") ? `${place} inline ${command}` : `${place} ${command}`,
+    ),
   );
   const welcome = contributes.viewsWelcome.flatMap(({ view, contents }) => links(view, contents));
   const steps = contributes.walkthroughs.flatMap(({ steps }) => steps);
@@ -140,7 +142,9 @@ class Clicks {
     const click = async () => {
       await this.window.clickStatus();
       await this.window.choices("Feature Build");
-      const labels = this.#page.locator(".quick-input-list .monaco-list-row .quick-input-list-row:first-child .label-name");
+      const labels = this.#page.locator(
+        ".quick-input-list .monaco-list-row .quick-input-list-row:first-child .label-name",
+      );
       for (const label of await labels.allInnerTexts()) this.seen.add(`menu ${kindOf(label)}`);
       await this.window.pick(text);
     };
@@ -354,7 +358,11 @@ test("whatever starts, shows, ends or repeats a run does so when it is clicked, 
     await inEditorTitle("featureBuild.runFileWave", over(6));
     await inEditorTitle("featureBuild.runFileTask", over(7));
     assert.deepEqual(
-      workspace.journals().at(-1).filter(({ event }) => event === "task-started").map(({ task }) => task),
+      workspace
+        .journals()
+        .at(-1)
+        .filter(({ event }) => event === "task-started")
+        .map(({ task }) => task),
       [TASK(1)],
       "the task alone",
     );
@@ -444,7 +452,10 @@ test("the buttons of an empty folder and of the walkthrough lead where they say"
     await press("run", tells("No task can start now."));
     await press("failures", () => window.page.locator(".markers-panel").waitFor());
     await press("configure", tab("feature-build.yaml"));
-    assert.deepEqual(clicks.unclicked(), ["answer OK"].filter((what) => clicks.seen.has(what)));
+    assert.deepEqual(
+      clicks.unclicked(),
+      ["answer OK"].filter((what) => clicks.seen.has(what)),
+    );
   });
 });
 

@@ -52,7 +52,9 @@ test("the machine's own settings, which those of a dev container become, choose 
   const workspace = Workspace.example();
   const program = join(code.folder, "server.sh");
   const started = join(code.folder, "was-chosen");
-  writeFileSync(program, `#!/bin/sh\ntouch "${started}"\nexec "${process.env.FEATURE_BUILD_BIN}" "$@"\n`, { mode: 0o755 });
+  writeFileSync(program, `#!/bin/sh\ntouch "${started}"\nexec "${process.env.FEATURE_BUILD_BIN}" "$@"\n`, {
+    mode: 0o755,
+  });
   await within(code, workspace, "machine-settings", async () => {
     const window = await code.open(workspace, FILE);
     await window.lens("▶ Run wave 1 (3 tasks)");

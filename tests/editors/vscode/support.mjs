@@ -168,7 +168,10 @@ export class Workspace {
 
   /** Ends what still runs, then removes everything; only the user who started a run is believed. */
   async remove({ env }) {
-    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", this.root, "cancel", "--all"], { env, stdio: "ignore" });
+    execFileSync(process.env.FEATURE_BUILD_BIN, ["-C", this.root, "cancel", "--all", "--kill"], {
+      env,
+      stdio: "ignore",
+    });
     await eventually("its processes are gone", () => this.processes().length === 0);
     // Servers of lost windows live on, and may write into the state folder until they have seen the run's end.
     await eventually("its folder is gone", () => {
