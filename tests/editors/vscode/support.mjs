@@ -738,6 +738,19 @@ export class Window {
     return lines.join("\n").replaceAll("\u00a0", " ");
   }
 
+  /** Waits for what a document says that is drawn as a page: it has a frame of its own. */
+  document(text) {
+    return eventually(`a page says ${text}`, async () => {
+      const frames = this.page.frames().map((frame) =>
+        frame
+          .locator("body")
+          .innerText({ timeout: 1000 })
+          .catch(() => ""),
+      );
+      return (await Promise.all(frames)).some((says) => says.includes(text));
+    });
+  }
+
   /** The line that the cursor is on. */
   async cursor() {
     const items = await this.statusBar();
