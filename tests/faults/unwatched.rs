@@ -63,7 +63,7 @@ fn without_a_watcher_left_all_is_heard_by_looking() {
     editor.titles_until(&uri, |titles| titles[0] == "\u{23f3} 0/2 done, 1 cancelled");
     workspace.write("go-TASK-1", "");
     assert_eq!(log.wait_with_output().unwrap().stdout, b"begun\nend\n");
-    assert_eq!(watch.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(watch.wait_with_output().unwrap().status.code(), Some(130), "nothing failed");
     editor.titles_until(&uri, |titles| titles.iter().any(|title| title.contains("passed in")));
     let runs = run::runs(&workspace.path(".feature-build"));
     assert_eq!((runs.len(), runs[0].state), (1, RunState::Finished));

@@ -1,6 +1,7 @@
 //! The levels of ending a task or a run, as a terminal asks for them and shows them.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -82,6 +83,49 @@ fn a_terminal_ends_a_task_then_its_run_level_by_level() {
     assert_eq!(told["runs"][0]["waves"][0]["tasks"][0]["cancelling"], Value::Null, "it has ended");
 }
 
+/// A process that does nothing, whatever signal it gets, as one that hangs in the system: until this is dropped.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    /// `None`: nobody can be frozen here.
+    fn new(pid: i32) -> Option<Self> {
+        for above in ["/sys/fs/cgroup/freezer", "/sys/fs/cgroup"] {
+            let group = Path::new(above).join(format!("feature-build-frozen-{pid}"));
+            if fs::create_dir(&group).is_err() {
+                continue;
+            }
+            let frozen = Self(group);
+            let moved = fs::write(frozen.0.join("cgroup.procs"), pid.to_string()).is_ok();
+            if moved && frozen.set("FROZEN", "1") {
+                return Some(frozen);
+            }
+        }
+        assert!(std::env::var_os("CI").is_none(), "no control group can be frozen here");
+        eprintln!("skipped: no control group can be frozen here");
+        None
+    }
+
+    /// In the first version of control groups, else in the second one.
+    fn set(&self, first: &str, second: &str) -> bool {
+        let files = [("freezer.state", first), ("cgroup.freeze", second)];
+        files.into_iter().any(|(name, text)| {
+            let file = self.0.join(name);
+            file.exists() && fs::write(file, text).is_ok()
+        })
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.set("THAWED", "0");
+        let back = self.0.with_file_name("cgroup.procs");
+        for pid in fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default().lines() {
+            let _ = fs::write(&back, pid);
+        }
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
 /// A task that cannot be killed must not keep the terminal.
 #[test]
 fn the_third_interrupt_ends_the_view() {
@@ -93,19 +137,19 @@ fn the_third_interrupt_ends_the_view() {
     let folder = workspace.state().join("runs").join(workspace.only_run().to_string());
     let wanted = [b"feature-build\0__supervise\0".as_slice(), folder.as_os_str().as_encoded_bytes()].concat();
     let supervisors = processes_where(|pid| {
-        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|arguments| arguments.starts_with(&wanted))
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|arguments| arguments.starts_with(&wanted))
     });
     let [supervisor] = supervisors[..] else { panic!("one supervisor: {supervisors:?}") };
-    kill(supervisor, Signal::STOP);
+    let Some(frozen) = Frozen::new(supervisor) else { return };
     let requests = folder.join("requests");
-    let asked = || std::fs::read_dir(&requests).unwrap().count();
+    let asked = || fs::read_dir(&requests).unwrap().count();
     for times in 1..=2 {
         interrupt();
         wait_until("it is asked for", || asked() == times);
     }
     interrupt();
     let output = run.wait_with_output().unwrap();
-    kill(supervisor, Signal::CONT);
+    drop(frozen);
     assert_eq!(output.status.code(), Some(130));
     let shown = text(&output.stdout);
     assert!(shown.contains("once more kills them") && shown.contains("comes to its end by itself"), "{shown}");

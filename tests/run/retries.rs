@@ -120,7 +120,7 @@ fn a_cancel_ends_the_wait_of_a_task() {
     let (bench, run) = waiting();
     bench.cancel(&run, Some(&[id("A")]), Level::FinishWave);
     let run = bench.follow(&run);
-    assert_eq!((run.outcome("A"), run.outcome("B"), run.exit_code()), (Cancelled, Passed, 1));
+    assert_eq!((run.outcome("A"), run.outcome("B"), run.exit_code()), (Cancelled, Passed, 130));
 }
 
 #[test]

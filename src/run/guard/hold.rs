@@ -95,7 +95,9 @@ impl Hold {
                 // put back, or lie in another folder than that of the run which has the task.
                 match alive(mark, root) {
                     Alive::Guarded(other) => return Ok(Taken::ByAnother(other)),
-                    Alive::Left(marks) => break (lock, marks),
+                    // A lock in which something stands tells itself what came to no proper end; what else carries a mark has
+                    // only copied an environment.
+                    Alive::Left(marks) => break if lock.is_blank() { (lock, marks) } else { (lock, Vec::new()) },
                 }
             }
             // Empty for the moment between taking the lock and writing the mark.
