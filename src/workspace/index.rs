@@ -35,10 +35,13 @@ pub struct FileProblems {
 
 /// The commands that were looked at: thousands of tasks have the same one, and it may be long.
 #[derive(Debug, Default)]
-struct Templates(Mutex<HashMap<Vec<String>, Arc<Result<Template, UnsafeValue>>>>);
+struct Templates(Mutex<HashMap<Vec<String>, Looked>>);
+
+/// What came of looking at a command.
+type Looked = Arc<Result<Template, UnsafeValue>>;
 
 impl Templates {
-    fn of(&self, words: Vec<String>, root: &Path) -> Arc<Result<Template, UnsafeValue>> {
+    fn of(&self, words: Vec<String>, root: &Path) -> Looked {
         // Poison means that another thread panicked; what is known still counts.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(template) = known.get(&words) {
@@ -680,11 +683,7 @@ fn add_problem(task: &mut Task, code: Code, message: String, span: Span) {
 
 /// Each command of the configuration in which a value stands where none may, whatever the value: told where it is mended, and
 /// before there is a task.
-fn unsafe_commands(
-    config: &Config,
-    text: &str,
-    template: &dyn Fn(Vec<String>) -> Arc<Result<Template, UnsafeValue>>,
-) -> Vec<Problem> {
+fn unsafe_commands(config: &Config, text: &str, template: &dyn Fn(Vec<String>) -> Looked) -> Vec<Problem> {
     let refused = |(origin, command): (String, &Command)| {
         let words = command.words()?;
         let template = template(words.clone());

@@ -8,7 +8,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::{Value, json};
 
-use crate::bench::{kill, processes_where, wait_until};
+use crate::bench::{processes_where, wait_until};
 use crate::terminal::{Workspace, text};
 
 /// Tasks `A` and `B` that do not want to end, in a run of their own terminal's.
@@ -130,9 +130,8 @@ impl Drop for Frozen {
 #[test]
 fn the_third_interrupt_ends_the_view() {
     let workspace = deaf();
-    let run = workspace.spawn(&["run"]);
+    let mut run = workspace.spawn(&["run"]);
     workspace.wait_for_file("on-A");
-    let interrupt = || kill_process(Pid::from_child(&run), Signal::INT).unwrap();
     // What obeys does not: the requests stay where they are, as with a supervisor that hangs.
     let folder = workspace.state().join("runs").join(workspace.only_run().to_string());
     let wanted = [b"feature-build\0__supervise\0".as_slice(), folder.as_os_str().as_encoded_bytes()].concat();
@@ -140,7 +139,12 @@ fn the_third_interrupt_ends_the_view() {
         fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|arguments| arguments.starts_with(&wanted))
     });
     let [supervisor] = supervisors[..] else { panic!("one supervisor: {supervisors:?}") };
-    let Some(frozen) = Frozen::new(supervisor) else { return };
+    let Some(frozen) = Frozen::new(supervisor) else {
+        run.kill().unwrap();
+        run.wait().unwrap();
+        return;
+    };
+    let interrupt = || kill_process(Pid::from_child(&run), Signal::INT).unwrap();
     let requests = folder.join("requests");
     let asked = || fs::read_dir(&requests).unwrap().count();
     for times in 1..=2 {

@@ -281,7 +281,8 @@ fn what_is_not_sealed_costs_no_memory() {
 #[test]
 fn plans_that_were_made_to_cost_too_much_hold_nobody() {
     let task = |id: &str, more: &str| format!("---\nid: {id}\ntitle: x\nwave: 1\nstatus: backlog\n{more}---\n");
-    let cases: [(&str, &dyn Fn(&Hostile)); 4] = [
+    type Make<'a> = &'a dyn Fn(&Hostile);
+    let cases: [(&str, Make<'_>); 4] = [
         ("two ids of 400 files, each of which depends on both", &|workspace| {
             for number in 0..400 {
                 let more = format!("feature: F{number}\ndepends_on: [D-0, D-1]\n");

@@ -189,6 +189,7 @@ export class Client implements vscode.Disposable {
       setting: serverPath(),
       extension: this.#context.extensionPath,
       path: process.env.PATH ?? "",
+      workspaces: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
       home: homedir(),
       platform: process.platform,
     });

@@ -1,5 +1,5 @@
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, isAbsolute, join } from "node:path";
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { delimiter, isAbsolute, join, relative } from "node:path";
 
 /** Where the server's program may be. */
 export interface Places {
@@ -8,6 +8,8 @@ export interface Places {
   /** The extension's own folder. */
   readonly extension: string;
   readonly path: string;
+  /** The folders that are open. */
+  readonly workspaces: readonly string[];
   readonly home: string;
   readonly platform: NodeJS.Platform;
 }
@@ -33,10 +35,12 @@ export function findServer(places: Places): Found {
   if (isProgram(own)) return { kind: "found", program: own, from: "extension" };
 
   for (const folder of places.path.split(delimiter)) {
-    // A relative entry would look into the opened workspace: a program from there was chosen by nobody.
+    // A relative entry would look into the opened workspace, and an environment that was activated may lie in it: a program
+    // from there was chosen by nobody.
     if (!isAbsolute(folder)) continue;
     const program = join(folder, name);
-    if (isProgram(program)) return { kind: "found", program, from: "path" };
+    if (isProgram(program) && !liesInOne(places.workspaces, [program, folder]))
+      return { kind: "found", program, from: "path" };
   }
   return { kind: "missing" };
 }
@@ -45,6 +49,23 @@ function fromSetting(program: string): Found {
   if (!isAbsolute(program)) return { kind: "wrong-setting", program, problem: "it is not an absolute path" };
   if (!isProgram(program)) return { kind: "wrong-setting", program, problem: "no program is there" };
   return { kind: "found", program, from: "setting" };
+}
+
+/** Does one of these paths lead into one of the folders? */
+function liesInOne(folders: readonly string[], paths: readonly string[]): boolean {
+  const inside = (folder: string, path: string) => {
+    const way = relative(folder, path);
+    return way === "" || (!isAbsolute(way) && way.split(/[/\\]/)[0] !== "..");
+  };
+  return folders.map(real).some((folder) => paths.map(real).some((path) => inside(folder, path)));
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function expandHome(path: string, home: string): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import test, { type TestContext } from "node:test";
@@ -16,7 +16,14 @@ async function world(t: TestContext): Promise<World> {
   const path = [join(folder, "empty"), join(folder, "bin")].join(":");
   return {
     folder,
-    places: { setting: "", extension: join(folder, "extension"), path, home: folder, platform: "linux" },
+    places: {
+      setting: "",
+      extension: join(folder, "extension"),
+      path,
+      workspaces: [],
+      home: folder,
+      platform: "linux",
+    },
   };
 }
 
@@ -46,6 +53,23 @@ test("the setting comes first, then the extension's own, then PATH", async (t) =
     program: chosen,
     from: "setting",
   });
+});
+
+test("no program on PATH counts that an open folder holds, be it by way of a link", async (t) => {
+  const { folder, places } = await world(t);
+  const inside = await program(folder, "work", ".venv", "bin", "feature-build");
+  await symlink(join(folder, "work", ".venv", "bin"), join(folder, "empty"));
+  const path = [join(folder, "work", ".venv", "bin"), join(folder, "empty"), join(folder, "bin")].join(":");
+  const open = { ...places, path, workspaces: [join(folder, "work")] };
+  assert.deepEqual(findServer(open), { kind: "missing" });
+  await mkdir(join(folder, "bin"));
+  await symlink(inside, join(folder, "bin", "feature-build"));
+  assert.deepEqual(findServer(open), { kind: "missing" });
+  await rm(join(folder, "bin", "feature-build"));
+  const own = await program(folder, "bin", "feature-build");
+  assert.deepEqual(findServer(open), { kind: "found", program: own, from: "path" });
+  const beside = { ...open, workspaces: [join(folder, "wor"), join(folder, "work", "other")] };
+  assert.deepEqual(findServer(beside), { kind: "found", program: inside, from: "path" });
 });
 
 test("a setting that is wrong is told and nothing else is taken", async (t) => {
