@@ -11,7 +11,7 @@ use super::format::{self, DoneBy, Format, StateName, slashed};
 use super::terminal::{self, Look, Paint, print_json, shown};
 use super::words::{self, count};
 use super::{Context, complain, print};
-use crate::plan::{Asked, Feature, PlannedTask, Progress, State, Wave};
+use crate::plan::{self, Asked, Feature, Include, PlannedTask, Progress, Selection, State, Wave};
 use crate::run::{Durations, LatestAttempt, Outcome, about, max_parallel};
 use crate::task::TaskId;
 
@@ -229,15 +229,22 @@ impl Page<'_> {
     /// What a plan of hundreds of features is opened for: what can run now, what failed, what waits for the user.
     fn what_can_be_done(&self, features: &[&Feature]) -> String {
         let next = |feature: &&Feature| {
-            let progress = feature.progress_of_waves();
-            let mut waves = feature.waves.iter().zip(&progress);
-            let (wave, _) = waves.find(|(wave, progress)| wave.label.is_some() && progress.is_open())?;
-            let startable = wave.tasks.iter().filter(|task| task.state == State::Ready).count();
-            let label = wave.label.as_ref().filter(|_| startable > 0)?;
+            // As `run --next` would have it.
+            let feature_id = Some(feature.id.to_string());
+            let selection =
+                Selection { feature: feature_id, asked: Asked::NextWave, redo: false, include: Include::default() };
+            let schedule = plan::select(&[*feature], &selection).ok()?;
+            let wave = schedule.waves.iter().find(|wave| !wave.tasks.is_empty())?;
+            let runs = |id: &str| {
+                let task = feature.tasks().find(|task| &*task.id == id);
+                task.is_some_and(|task| self.runs.state(task) == StateName::Running)
+            };
+            let startable = wave.tasks.iter().filter(|task| !runs(task.id.as_str())).count();
+            let label = wave.wave.as_ref().filter(|_| startable > 0)?;
             if feature.tasks().count() == 1 {
-                return wave.tasks.first().map(shown_id);
+                return feature.tasks().next().map(shown_id);
             }
-            Some(format!("wave {label} of {} ({})", shown(&feature.id), count(startable, "task")))
+            Some(format!("wave {} of {} ({})", shown(label), shown(&feature.id), count(startable, "task")))
         };
         let tasks = || features.iter().flat_map(|feature| feature.tasks());
         let named = |fits: &dyn Fn(&&PlannedTask) -> bool| tasks().filter(|task| fits(task)).map(shown_id).collect();

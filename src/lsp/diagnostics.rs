@@ -13,7 +13,7 @@ use tower_lsp::ls_types::{
 use super::convert::{Encoding, LineTable, uri_of, uri_of_log};
 use super::runs::{LastAttempt, RunBook};
 use crate::agent::safe;
-use crate::plan::PlannedTask;
+use crate::plan::{PlannedTask, State};
 use crate::run::Outcome;
 use crate::task::{Code, Problem, RelPath, Severity};
 use crate::workspace::Index;
@@ -74,7 +74,9 @@ impl Sources<'_> {
     fn failure(&self, file: &Path) -> Option<(&PlannedTask, &LastAttempt)> {
         let feature = self.index.feature_of(file)?;
         let task = feature.waves.iter().flat_map(|wave| &wave.tasks).find(|task| *task.file == *file)?;
-        let ended = self.runs.ended(&task.id).filter(|ended| ended.outcome.is_failure() || ended.flaky)?;
+        // What somebody has given up failed for nobody.
+        let ended = self.runs.ended(&task.id).filter(|_| task.state != State::Dropped)?;
+        let ended = Some(ended).filter(|ended| ended.outcome.is_failure() || ended.flaky)?;
         Some((task, ended))
     }
 

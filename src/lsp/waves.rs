@@ -10,7 +10,7 @@ use tower_lsp::ls_types::notification::Notification;
 
 use super::root::Root;
 use super::runs::LastAttempt;
-use crate::plan::{Feature, PlannedTask, Progress, Wave};
+use crate::plan::{Feature, PlannedTask, Progress, State, Wave};
 use crate::run::{self, Outcome, RunId, RunOutcome, RunPaths, RunState, RunSummary, View};
 use crate::task::Text;
 use crate::workspace::Index;
@@ -190,8 +190,11 @@ impl WavesQuery {
 
 fn feature_now(feature: &Feature, root: &Root, max_parallel: u32) -> FeatureWaves {
     let of_waves = feature.progress_of_waves();
-    // Tasks outside every wave run only one by one.
-    let startable = |wave: &Wave, progress: &Progress| wave.label.is_some() && progress.ready > 0;
+    // Tasks outside every wave run only one by one; what runs starts no second time.
+    let can_start = |task: &PlannedTask| task.state == State::Ready && root.runs.live_task(&task.id).is_none();
+    let startable = |wave: &Wave, progress: &Progress| {
+        wave.label.is_some() && progress.ready > 0 && wave.tasks.iter().any(can_start)
+    };
     let waves = feature.waves.iter().zip(&of_waves);
     FeatureWaves {
         id: feature.id.clone(),

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::claim::{self, Fate};
 use super::kept::{Kept, KeptAttempt};
 use super::prune::size_of;
 use super::{
-    Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, Tally, lock, private,
+    Counts, Durations, Event, JournalError, Outcome, Passed, Record, RunId, RunPaths, Tally, TaskState, lock, private,
     read_journal, read_run, runs_dir, seal, state_dirs, system,
 };
 use crate::task::TaskId;
@@ -293,14 +294,15 @@ fn digest(paths: &RunPaths) -> Option<Digest> {
     }
     // Looked at before the journal: a supervisor that ends in between has written all by then.
     let lives = lock::is_held(&paths.lock()) || !system::supervisors(paths.dir()).is_empty();
-    fold(&read_journal(&paths.journal()).ok()?, lives, journal_bytes)
+    let fate = |task: &TaskId, attempt| claim::fate(paths, task, attempt);
+    fold(&read_journal(&paths.journal()).ok()?, (!lives).then_some(&fate), journal_bytes)
 }
 
 /// Writes the cache of a finished run: whoever cannot read it reads the journal. Blocking.
 pub(super) fn write_summary(paths: &RunPaths, journal_bytes: u64) {
     let written = || -> io::Result<()> {
         let records = read_journal(&paths.journal()).map_err(io::Error::other)?;
-        let Some(mut digest) = fold(&records, true, journal_bytes) else { return Ok(()) };
+        let Some(mut digest) = fold(&records, None, journal_bytes) else { return Ok(()) };
         digest.bytes = Some(size_of(paths.dir()));
         private::write_whole(&paths.summary(), &serde_json::to_vec(&digest)?)
     };
@@ -308,7 +310,30 @@ pub(super) fn write_summary(paths: &RunPaths, journal_bytes: u64) {
     let _ = written();
 }
 
-fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
+/// How an attempt stands of which a journal that nobody writes any more tells only the beginning: its guard may live, or have
+/// left its result.
+fn settle(attempt: &mut LatestAttempt, fate: Fate, counts: &mut Counts) {
+    match fate {
+        Fate::Alive => return,
+        Fate::Over(TaskState::Finished { outcome, exit_code, duration_ms, reason }) => {
+            attempt.outcome = Some(outcome);
+            attempt.exit_code = exit_code;
+            attempt.duration_ms = duration_ms;
+            attempt.reason = reason;
+        }
+        Fate::Over(_) | Fate::Lost => {
+            attempt.outcome = Some(Outcome::Lost);
+            attempt.reason = Some("its supervisor died".into());
+        }
+    }
+    if let Some(outcome) = attempt.outcome {
+        *counts.entry(outcome).or_default() += 1;
+    }
+}
+
+/// `fate`: how the attempts stand of a run that has no supervisor; `None`: it has one.
+fn fold(records: &[Record], fate: Option<&dyn Fn(&TaskId, u32) -> Fate>, journal_bytes: u64) -> Option<Digest> {
+    let mut begun: BTreeMap<TaskId, u32> = BTreeMap::new();
     let mut attempts: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
     let mut complexities = BTreeMap::new();
     let mut summary: Option<RunSummary> = None;
@@ -319,7 +344,7 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
                 complexities = tasks.filter_map(|task| Some((task.id.clone(), task.complexity.clone()?))).collect();
                 summary = Some(RunSummary {
                     run: run.clone(),
-                    state: if lives { RunState::Running } else { RunState::Died },
+                    state: if fate.is_none() { RunState::Running } else { RunState::Died },
                     feature: feature.clone(),
                     title: title.clone(),
                     started: record.time.clone(),
@@ -329,12 +354,13 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
                     exit_code: None,
                 });
             }
-            (Event::TaskStarted { task, log, .. }, Some(run)) => {
+            (Event::TaskStarted { task, log, attempt: number, .. }, Some(run)) => {
+                begun.insert(task.clone(), *number);
                 let attempt = LatestAttempt {
                     run: run.run.clone(),
-                    outcome: (!lives).then_some(Outcome::Lost),
+                    outcome: None,
                     exit_code: None,
-                    reason: (!lives).then(|| "its supervisor died".into()),
+                    reason: None,
                     duration_ms: 0,
                     flaky: false,
                     log: Some(log.clone()),
@@ -343,6 +369,7 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
                 attempts.insert(task.clone(), attempt);
             }
             (Event::TaskFinished { task, outcome, exit_code, duration_ms, reason, log, flaky, .. }, Some(run)) => {
+                begun.remove(task);
                 *run.summary.entry(*outcome).or_default() += 1;
                 // An output without a start of its own was another run's: the attempt is told of there.
                 let taken_over = log.is_some() && !attempts.contains_key(task);
@@ -370,5 +397,13 @@ fn fold(records: &[Record], lives: bool, journal_bytes: u64) -> Option<Digest> {
             _ => {}
         }
     }
-    Some(Digest { journal_bytes, bytes: None, summary: summary?, attempts, complexities })
+    let mut summary = summary?;
+    if let Some(fate) = fate.filter(|_| summary.state == RunState::Died) {
+        for (task, number) in begun {
+            if let Some(attempt) = attempts.get_mut(&task) {
+                settle(attempt, fate(&task, number), &mut summary.summary);
+            }
+        }
+    }
+    Some(Digest { journal_bytes, bytes: None, summary, attempts, complexities })
 }

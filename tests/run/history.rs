@@ -605,3 +605,37 @@ fn old_runs_go_whatever_else_lies_in_the_state_folder() {
     let left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("pruned-")), "{left:?}");
 }
+
+/// What has passed has passed, and what is alive runs, also where nobody has taken the run over yet.
+#[test]
+fn what_goes_on_or_ended_without_a_supervisor_is_neither_lost_nor_started_again() {
+    let workspace = Workspace::new();
+    for task in ["A", "B"] {
+        workspace.task(
+            task,
+            1,
+            &format!("echo >> started; touch on-{task}; until [ -e go-{task} ]; do sleep 0.01; done"),
+        );
+    }
+    assert_eq!(code(&workspace.call(&["run", "--detach"])), Some(0));
+    ["on-A", "on-B"].into_iter().for_each(|file| workspace.wait_for_file(file));
+    let run = workspace.only_run();
+    let paths = RunPaths::of(&workspace.state(), &run);
+    wait_until("the journal tells it", || {
+        fs::read_to_string(paths.journal()).is_ok_and(|text| text.matches("task-started").count() == 2)
+    });
+    crate::bench::kill_whole(crate::nesting::supervisor_of(&workspace, &run));
+    workspace.write("go-A", "");
+    wait_until("A has ended", || {
+        let status = text(&workspace.call(&["status"]).stdout);
+        status.contains("\u{2713} A passed") && paths.dir().join("A.1.result").exists()
+    });
+    let waves = text(&workspace.call(&["waves", "--all"]).stdout);
+    assert!(!waves.contains("lost") && waves.contains("\u{2713} A  done") && waves.contains("\u{25b6} B  running"), "{waves}");
+    assert!(!waves.contains("can run now"), "{waves}");
+    let runs: Value = serde_json::from_slice(&workspace.call(&["runs", "--format", "json"]).stdout).unwrap();
+    assert_eq!(runs["runs"][0]["summary"]["passed"], 1, "{runs}");
+    workspace.write("go-B", "");
+    assert_eq!(code(&workspace.call(&["run", "--resume"])), Some(0));
+    assert_eq!(fs::read_to_string(workspace.root().join("started")).unwrap().lines().count(), 2);
+}

@@ -116,7 +116,7 @@ fn a_task_does_not_wait_for_its_run_when_that_is_taken_over() {
     assert_eq!(self::code(&workspace.call(&["run", "--resume"])), Some(0));
 }
 
-fn supervisor_of(workspace: &Workspace, run: &RunId) -> i32 {
+pub fn supervisor_of(workspace: &Workspace, run: &RunId) -> i32 {
     let dir = RunPaths::of(&workspace.state(), run).dir().display().to_string();
     let is_it = |pid: i32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
