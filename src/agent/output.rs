@@ -177,7 +177,8 @@ impl<'a> Cause<'a> {
             let place = |most: Rank| Self::place(lines, &places, &most);
             place(Rank::Finding).or_else(|| error().flatten()).or_else(|| place(Rank::Mention))
         };
-        in_part(decisive, lines.len()).or_else(|| in_part(0, decisive))
+        // Where it tells none, there is none to tell.
+        in_part(decisive, lines.len())
     }
 
     fn line(lines: &'a [String], line: usize) -> Option<Self> {
@@ -243,8 +244,26 @@ impl Rank {
 /// Does it say that something went wrong?
 fn speaks_of_an_error(text: &str) -> bool {
     let text = text.trim().to_lowercase();
-    let begins =
-        ["error", "fatal", "panic", "exception", "failed", "failure", "fail:", "cannot ", "expected ", "::error"];
+    // A count of them that is none: `Errors: 0`.
+    if text.rsplit_once(' ').is_some_and(|(_, count)| count == "0") {
+        return false;
+    }
+    // A word alone, as a mark, or with what is wrong behind it; not `Error handling is in place now.`
+    let marks =
+        ["error", "errors", "fatal", "fatal error", "panic", "exception", "failed", "failure", "failures", "fail"];
+    let is_marked = |mark: &&str| {
+        let behind = text.strip_prefix(*mark);
+        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with([':', '[', '(', '!']))
+    };
+    if marks.iter().any(|mark| is_marked(&mark)) {
+        return true;
+    }
+    // `FAILED tests/test_cart.py::test_total - assert 3 == 4`, `FAIL src/cart.test.ts`.
+    let named = text.strip_prefix("failed ").or_else(|| text.strip_prefix("fail "));
+    if named.and_then(|rest| rest.split(' ').next()).is_some_and(|name| name.contains(['/', ':'])) {
+        return true;
+    }
+    let begins = ["failed to ", "panicked", "error ts", "cannot ", "expected ", "::error"];
     // `ValueError: ...`, `thread 'main' panicked at ...`, `x.c:3:5: error: ...`.
     let holds = ["error: ", "error[", "error ts", "exception: ", " panicked at", "assertionerror"];
     begins.iter().any(|word| text.starts_with(word)) || holds.iter().any(|word| text.contains(word))
@@ -518,6 +537,8 @@ mod tests {
         assert_eq!(told(&mended).0, "src/a.rs:5:6 still wrong");
         let silent = format!("src/a.rs:1:2: error: mended since\n{VERIFY_HEADER}true]\nERROR: coverage is too low\n");
         assert_eq!(told(&silent).0, "ERROR: coverage is too low");
+        let nothing = format!("error: I mended this\n{VERIFY_HEADER}lint]\nlint: 2 problems\n");
+        assert_eq!(told(&nothing).0, "", "what the agent met before is none");
     }
 
     #[test]
@@ -530,6 +551,22 @@ mod tests {
         );
         assert_eq!(told("warning: unused\n --> src/a.rs:3:1\n").0, "", "nor is a warning");
         assert_eq!(told("all is well\n"), (String::new(), vec!["all is well".into()]));
+        for harmless in [
+            "Errors: 0",
+            "failures: 0",
+            "Error handling for the cart is in place now.",
+            "Failed tests were mended by me, all is green now.",
+        ] {
+            assert_eq!(told(&format!("{harmless}\nError: no credit left\n")).0, "Error: no credit left", "{harmless}");
+        }
+        for cause in [
+            "FAILED tests/test_cart.py::test_total - assert 3 == 4",
+            "FAIL src/cart.test.ts",
+            "Failed: 3 of 4",
+            "panic: x",
+        ] {
+            assert_eq!(told(&format!("Reading\n{cause}\n")).0, cause);
+        }
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub(super) fn main(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         durations: history.durations,
         max_parallel: max_parallel(index.config()).get(),
     };
+    if let Some(error) = index.config_error() {
+        // Else the tasks that only it names would be missing without a word.
+        complain(&format!("{error}; nothing of it counts"));
+    }
     if let Some(left_out) = index.left_out().filter(|_| args.feature.is_none()) {
         // Beside what was asked for, in every format: nobody shall believe that there is nothing else.
         for problem in &left_out.problems {
@@ -212,7 +216,9 @@ impl Page<'_> {
         let (singles, others): (Vec<&Feature>, Vec<&Feature>) = open.iter().partition(|feature| is_single(feature));
         let (singles, others) = if singles.len() > 1 { (singles, others) } else { (Vec::new(), open.clone()) };
         let mut text = String::new();
-        if self.extent == Extent::Open && open.len() > 1 {
+        // A feature that is longer than the page may hide what failed.
+        let is_cut = open.iter().any(|feature| feature.tasks().count() > LINES);
+        if self.extent == Extent::Open && (open.len() > 1 || is_cut) {
             text += &self.what_can_be_done(&open);
         }
         let most = if self.extent == Extent::All { others.len() } else { LINES };

@@ -195,3 +195,28 @@ fn the_nearest_feature_is_the_one_that_has_the_word_in_its_name() {
         assert_eq!(printed.err, "feature-build: no feature \"CART\" here; did you mean FEAT-CART?\n");
     }
 }
+
+/// What only a configuration names that cannot be read is missing, and one page of a long feature may hide what failed: both
+/// are said.
+#[test]
+fn what_waves_leaves_out_is_said() {
+    let workspace = Workspace::new(&[
+        ("feature-build.yaml", "own: {files: [\"work/*.md\"]}\nmax_paralel: 3\n"),
+        ("work/W-1.md", "---\nid: W-1\n---\n"),
+        ("tasks/backlog/f/TASK-1.md", &task("TASK-1", "wave: 1\nstatus: backlog")),
+    ]);
+    let printed = workspace.run(&["waves"]);
+    assert!(printed.out.contains("TASK-1") && !printed.out.contains("W-1"), "{}", printed.out);
+    assert!(printed.err.contains("did you mean `max_parallel`?; nothing of it counts"), "{}", printed.err);
+
+    let workspace = Workspace::new(&[("feature-build.yaml", "run: {command: [sh, -c, 'exit 3']}\n")]);
+    for number in 10..50 {
+        workspace.write(
+            &format!("tasks/backlog/f/TASK-{number}.md"),
+            &task(&format!("TASK-{number}"), "wave: 1\nstatus: backlog"),
+        );
+    }
+    assert_eq!(workspace.run(&["run", "--trust", "--task", "TASK-45", "--task", "TASK-46"]).code, 1);
+    let printed = workspace.run(&["waves"]);
+    assert!(printed.out.contains("failed: TASK-45, TASK-46") && printed.out.contains("… 20 more"), "{}", printed.out);
+}

@@ -631,7 +631,10 @@ fn what_goes_on_or_ended_without_a_supervisor_is_neither_lost_nor_started_again(
         status.contains("\u{2713} A passed") && paths.dir().join("A.1.result").exists()
     });
     let waves = text(&workspace.call(&["waves", "--all"]).stdout);
-    assert!(!waves.contains("lost") && waves.contains("\u{2713} A  done") && waves.contains("\u{25b6} B  running"), "{waves}");
+    assert!(
+        !waves.contains("lost") && waves.contains("\u{2713} A  done") && waves.contains("\u{25b6} B  running"),
+        "{waves}"
+    );
     assert!(!waves.contains("can run now"), "{waves}");
     let runs: Value = serde_json::from_slice(&workspace.call(&["runs", "--format", "json"]).stdout).unwrap();
     assert_eq!(runs["runs"][0]["summary"]["passed"], 1, "{runs}");
