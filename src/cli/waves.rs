@@ -256,8 +256,9 @@ impl Page<'_> {
         let named = |fits: &dyn Fn(&&PlannedTask) -> bool| tasks().filter(|task| fits(task)).map(shown_id).collect();
         let failed: Vec<String> =
             named(&|task| self.runs.last_failure(task).is_some_and(|(_, outcome)| outcome.is_failure()));
-        let person: Vec<String> =
-            named(&|task| matches!(task.state, State::NeedsPerson(_) | State::Claimed(_) | State::Blocked(_)));
+        let person: Vec<String> = named(&|task| {
+            matches!(task.state, State::NeedsPerson(_) | State::Claimed(_) | State::Blocked(_) | State::Halted)
+        });
         let parts = [
             ("can run now", features.iter().filter_map(next).collect::<Vec<_>>()),
             ("failed", failed),
@@ -329,7 +330,7 @@ impl Page<'_> {
     }
 
     fn is_shown(&self, task: &PlannedTask) -> bool {
-        let is_over = matches!(self.runs.state(task), StateName::Done | StateName::Dropped | StateName::Halted);
+        let is_over = matches!(self.runs.state(task), StateName::Done | StateName::Dropped);
         self.extent == Extent::All || !is_over
     }
 
@@ -398,7 +399,9 @@ impl Lines {
 }
 
 fn is_left(feature: &Feature) -> bool {
-    feature.progress().is_open()
+    // What was halted waits for somebody to decide how it goes on.
+    let progress = feature.progress();
+    progress.is_open() || progress.halted > 0
 }
 
 /// The first names, and how many more there are.

@@ -161,6 +161,14 @@ pub enum SelectError {
         /// The feature, wave or tasks.
         what: String,
     },
+    /// What was asked for is over and not done: nobody shall believe that it is.
+    #[error("nothing of {what} is left to run: {how}; --task ID --redo runs one of them all the same")]
+    GivenUp {
+        /// The feature, wave or tasks.
+        what: String,
+        /// How many tasks were halted, dropped and done.
+        how: String,
+    },
 }
 
 fn hint(nearest: &[String]) -> String {
@@ -412,7 +420,25 @@ fn tasks_named<'a>(feature: &'a Feature, ids: &[String]) -> Result<BTreeSet<&'a 
 fn nothing_left(feature: &Feature, asked: &Asked) -> SelectError {
     let whole = matches!(asked, Asked::Everything | Asked::NextWave);
     let flags: Vec<String> = flags_without_wave(feature).filter(|_| whole).collect();
-    if flags.is_empty() { SelectError::AllDone { what: what(feature, asked) } } else { SelectError::OnlyNamed(flags) }
+    if !flags.is_empty() {
+        return SelectError::OnlyNamed(flags);
+    }
+    let is_asked_for = |wave: &&Wave, task: &PlannedTask| match asked {
+        Asked::Everything | Asked::NextWave => true,
+        Asked::Wave(label) => wave.label.as_ref().is_some_and(|wave| wave.as_str() == label),
+        Asked::Tasks(ids) => ids.iter().any(|id| *id == *task.id),
+    };
+    let tasks =
+        || feature.waves.iter().flat_map(|wave| wave.tasks.iter().filter(move |task| is_asked_for(&wave, task)));
+    let count = |state: &State| tasks().filter(|task| task.state == *state).count();
+    let (halted, dropped, done) = (count(&State::Halted), count(&State::Dropped), count(&State::Done));
+    let what = what(feature, asked);
+    if halted == 0 && (done > 0 || dropped == 0) {
+        return SelectError::AllDone { what };
+    }
+    let parts = [(halted, "halted"), (dropped, "dropped"), (done, "done")];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    SelectError::GivenUp { what, how: parts.collect::<Vec<_>>().join(", ") }
 }
 
 fn what(feature: &Feature, asked: &Asked) -> String {

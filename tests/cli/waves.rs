@@ -220,3 +220,21 @@ fn what_waves_leaves_out_is_said() {
     let printed = workspace.run(&["waves"]);
     assert!(printed.out.contains("failed: TASK-45, TASK-46") && printed.out.contains("… 20 more"), "{}", printed.out);
 }
+
+/// What was halted or dropped is over and not done.
+#[test]
+fn what_was_halted_or_dropped_is_not_called_done() {
+    let workspace = Workspace::new(&[
+        (".planning/phases/01-a/01-01-PLAN.md", "---\nphase: 01-a\nplan: 01\n---\n<objective>\nDo it.\n</objective>\n"),
+        (".planning/phases/01-a/01-01-SUMMARY.md", "---\nstatus: halted\n---\n# Stopped\n"),
+        ("tasks/backlog/f/TASK-1.md", &task("TASK-1", "wave: 1\nstatus: cancelled")),
+        ("feature-build.yaml", "run: {command: [\"true\"]}\n"),
+    ]);
+    let waves = workspace.run(&["waves"]);
+    assert!(waves.out.contains("01-01") && waves.out.contains("halted"), "{}", waves.out);
+    for (feature, how) in [("01-a", "1 halted"), ("FEAT-1", "1 dropped")] {
+        let refused = workspace.run(&["run", "--trust", "--feature", feature]);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains("is left to run: ") && refused.err.contains(how), "{}", refused.err);
+    }
+}
