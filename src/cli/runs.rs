@@ -124,6 +124,7 @@ const WIDEST_FEATURE: usize = 40;
 fn line(run: &RunSummary, remaining_ms: Option<u64>, feature: &str, now: Timestamp, paint: Paint) -> String {
     let (mark, look) = match (run.state, run.outcome()) {
         (RunState::Running, _) => ("▶", Look::Blue),
+        (_, Some(RunOutcome::Passed)) if words::has_left_some(run) => ("○", Look::Dim),
         (_, Some(RunOutcome::Passed)) => ("✓", Look::Green),
         (_, Some(RunOutcome::Cancelled)) => ("■", Look::Yellow),
         (_, Some(RunOutcome::Failed) | None) => ("✗", Look::Red),

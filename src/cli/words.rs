@@ -67,9 +67,20 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// Where a run stands or how it ended, in one word for people.
+/// Where a run stands or how it ended, in one word for people. One that was started and did nothing, for all of it is up to a
+/// person, did not pass.
 pub(super) fn run_end(run: &RunSummary) -> &'static str {
-    run.outcome().map_or_else(|| run_state(run.state), RunOutcome::as_str)
+    let count = |outcome: Outcome| run.summary.get(&outcome).copied().unwrap_or_default();
+    match run.outcome() {
+        Some(RunOutcome::Passed) if count(Outcome::Passed) == 0 && count(Outcome::Skipped) > 0 => "skipped",
+        Some(outcome) => outcome.as_str(),
+        None => run_state(run.state),
+    }
+}
+
+/// Nothing failed in it, and not all of it was run.
+pub(super) fn has_left_some(run: &RunSummary) -> bool {
+    run.outcome() == Some(RunOutcome::Passed) && run.summary.get(&Outcome::Skipped).is_some_and(|count| *count > 0)
 }
 
 /// Where a run stands, as the machine formats say it.

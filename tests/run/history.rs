@@ -642,3 +642,20 @@ fn what_goes_on_or_ended_without_a_supervisor_is_neither_lost_nor_started_again(
     assert_eq!(code(&workspace.call(&["run", "--resume"])), Some(0));
     assert_eq!(fs::read_to_string(workspace.root().join("started")).unwrap().lines().count(), 2);
 }
+
+/// A run in which all was up to a person passed nothing.
+#[test]
+fn a_run_that_did_nothing_is_not_called_passed() {
+    let workspace = Workspace::new();
+    workspace.task_with("P", 1, "true", "implementation_mode: manual\n").task("A", 2, "true");
+    for (arguments, mark, word) in [
+        (&["run", "--task", "P"][..], "\u{25cb}", "  skipped "),
+        (&["run", "--wave", "2"], "\u{2713}", "  passed "),
+        (&["run", "--redo"], "\u{25cb}", "  passed "),
+    ] {
+        workspace.call(arguments);
+        let shown = text(&workspace.call(&["runs"]).stdout);
+        let newest = shown.lines().next().unwrap();
+        assert!(newest.starts_with(mark) && newest.contains(word), "{arguments:?}: {shown}");
+    }
+}
