@@ -331,8 +331,11 @@ fn settle(attempt: &mut LatestAttempt, fate: Fate, counts: &mut Counts) {
     }
 }
 
+/// How an attempt stands.
+type FateOf<'a> = &'a dyn Fn(&TaskId, u32) -> Fate;
+
 /// `fate`: how the attempts stand of a run that has no supervisor; `None`: it has one.
-fn fold(records: &[Record], fate: Option<&dyn Fn(&TaskId, u32) -> Fate>, journal_bytes: u64) -> Option<Digest> {
+fn fold(records: &[Record], fate: Option<FateOf<'_>>, journal_bytes: u64) -> Option<Digest> {
     let mut begun: BTreeMap<TaskId, u32> = BTreeMap::new();
     let mut attempts: BTreeMap<TaskId, LatestAttempt> = BTreeMap::new();
     let mut complexities = BTreeMap::new();
