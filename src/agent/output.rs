@@ -255,7 +255,7 @@ fn speaks_of_an_error(text: &str) -> bool {
         let behind = text.strip_prefix(*mark);
         behind.is_some_and(|behind| behind.is_empty() || behind.starts_with([':', '[', '(', '!']))
     };
-    if marks.iter().any(|mark| is_marked(mark)) {
+    if marks.iter().any(is_marked) {
         return true;
     }
     // `FAILED tests/test_cart.py::test_total - assert 3 == 4`, `FAIL src/cart.test.ts`.

@@ -131,13 +131,16 @@ export class Workspace {
     if (!existsSync(runs)) return [];
     const folders = readdirSync(runs, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const files = folders.map((entry) => join(runs, entry.name, "journal.jsonl")).filter(existsSync);
-    return files.map((file) =>
+    const records = files.map((file) =>
       readFileSync(file, "utf8")
         .trim()
         .split("\n")
         .filter(Boolean)
         .map((line) => JSON.parse(line)),
     );
+    // Names are as old as a second: of two runs in one any may be the first.
+    const began = (journal) => journal[0]?.time ?? "";
+    return records.sort((one, other) => began(one).localeCompare(began(other)));
   }
 
   /** What the newest attempt of a task has written. */
@@ -477,19 +480,19 @@ export class Window {
   async command(title) {
     const input = this.page.locator(".quick-input-widget input[type=text]");
     // What takes the focus in that moment closes it again.
-    await eventually("the palette is open", async () => {
+    await eventually(`the palette has ${title}`, async () => {
       await this.page.keyboard.press("F1");
       await input.fill(`>${title}`, { timeout: 5000 });
+      await this.pick(title, 5000);
       return true;
     });
-    await this.pick(title);
   }
 
   /** Picks a row of the list that is open. */
-  async pick(text) {
+  async pick(text, timeout = DEADLINE) {
     const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first();
-    await row.waitFor({ timeout: DEADLINE });
-    await row.click();
+    await row.waitFor({ timeout });
+    await row.click({ timeout });
   }
 
   /** Loads the window anew, as the command does; answers when the new one is there. */
