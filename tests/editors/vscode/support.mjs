@@ -480,19 +480,19 @@ export class Window {
   async command(title) {
     const input = this.page.locator(".quick-input-widget input[type=text]");
     // What takes the focus in that moment closes it again.
-    await eventually(`the palette has ${title}`, async () => {
+    await eventually("the palette is open", async () => {
       await this.page.keyboard.press("F1");
       await input.fill(`>${title}`, { timeout: 5000 });
-      await this.pick(title, 5000);
       return true;
     });
+    await this.pick(title);
   }
 
   /** Picks a row of the list that is open. */
-  async pick(text, timeout = DEADLINE) {
+  async pick(text) {
     const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first();
-    await row.waitFor({ timeout });
-    await row.click({ timeout });
+    await row.waitFor({ timeout: DEADLINE });
+    await row.click();
   }
 
   /** Loads the window anew, as the command does; answers when the new one is there. */
