@@ -33,7 +33,7 @@ const BIRTH: Duration = Duration::from_secs(10);
 const BIRTH_LOOK: Duration = Duration::from_millis(100);
 
 /// How often it is shown how long a run will go on, while nothing happens.
-const REDRAW: Duration = Duration::from_secs(5);
+const REDRAW: Duration = Duration::from_secs(15);
 
 /// The runs in progress and the latest attempts of one workspace.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::{RunId, RunPaths, RunState, is_closed, runs, runs_dir, state_dir};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often to look, where all is told of the folder of runs, whether it is another one by now: nothing tells of that.
-const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(10);
+const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(20);
 
 /// The runs of a workspace that are started from now on, whoever starts them.
 #[derive(Debug)]
