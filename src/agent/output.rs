@@ -170,15 +170,11 @@ impl<'a> Cause<'a> {
     fn find(lines: &'a [String], places: &'a [Found]) -> Option<Self> {
         // What verifies the work decides: what an agent met before, it may have mended.
         let decisive = lines.iter().rposition(|line| line.starts_with(VERIFY_HEADER)).map_or(0, |at| at + 1);
-        let in_part = |from: usize, to: usize| {
-            let part = lines.get(from..to).unwrap_or_default();
-            let places: Vec<&Found> = places.iter().filter(|found| (from..to).contains(&found.line)).collect();
-            let error = || part.iter().position(|line| speaks_of_an_error(line)).map(|at| Self::line(lines, from + at));
-            let place = |most: Rank| Self::place(lines, &places, &most);
-            place(Rank::Finding).or_else(|| error().flatten()).or_else(|| place(Rank::Mention))
-        };
-        // Where it tells none, there is none to tell.
-        in_part(decisive, lines.len())
+        let part = lines.get(decisive..).unwrap_or_default();
+        let places: Vec<&Found> = places.iter().filter(|found| found.line >= decisive).collect();
+        let error = || Self::line(lines, decisive + part.iter().position(|line| speaks_of_an_error(line))?);
+        let place = |most: Rank| Self::place(lines, &places, &most);
+        place(Rank::Finding).or_else(error).or_else(|| place(Rank::Mention))
     }
 
     fn line(lines: &'a [String], line: usize) -> Option<Self> {

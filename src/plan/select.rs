@@ -162,7 +162,7 @@ pub enum SelectError {
         what: String,
     },
     /// What was asked for is over and not done: nobody shall believe that it is.
-    #[error("nothing of {what} is left to run: {how}; --task ID --redo runs one of them all the same")]
+    #[error("nothing of {what} is left to run: {how}, as their files say; nothing runs before those say otherwise")]
     GivenUp {
         /// The feature, wave or tasks.
         what: String,

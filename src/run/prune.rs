@@ -154,10 +154,12 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
     let Some(_lock) = Lock::acquire(&lock).map_err(failed(&lock))? else { return Err(PruneError::Busy) };
     // What a process left there that was killed meanwhile; it may be the room that is needed now. What cannot be removed, one
     // folder in the other a thousand times, keeps nobody from removing the rest.
-    let bin = match empty(&state_dir.join("pruned")) {
-        Ok(()) => state_dir.join("pruned"),
-        Err(_) => state_dir.join(format!("pruned-{}", random::letters(8))),
-    };
+    let mut bin = state_dir.join(BIN);
+    let others =
+        private::entries(state_dir).filter(|entry| entry.file_name().as_encoded_bytes().starts_with(BIN.as_bytes()));
+    if others.filter(|entry| empty(&entry.path()).is_err()).count() > 0 {
+        bin = state_dir.join(format!("{BIN}-{}", random::letters(8)));
+    }
     remove_what_never_began(state_dir);
     let old: Vec<OldRun> = old_runs(state_dir, keep).into_iter().take(most).collect();
     if !old.is_empty() {
@@ -173,6 +175,9 @@ fn remove_old(state_dir: &Path, keep: &Keep, most: usize) -> Result<Vec<Pruned>,
     Ok(pruned)
 }
 
+/// What the folder is called that takes the runs which are being removed; where there is one that cannot be emptied, only the
+/// beginning of it.
+const BIN: &str = "pruned";
 /// How old the folder of a run is that nobody starts any more.
 const NEVER_BEGAN: Duration = Duration::from_secs(3600);
 

@@ -209,7 +209,14 @@ pub(super) fn has_guard(_log: &Path) -> bool {
 #[cfg(target_os = "linux")]
 pub(super) fn supervisors(run_dir: &Path) -> Vec<Pid> {
     use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::MetadataExt as _;
     let own = rustix::process::getpid();
+    let user = rustix::process::geteuid();
+    // Anybody can call a process so: another user's must not keep a run from being taken over.
+    let may_be_one = |pid: &Pid| {
+        let owner = fs::metadata(proc_file(*pid, "cmdline")).map(|about| about.uid());
+        user.is_root() || owner.is_ok_and(|owner| owner == user.as_raw() || owner == 0)
+    };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let run_dir = real(run_dir);
     let is_of_it = |pid: &Pid| {
@@ -218,7 +225,7 @@ pub(super) fn supervisors(run_dir: &Path) -> Vec<Pid> {
         let folder = arguments.get(2).map(|folder| Path::new(std::ffi::OsStr::from_bytes(folder)));
         role && folder.is_some_and(|folder| folder.file_name() == run_dir.file_name() && real(folder) == run_dir)
     };
-    processes().filter(|pid| *pid != own).filter(is_of_it).collect()
+    processes().filter(|pid| *pid != own).filter(is_of_it).filter(may_be_one).collect()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -8,7 +8,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::{Value, json};
 
-use crate::bench::{processes_where, wait_until};
+use crate::bench::wait_until;
 use crate::terminal::{Workspace, text};
 
 /// Tasks `A` and `B` that do not want to end, in a run of their own terminal's.
@@ -133,12 +133,9 @@ fn the_third_interrupt_ends_the_view() {
     let mut run = workspace.spawn(&["run"]);
     workspace.wait_for_file("on-A");
     // What obeys does not: the requests stay where they are, as with a supervisor that hangs.
-    let folder = workspace.state().join("runs").join(workspace.only_run().to_string());
-    let wanted = [b"feature-build\0__supervise\0".as_slice(), folder.as_os_str().as_encoded_bytes()].concat();
-    let supervisors = processes_where(|pid| {
-        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|arguments| arguments.starts_with(&wanted))
-    });
-    let [supervisor] = supervisors[..] else { panic!("one supervisor: {supervisors:?}") };
+    let run_id = workspace.only_run();
+    let folder = workspace.state().join("runs").join(run_id.to_string());
+    let supervisor = crate::nesting::supervisor_of(&workspace, &run_id);
     let Some(frozen) = Frozen::new(supervisor) else {
         run.kill().unwrap();
         run.wait().unwrap();

@@ -2,10 +2,20 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::hostile::{Hostile, code, text, wait_until};
+
+/// What a supervisor says that somebody starts by hand to go on with a run.
+fn supervised_by_hand(workspace: &Hostile, folder: &Path) -> String {
+    let said = Command::new(crate::hostile::BINARY)
+        .args(["__supervise", folder.to_str().unwrap(), "--continue"])
+        .env("XDG_STATE_HOME", workspace.state_home())
+        .output()
+        .unwrap();
+    text(&said.stdout) + &text(&said.stderr)
+}
 
 /// A finished run whose files are cut back until it looks as if its supervisor had died a moment ago.
 #[test]
@@ -32,12 +42,7 @@ fn a_finished_run_that_is_cut_back_does_not_run_again() {
         let refused = workspace.call(&["run", "--resume"]);
         assert_eq!(code(&refused), Some(2), "{lines}: {}", text(&refused.stderr));
         assert!(text(&refused.stderr).contains("cannot go on"), "{}", text(&refused.stderr));
-        let internal = Command::new(crate::hostile::BINARY)
-            .args(["__supervise", folder.to_str().unwrap(), "--continue"])
-            .env("XDG_STATE_HOME", workspace.state_home())
-            .output()
-            .unwrap();
-        let said = text(&internal.stdout) + &text(&internal.stderr);
+        let said = supervised_by_hand(&workspace, &folder);
         assert!(said.contains("had ended already"), "{lines}: {said}");
         assert!(!workspace.has_started(), "{lines}");
     }
@@ -202,12 +207,7 @@ fn a_run_of_another_version_that_lost_its_supervisor_is_not_carried_out() {
         let said = text(&refused.stderr);
         assert_eq!(code(&refused), Some(2), "{why}: {said}");
         assert!(said.contains(why), "{why}: {said}");
-        let internal = Command::new(crate::hostile::BINARY)
-            .args(["__supervise", folder.to_str().unwrap(), "--continue"])
-            .env("XDG_STATE_HOME", workspace.state_home())
-            .output()
-            .unwrap();
-        let said = text(&internal.stdout) + &text(&internal.stderr);
+        let said = supervised_by_hand(&workspace, &folder);
         assert!(said.contains(why), "{why}: {said}");
         assert!(!workspace.has_started(), "{why}");
         assert!(text(&workspace.call(&["cancel", &run]).stdout).contains("ended run"), "{why}");

@@ -212,16 +212,18 @@ fn serve() -> io::Result<()> {
     reap::become_subreaper()?;
     let root = Root::open(&job.root);
     let supervisor = Supervisor::new()?;
-    let mut taken = take_part(&job, Root::open(&job.root), &mut control, &supervisor);
-    for _ in 0..TRIES {
+    let mut tries = 0;
+    let taken = loop {
+        let taken = take_part(&job, Root::open(&job.root), &mut control, &supervisor);
+        tries += 1;
         let is_away = taken.as_ref().is_err_and(|error| error.source.kind() == io::ErrorKind::NotFound);
-        let run_dir = job.log.parent().filter(|_| is_away && root.is_there());
         // Somebody takes the folders away just now; nothing was started.
-        let Some(run_dir) = run_dir else { break };
-        // What cannot be made is told by what is tried again.
-        let _ = root.make_run_folder(run_dir);
-        taken = take_part(&job, Root::open(&job.root), &mut control, &supervisor);
-    }
+        match job.log.parent().filter(|_| is_away && tries <= TRIES && root.is_there()) {
+            // What cannot be made is told by what is tried again.
+            Some(run_dir) => _ = root.make_run_folder(run_dir),
+            None => break taken,
+        }
+    };
     match taken {
         Err(error) if system::is_no_room(&error.source) => supervisor.say(&Report::NoRoom(error.to_string())),
         Err(error) if system::is_shortage(&error.source) => supervisor.say(&Report::Busy(error.to_string())),
