@@ -13,7 +13,7 @@ use super::{private, system};
 
 /// Somebody who only looks whether a lock is held takes it, shared, for a moment. An owner tries as long as this before
 /// it believes that there is another owner.
-const PATIENCE: Duration = Duration::from_millis(1500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What came of putting a lock back.

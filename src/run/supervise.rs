@@ -38,7 +38,7 @@ use super::guard::{Ending, Fed, Job, Link, Report, Wanted};
 use super::health::Health;
 use super::history::{self, EXIT_CANCELLED};
 use super::journal::Journal;
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::past::Past;
 use super::paths::task_lock;
 use super::prune::prune_some;
@@ -88,7 +88,7 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
     }
     let lock = match takeover {
         None => Lock::acquire(&paths.lock())?,
-        Some(_) => Lock::acquire_unless_lost(&paths.lock())?.filter(|_| system::supervisors(paths.dir()).is_empty()),
+        Some(_) => Lock::acquire_unless_lost(&paths.lock())?.filter(|_| is_alone(&paths)),
     };
     let lock = match (lock, takeover) {
         (Some(lock), _) => lock,
@@ -109,6 +109,19 @@ fn supervise(run_dir: &Path, takeover: Option<Takeover>) -> io::Result<()> {
     system::wait_for_thread()?;
     let prepared = prepare(paths, lock, past)?;
     runtime()?.block_on(Supervisor::run(prepared))
+}
+
+/// Whether no other supervisor of the run lives. One that only wants to take it over as well ends when it does not get the lock,
+/// which this process has by now: two must not both step back for each other. Blocking.
+fn is_alone(paths: &RunPaths) -> bool {
+    let give_up = Instant::now() + lock::PATIENCE + RETRY_AFTER;
+    while !system::supervisors(paths.dir()).is_empty() {
+        if Instant::now() > give_up {
+            return false;
+        }
+        std::thread::sleep(RETRY_AFTER / 10);
+    }
+    true
 }
 
 /// What the supervisor before left; `None`: it had finished.
